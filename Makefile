@@ -1,0 +1,34 @@
+# Two commands are enough on a fresh machine: make demo, make test. Everything else is for who works on homegrown.
+SHELL := /bin/bash
+PY := .venv/bin/python
+export HOMEGROWN_DATA ?= $(firstword $(wildcard ../shared/data))
+# One thread per process in tests: two cores that several workers share go faster that way.
+TEST_ENV := OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+
+.PHONY: demo test test-slow check format benchmark clean setup
+setup: .stamp-python
+
+.stamp-python: requirements.lock constraints.txt pyproject.toml
+	scripts/setup
+	touch $@
+
+demo: setup
+	$(PY) -m homegrown demo
+
+test: setup
+	$(TEST_ENV) $(PY) -m pytest -q
+
+test-slow: setup
+	$(TEST_ENV) $(PY) -m pytest -q -m slow
+
+check: setup
+	scripts/check
+
+format: setup
+	.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+benchmark: setup
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf .venv .stamp-python src/homegrown/studio/static frontend/node_modules

@@ -1,0 +1,5 @@
+"""``python -m homegrown``."""
+
+from homegrown.cli.main import main
+
+main()

@@ -1,0 +1,37 @@
+"""``homegrown grow``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
+from homegrown.workspace import connect
+from homegrown.workspace.grow import GrowRequest, grow
+
+
+@click.command("grow")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--text", required=True, help="Column that holds the text.")
+@click.option("--label", required=True, help="Column that holds the answer.")
+@click.option("--test", type=click.Path(path_type=Path), help="A file kept whole as the test split.")
+@click.option("--unlabelled", type=click.Path(path_type=Path), help="A file of further texts without labels.")
+@click.option("--name", help="Name of the task, the model and the endpoint.")
+@click.option("--recipe", default="linear", show_default=True, help="How to train.")
+@click.option("--seed", default=0, show_default=True)
+@workspace_option
+@json_option
+def command(workspace: Path, as_json: bool, **options: object) -> None:
+    """From FILE to an evaluated, deployed model."""
+    with connect(workspace) as ws:
+        ws.progress = TerminalProgress()
+        result = grow(ws, GrowRequest(**options))  # type: ignore[arg-type]
+    low, high = result["accuracy_ci95"]
+    emit(
+        result,
+        f"{result['task']}: {result['recipe']} is right on {result['accuracy']:.1%} of {result['n_test']:,} texts "
+        f"that it never saw (95% interval {low:.1%} to {high:.1%}).\n"
+        f'Try it: homegrown predict {result["endpoint"]} "…" --workspace {workspace}',
+        as_json=as_json,
+    )

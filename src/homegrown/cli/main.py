@@ -1,0 +1,63 @@
+"""The ``homegrown`` command. Verbs are imported only when they are called, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from homegrown import __version__
+from homegrown.errors import HomegrownError
+
+# verb → (module below homegrown.cli, one line of help); a test holds this table and the modules together.
+VERBS = {
+    "grow": ("grow", "From a file to a served model: the whole loop in one command."),
+    "ingest": ("ingest", "Read files into records."),
+    "predict": ("predict", "Answer texts with a model, offline."),
+}
+
+
+class Loader(click.Group):
+    """A group whose commands are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Verbs in the order of the loop."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"homegrown.cli.{VERBS[cmd_name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List verbs without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.group(cls=Loader)
+@click.version_option(__version__, prog_name="homegrown")
+def cli() -> None:
+    """Turn the data you already have into small models that you own."""
+
+
+def main() -> None:
+    """Run the command; errors become one sentence and an exit code, never a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except HomegrownError as error:
+        click.echo(f"homegrown: {error.message}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("homegrown: stopped. What was finished is kept.", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

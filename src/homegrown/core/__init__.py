@@ -1,0 +1,1 @@
+"""The nouns and the seams: frozen, typed, without input or output."""

@@ -1,0 +1,98 @@
+"""The seams. Built-ins and plug-ins keep the same contracts (``homegrown.testing.check_*``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    import pyarrow as pa
+
+    from homegrown.core.models import Fitted, Predictions, TrainingData
+    from homegrown.core.records import Parsed, Quarantined
+
+
+class Progress(Protocol):
+    """Hears how far a long verb is, and may stop it.
+
+    ``advance`` raises ``CancelledError`` when somebody asked for a stop; verbs call it at each checkpoint.
+    """
+
+    def start(self, stage: str, total: int | None, unit: str = "rows") -> None:
+        """A stage begins: *total* units of work, None when unknown."""
+
+    def advance(self, n: int = 1, **facts: Any) -> None:
+        """*n* more units are done; *facts* are shown beside (``loss=0.31``)."""
+
+    def finish(self) -> None:
+        """The stage ended."""
+
+
+class Reader(Protocol):
+    """Turns one file into rows. Registered under ``homegrown.readers``."""
+
+    suffixes: tuple[str, ...]
+
+    def read(self, path: Path, name: str, **options: Any) -> Iterator[Parsed | Quarantined]:
+        """Stream the rows of *path*; *name* is what locators show (a member of an archive, say)."""
+        ...
+
+
+class Encoder(Protocol):
+    """Texts to vectors."""
+
+    fingerprint: str
+    dim: int
+
+    def encode(self, texts: list[str], progress: Progress | None = None) -> np.ndarray:
+        """float32 [n, dim], rows of length 1."""
+        ...
+
+
+class Predictor(Protocol):
+    """A loaded model, ours or an upstream's, that answers in batches."""
+
+    class_names: tuple[str, ...]
+    multi: bool
+    threshold: float
+
+    def predict(self, texts: list[str]) -> Predictions:
+        """Calibrated answers for *texts*."""
+        ...
+
+
+class Trainer(Protocol):
+    """Fits one kind of model. Registered under ``homegrown.trainers``."""
+
+    def fit(
+        self,
+        data: TrainingData,
+        options: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        encoder: Encoder,
+        progress: Progress,
+    ) -> Fitted:
+        """Fit on *data* and write the bundle into *folder*, which outlives a kill: checkpoints go there too.
+
+        Args:
+            data: what may be seen; the test split is not in it.
+            options: the recipe's options; unknown keys are refused with all errors at once.
+            seed: the only source of chance.
+            folder: ``runs/<run_id>``; the bundle belongs in ``folder / "bundle"``.
+            encoder: the frozen encoder, with vectors that are already stored answered from the store.
+            progress: told at each step.
+        """
+        ...
+
+
+class BatchFunction(Protocol):
+    """Work over many records, written once and run by ``engine`` here or elsewhere."""
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Map one batch."""
+        ...

@@ -1,0 +1,75 @@
+"""Records and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored unit of the user's data, immutable.
+
+    Attributes:
+        record_id: 32 hex characters (``core.ids``).
+        text: the content that models read.
+        fields: every column of the row it came from, typed as far as JSON goes.
+        text_hash: key of vectors and caches.
+        source: name of the source it first came from.
+        external_id: the row's own id in that source, if it has one.
+    """
+
+    record_id: str
+    text: str
+    fields: dict[str, Any]
+    text_hash: str
+    source: str
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a reader yields for one row or document, before it becomes a Record.
+
+    Attributes:
+        fields: the row, in column order.
+        locator: where it stood, e.g. ``tickets.csv:17`` or ``handbook.pdf#page=3``.
+    """
+
+    fields: dict[str, Any]
+    locator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """What could not be read, and why. Holds no content, so that forgetting need not look here."""
+
+    file: str
+    line: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """One import of a named source.
+
+    Attributes:
+        n_records: rows that the import holds.
+        n_added: records that were new to the workspace.
+        n_quarantined: rows set aside.
+        unchanged: True when the same content was imported before; nothing was written then.
+    """
+
+    source_id: str
+    name: str
+    version: int
+    n_records: int
+    n_added: int
+    n_quarantined: int
+    created_at: datetime
+    unchanged: bool = False
+    text_column: str | None = None
+    label_column: str | None = None
+    warnings: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,5 @@
+"""Records and labels → a frozen Snapshot with splits."""
+
+from homegrown.curate.freeze import freeze
+
+__all__ = ["freeze"]

@@ -1,0 +1,179 @@
+"""Every error that homegrown raises, in one tree.
+
+    HomegrownError                something went wrong; base of all
+    ├── InputError                what was given cannot be used as it is
+    │   ├── UnreadableFileError   a file could not be read at all
+    │   ├── MissingColumnError    a named column is not in the data
+    │   ├── EmptyDataError        there is nothing to work on
+    │   ├── UnsuitableLabelsError the label column cannot be learnt from
+    │   ├── QueryError            a SQL query was refused or failed
+    │   └── UnsafeArchiveError    an archive would write outside, or unpack without end
+    ├── NotFoundError             no such record, task, model, endpoint, ...
+    ├── ConflictError             it clashes with what is there
+    │   └── WorkspaceBusyError    another process holds this workspace
+    ├── UnauthenticatedError      nobody is signed in
+    ├── ForbiddenError            the actor may not do that
+    ├── OverloadedError           the queue is full; try again later
+    ├── CancelledError            somebody asked for it to stop
+    ├── StorageError              the workspace cannot be written or read
+    │   ├── DiskFullError         no space is left
+    │   ├── CorruptDataError      a file is not what was written
+    │   └── NewerWorkspaceError   the workspace was written by a newer homegrown
+    └── PluginError               a plug-in is unknown or does not keep its contract
+
+A class's docstring is its default message. ``code`` is stable and goes over the wire; ``exit_code`` is
+what the command line ends with; ``status`` is the HTTP status.
+
+Example:
+    >>> str(NotFoundError("There is no model named 'x'. See: homegrown models"))
+    "There is no model named 'x'. See: homegrown models"
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class HomegrownError(Exception):
+    """Something went wrong."""
+
+    code = "error"
+    exit_code = 1
+    status = 500
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.cleandoc(type(self).__doc__ or ""))
+
+    @property
+    def message(self) -> str:
+        """The sentence for a person."""
+        return str(self.args[0])
+
+
+class InputError(HomegrownError):
+    """What was given cannot be used as it is."""
+
+    code = "bad_input"
+    exit_code = 2
+    status = 422
+
+
+class UnreadableFileError(InputError):
+    """The file could not be read."""
+
+    code = "unreadable_file"
+
+
+class MissingColumnError(InputError):
+    """A named column is not in the data."""
+
+    code = "missing_column"
+
+
+class EmptyDataError(InputError):
+    """There is nothing to work on."""
+
+    code = "empty_data"
+
+
+class UnsuitableLabelsError(InputError):
+    """The label column cannot be learnt from."""
+
+    code = "unsuitable_labels"
+
+
+class QueryError(InputError):
+    """The query was refused or failed."""
+
+    code = "bad_query"
+
+
+class UnsafeArchiveError(InputError):
+    """The archive would write outside its folder, or unpack without end."""
+
+    code = "unsafe_archive"
+
+
+class NotFoundError(HomegrownError):
+    """There is no such thing here."""
+
+    code = "not_found"
+    exit_code = 2
+    status = 404
+
+
+class ConflictError(HomegrownError):
+    """It clashes with what is already there."""
+
+    code = "conflict"
+    exit_code = 2
+    status = 409
+
+
+class WorkspaceBusyError(ConflictError):
+    """Another process holds this workspace."""
+
+    code = "workspace_busy"
+
+
+class UnauthenticatedError(HomegrownError):
+    """Sign in first: open the link that the server printed, or send a key as a Bearer token."""
+
+    code = "unauthenticated"
+    exit_code = 2
+    status = 401
+
+
+class ForbiddenError(HomegrownError):
+    """You may not do that."""
+
+    code = "forbidden"
+    exit_code = 2
+    status = 403
+
+
+class OverloadedError(HomegrownError):
+    """Too many requests wait already; try again in a moment."""
+
+    code = "overloaded"
+    status = 429
+
+
+class CancelledError(HomegrownError):
+    """It was cancelled; what was finished is kept, and the same command goes on from there."""
+
+    code = "cancelled"
+    status = 409
+
+
+class StorageError(HomegrownError):
+    """The workspace cannot be read or written."""
+
+    code = "storage"
+
+
+class DiskFullError(StorageError):
+    """No space is left on the disk. Free some and run the same command again: it goes on where it stopped."""
+
+    code = "disk_full"
+    status = 507
+
+
+class CorruptDataError(StorageError):
+    """A file in the workspace is not what was written there."""
+
+    code = "corrupt_data"
+
+
+class NewerWorkspaceError(StorageError):
+    """This workspace was written by a newer homegrown; install that version to open it."""
+
+    code = "newer_workspace"
+    exit_code = 2
+
+
+class PluginError(HomegrownError):
+    """A plug-in is unknown or does not keep its contract."""
+
+    code = "plugin"
+    exit_code = 2

@@ -1,0 +1,5 @@
+"""ModelVersion × Snapshot → Evaluation."""
+
+from homegrown.evaluate.run import evaluate
+
+__all__ = ["evaluate"]

@@ -1,0 +1,1 @@
+"""Runs any model: what votes, is scored and serves is the same code."""

@@ -1,0 +1,35 @@
+"""Loads the bundle of any kind of model and answers in batches.
+
+A bundle's ``model.json`` says ``{"kind": …, "class_names": […], "multi": false, "threshold": 0.x, …}``; the rest of
+its files belong to that kind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from homegrown.errors import CorruptDataError
+from homegrown.inference.linear import LinearModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from homegrown.core.protocols import Encoder, Predictor
+
+KINDS: dict[str, type[LinearModel]] = {"linear": LinearModel}
+
+
+def load_predictor(folder: Path, encoder: Encoder | None = None) -> Predictor:
+    """The model in *folder*, ready to answer.
+
+    Args:
+        folder: a checked bundle (``BundleStore.open``).
+        encoder: a loaded frozen encoder to share between models; loaded when needed and not given.
+    """
+    facts = msgspec.json.decode((folder / "model.json").read_bytes())
+    kind = KINDS.get(facts.get("kind", ""))
+    if kind is None:
+        raise CorruptDataError(f"This model is of kind {facts.get('kind')!r}; this homegrown loads {', '.join(KINDS)}.")
+    return kind.load(folder, encoder)

@@ -1,0 +1,1 @@
+"""Runs whatever takes longer than a request: durable, resumable, cancellable."""

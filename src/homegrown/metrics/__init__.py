@@ -1,0 +1,1 @@
+"""Pure measurement: numbers in, numbers out. Lies below the stages, so that they can stay apart."""

@@ -1,0 +1,1 @@
+"""SQL over every noun → Selection."""

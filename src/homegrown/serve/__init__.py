@@ -1,0 +1,1 @@
+"""ModelVersion → Deployment behind an Endpoint → Trace."""

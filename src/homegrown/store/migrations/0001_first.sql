@@ -1,0 +1,36 @@
+-- Times are ISO 8601 text in UTC, JSON is text: both databases read the same rows, and DuckDB too.
+-- ${identity} is the dialect's auto-numbered primary key.
+CREATE TABLE projects (project_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL);
+CREATE TABLE actors (actor_id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, created_at TEXT NOT NULL, disabled_at TEXT);
+CREATE TABLE grants (actor_id TEXT NOT NULL REFERENCES actors, project_id TEXT NOT NULL REFERENCES projects, role TEXT NOT NULL, PRIMARY KEY (actor_id, project_id));
+CREATE TABLE api_keys (key_id TEXT PRIMARY KEY, actor_id TEXT NOT NULL REFERENCES actors, digest TEXT NOT NULL UNIQUE, prefix TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT, revoked_at TEXT, last_used_at TEXT);
+CREATE TABLE login_links (digest TEXT PRIMARY KEY, actor_id TEXT NOT NULL REFERENCES actors, created_at TEXT NOT NULL, expires_at TEXT NOT NULL, used_at TEXT);
+CREATE TABLE sessions (digest TEXT PRIMARY KEY, actor_id TEXT NOT NULL REFERENCES actors, created_at TEXT NOT NULL, expires_at TEXT NOT NULL, ended_at TEXT);
+CREATE TABLE sources (source_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, name TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project_id, name));
+CREATE TABLE source_versions (source_id TEXT NOT NULL REFERENCES sources, version INTEGER NOT NULL, digest TEXT NOT NULL, n_records BIGINT NOT NULL, n_added BIGINT NOT NULL, n_quarantined BIGINT NOT NULL, text_column TEXT, label_column TEXT, options TEXT NOT NULL, created_at TEXT NOT NULL, PRIMARY KEY (source_id, version));
+CREATE TABLE quarantine (source_id TEXT NOT NULL, version INTEGER NOT NULL, file TEXT NOT NULL, line BIGINT, reason TEXT NOT NULL);
+CREATE INDEX quarantine_by_source ON quarantine (source_id, version);
+CREATE TABLE tasks (task_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, name TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project_id, name));
+CREATE TABLE task_versions (task_id TEXT NOT NULL REFERENCES tasks, version INTEGER NOT NULL, kind TEXT NOT NULL, classes TEXT NOT NULL, guidelines TEXT NOT NULL, label_column TEXT, created_at TEXT NOT NULL, PRIMARY KEY (task_id, version));
+CREATE TABLE label_sources (label_source_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, task_id TEXT NOT NULL REFERENCES tasks, kind TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, config TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (task_id, kind, name, version));
+CREATE TABLE votes (vote_id TEXT PRIMARY KEY, task_id TEXT NOT NULL REFERENCES tasks, record_id TEXT NOT NULL, label_source_id TEXT NOT NULL REFERENCES label_sources, actor_id TEXT NOT NULL REFERENCES actors, value TEXT, confidence DOUBLE PRECISION, rationale TEXT, client_id TEXT UNIQUE, supersedes TEXT, created_at TEXT NOT NULL);
+CREATE INDEX votes_by_record ON votes (task_id, record_id);
+CREATE TABLE snapshots (snapshot_id TEXT PRIMARY KEY, task_id TEXT NOT NULL REFERENCES tasks, task_version INTEGER NOT NULL, n_by_split TEXT NOT NULL, details TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE runs (run_id TEXT PRIMARY KEY, task_id TEXT NOT NULL REFERENCES tasks, snapshot_id TEXT NOT NULL REFERENCES snapshots, recipe TEXT NOT NULL, seed BIGINT NOT NULL, status TEXT NOT NULL, details TEXT NOT NULL, error TEXT, started_at TEXT NOT NULL, ended_at TEXT);
+CREATE TABLE models (model_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, name TEXT NOT NULL, task_id TEXT NOT NULL REFERENCES tasks, created_at TEXT NOT NULL, UNIQUE (project_id, name));
+CREATE TABLE model_versions (version_id TEXT PRIMARY KEY, model_id TEXT NOT NULL REFERENCES models, number INTEGER NOT NULL, task_version INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, snapshot_id TEXT NOT NULL REFERENCES snapshots, recipe TEXT NOT NULL, classes TEXT NOT NULL, multi INTEGER NOT NULL, bundle_digest TEXT NOT NULL, details TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (model_id, number));
+CREATE TABLE aliases (model_id TEXT NOT NULL REFERENCES models, alias TEXT NOT NULL, version_id TEXT NOT NULL REFERENCES model_versions, PRIMARY KEY (model_id, alias));
+CREATE TABLE evaluations (evaluation_id TEXT PRIMARY KEY, version_id TEXT NOT NULL REFERENCES model_versions, snapshot_id TEXT NOT NULL REFERENCES snapshots, split TEXT NOT NULL, result TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE endpoints (endpoint_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, name TEXT NOT NULL, task_id TEXT NOT NULL REFERENCES tasks, keep_text INTEGER NOT NULL, config TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project_id, name));
+CREATE TABLE deployments (deployment_id TEXT PRIMARY KEY, endpoint_id TEXT NOT NULL REFERENCES endpoints, version_id TEXT NOT NULL REFERENCES model_versions, state TEXT NOT NULL, created_at TEXT NOT NULL, ended_at TEXT);
+CREATE INDEX deployments_by_endpoint ON deployments (endpoint_id, state);
+CREATE TABLE traces (trace_id TEXT PRIMARY KEY, endpoint_id TEXT NOT NULL REFERENCES endpoints, version_id TEXT, actor_id TEXT NOT NULL, route TEXT NOT NULL, status INTEGER NOT NULL, input_hash TEXT NOT NULL, text TEXT, answer TEXT, prob DOUBLE PRECISION, latency_s DOUBLE PRECISION NOT NULL, created_at TEXT NOT NULL);
+CREATE INDEX traces_by_time ON traces (endpoint_id, created_at);
+CREATE TABLE feedback (feedback_id TEXT PRIMARY KEY, trace_id TEXT NOT NULL REFERENCES traces, actor_id TEXT NOT NULL REFERENCES actors, value TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE selections (selection_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, name TEXT NOT NULL, sql TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project_id, name));
+CREATE TABLE jobs (job_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, verb TEXT NOT NULL, arguments TEXT NOT NULL, status TEXT NOT NULL, progress TEXT, result TEXT, error TEXT, actor_id TEXT NOT NULL REFERENCES actors, created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, cancel_requested_at TEXT);
+CREATE TABLE embedders (embedder_id TEXT PRIMARY KEY, config TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE tombstones (tombstone_id TEXT PRIMARY KEY, subject TEXT NOT NULL, n_records BIGINT NOT NULL, touched TEXT NOT NULL, actor_id TEXT NOT NULL REFERENCES actors, created_at TEXT NOT NULL);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE events (seq ${identity}, event_id TEXT NOT NULL UNIQUE, project_id TEXT NOT NULL, actor_id TEXT NOT NULL, action TEXT NOT NULL, resource TEXT NOT NULL, details TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE INDEX events_by_resource ON events (resource);

@@ -1,0 +1,1 @@
+"""Numbered migrations, one ``.sql`` file each, never edited once released."""

@@ -1,0 +1,84 @@
+"""Snapshots on disk: one Parquet of ids and labels, one JSON, a digest over the sorted rows. Never a text."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from homegrown.core.ids import canonical_json, digest
+from homegrown.errors import CorruptDataError, NotFoundError
+from homegrown.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def snapshot_schema(n_classes: int) -> pa.Schema:
+    """record_id, text_hash, split, group, weight, probs[n_classes]; sorted by record_id."""
+    return pa.schema(
+        [
+            pa.field("record_id", pa.string(), nullable=False),
+            pa.field("text_hash", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("group", pa.string()),
+            pa.field("weight", pa.float32(), nullable=False),
+            pa.field("probs", pa.list_(pa.float32(), n_classes), nullable=False),
+        ]
+    )
+
+
+def rows_digest(rows: pa.Table) -> str:
+    """Digest over the rows in order of record id, whatever order they come in."""
+    ordered = rows.sort_by("record_id").combine_chunks()
+    probs = ordered["probs"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype("<f4")
+    parts = [canonical_json(ordered[c].to_pylist()) for c in ("record_id", "text_hash", "split", "group")]
+    weights = ordered["weight"].to_numpy().astype("<f4")
+    return digest(*parts, weights.tobytes(), probs.tobytes())
+
+
+class SnapshotStore:
+    """Folders ``snapshots/<id>/`` with ``rows.parquet`` and ``snapshot.json``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, rows: pa.Table, facts: dict[str, Any]) -> str:
+        """Freeze *rows* with *facts* (task, class order, how it was made); the same content gives the same id."""
+        ordered = rows.sort_by("record_id")
+        identity = {"rows": rows_digest(rows), "task_id": facts["task_id"], "class_ids": facts["class_ids"]}
+        snapshot_id = "snap_" + digest(canonical_json(identity))[:20]
+        folder = self._folder / snapshot_id
+        if (folder / "snapshot.json").exists():
+            return snapshot_id
+        folder.mkdir(mode=0o700, exist_ok=True)
+        buffer = io.BytesIO()
+        pq.write_table(ordered, buffer, compression="zstd")
+        write_atomic(folder / "rows.parquet", buffer.getvalue())
+        write_atomic(folder / "snapshot.json", canonical_json({**facts, **identity, "snapshot_id": snapshot_id}))
+        return snapshot_id
+
+    def read(self, snapshot_id: str) -> pa.Table:
+        """The rows of a snapshot, their digest checked."""
+        folder = self._folder / snapshot_id
+        if not snapshot_id.startswith("snap_") or not (folder / "snapshot.json").exists():
+            raise NotFoundError(f"There is no snapshot {snapshot_id!r} in this workspace.")
+        try:
+            rows = pq.read_table(folder / "rows.parquet")
+        except (OSError, pa.ArrowException) as error:
+            raise CorruptDataError(f"Snapshot {snapshot_id} is damaged: {error}. Restore it from a backup.") from error
+        return rows
+
+    def folder(self, snapshot_id: str) -> Path:
+        """Where a snapshot lies."""
+        return self._folder / snapshot_id
+
+
+def probs_matrix(rows: pa.Table) -> np.ndarray:
+    """The ``probs`` column as float32 [n, n_classes]."""
+    column = rows["probs"].combine_chunks()
+    width = column.type.list_size
+    return np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, width)

@@ -1,0 +1,128 @@
+"""``Store``: everything that a stage may read and write, behind one object."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import sqlalchemy as sa
+
+from homegrown.core.access import SYSTEM, TERMINAL, Actor
+from homegrown.core.ids import canonical_json, new_id, timestamp
+from homegrown.store import tables
+from homegrown.store.bundles import BundleStore
+from homegrown.store.database import Database
+from homegrown.store.endpoints import EndpointStore
+from homegrown.store.events import DEFAULT_PROJECT
+from homegrown.store.files import write_atomic
+from homegrown.store.layout import Layout
+from homegrown.store.locks import FileLock
+from homegrown.store.migrate import current_version, migrate, migrations
+from homegrown.store.models import ModelStore
+from homegrown.store.records import RecordStore
+from homegrown.store.snapshots import SnapshotStore
+from homegrown.store.sources import SourceStore
+from homegrown.store.tasks import TaskStore
+from homegrown.store.vectors import VectorStore
+from homegrown.store.votes import VoteStore
+
+if TYPE_CHECKING:
+    from typing import Self
+
+FORMAT = 1
+
+
+class Store:
+    """One workspace on disk, opened.
+
+    Holds the shared ``schema`` lock while it is open; migrations take it exclusively first.
+
+    Args:
+        root: the workspace folder; created when it does not exist.
+        database_url: PostgreSQL for the nouns instead of the SQLite file.
+        actor: who acts through this store, for the event log.
+    """
+
+    def __init__(self, root: Path | str, *, database_url: str | None = None, actor: Actor = TERMINAL) -> None:
+        os.umask(0o077)
+        self.layout = Layout(Path(root).expanduser().resolve())
+        self.layout.create()
+        self.actor = actor
+        self.db = Database(self.layout.database, database_url)
+        self._schema_lock = self._open()
+        lance_folder = self.layout.folder("lance")
+        self.records = RecordStore(lance_folder)
+        self.votes = VoteStore(lance_folder)
+        self.snapshots = SnapshotStore(self.layout.folder("snapshots"))
+        self.bundles = BundleStore(self.layout.folder("models"))
+        self.sources = SourceStore(self.db)
+        self.tasks = TaskStore(self.db)
+        self.models = ModelStore(self.db)
+        self.endpoints = EndpointStore(self.db)
+
+    def _open(self) -> FileLock:
+        path = self.layout.folder("locks") / "schema.lock"
+        lock = FileLock(path, exclusive=False).acquire()
+        if current_version(self.db) == migrations()[-1].version and self.layout.marker.exists():
+            return lock
+        lock.release()
+        with FileLock(path, exclusive=True):
+            migrate(self.db, self.layout.folder("backups"))
+            self._first_rows()
+            if not self.layout.marker.exists():
+                facts = {"format": FORMAT, "workspace_id": new_id("ws"), "created_at": timestamp()}
+                write_atomic(self.layout.marker, canonical_json(facts))
+        return FileLock(path, exclusive=False).acquire()
+
+    def _first_rows(self) -> None:
+        with self.db.write() as connection:
+            if connection.execute(sa.select(tables.projects.c.project_id)).first():
+                return
+            at = timestamp()
+            connection.execute(
+                sa.insert(tables.projects).values(project_id=DEFAULT_PROJECT, name="default", created_at=at)
+            )
+            for actor in (TERMINAL, SYSTEM):
+                connection.execute(
+                    sa.insert(tables.actors).values(
+                        actor_id=actor.actor_id, kind=actor.kind, name=actor.name, created_at=at
+                    )
+                )
+                connection.execute(
+                    sa.insert(tables.grants).values(
+                        actor_id=actor.actor_id, project_id=DEFAULT_PROJECT, role=actor.role.value
+                    )
+                )
+
+    @property
+    def workspace_id(self) -> str:
+        """The id that this workspace got when it was made."""
+        return str(msgspec.json.decode(self.layout.marker.read_bytes())["workspace_id"])
+
+    def vectors(self, fingerprint: str, dim: int) -> VectorStore:
+        """Vectors of one embedder."""
+        return VectorStore(self.layout.folder("lance"), fingerprint, dim)
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where a run keeps its checkpoints and builds its bundle."""
+        folder = self.layout.folder("runs") / run_id
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def drop_run_folder(self, run_id: str) -> None:
+        """Remove a finished run's scratch files."""
+        shutil.rmtree(self.layout.folder("runs") / run_id, ignore_errors=True)
+
+    def close(self) -> None:
+        """Release the lock and the connections."""
+        self.db.close()
+        self._schema_lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,58 @@
+"""The SQL tables as SQLAlchemy sees them. The truth is ``migrations/*.sql``; a test holds the two together."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+
+def _table(name: str, columns: str) -> sa.TableClause:
+    return sa.table(name, *(sa.column(c) for c in columns.split()))
+
+
+projects = _table("projects", "project_id name created_at")
+actors = _table("actors", "actor_id kind name created_at disabled_at")
+grants = _table("grants", "actor_id project_id role")
+api_keys = _table("api_keys", "key_id actor_id digest prefix created_at expires_at revoked_at last_used_at")
+login_links = _table("login_links", "digest actor_id created_at expires_at used_at")
+sessions = _table("sessions", "digest actor_id created_at expires_at ended_at")
+sources = _table("sources", "source_id project_id name created_at")
+source_versions = _table(
+    "source_versions",
+    "source_id version digest n_records n_added n_quarantined text_column label_column options created_at",
+)
+quarantine = _table("quarantine", "source_id version file line reason")
+tasks = _table("tasks", "task_id project_id name created_at")
+task_versions = _table("task_versions", "task_id version kind classes guidelines label_column created_at")
+label_sources = _table("label_sources", "label_source_id project_id task_id kind name version config created_at")
+votes = _table(
+    "votes",
+    "vote_id task_id record_id label_source_id actor_id value confidence rationale client_id supersedes created_at",
+)
+snapshots = _table("snapshots", "snapshot_id task_id task_version n_by_split details created_at")
+runs = _table("runs", "run_id task_id snapshot_id recipe seed status details error started_at ended_at")
+models = _table("models", "model_id project_id name task_id created_at")
+model_versions = _table(
+    "model_versions",
+    "version_id model_id number task_version run_id snapshot_id recipe classes multi bundle_digest details created_at",
+)
+aliases = _table("aliases", "model_id alias version_id")
+evaluations = _table("evaluations", "evaluation_id version_id snapshot_id split result created_at")
+endpoints = _table("endpoints", "endpoint_id project_id name task_id keep_text config created_at")
+deployments = _table("deployments", "deployment_id endpoint_id version_id state created_at ended_at")
+traces = _table(
+    "traces",
+    "trace_id endpoint_id version_id actor_id route status input_hash text answer prob latency_s created_at",
+)
+feedback = _table("feedback", "feedback_id trace_id actor_id value created_at")
+selections = _table("selections", "selection_id project_id name sql created_at")
+jobs = _table(
+    "jobs",
+    "job_id project_id verb arguments status progress result error actor_id "
+    "created_at started_at ended_at cancel_requested_at",
+)
+embedders = _table("embedders", "embedder_id config created_at")
+tombstones = _table("tombstones", "tombstone_id subject n_records touched actor_id created_at")
+settings = _table("settings", "name value")
+events = _table("events", "seq event_id project_id actor_id action resource details created_at")
+
+ALL: dict[str, sa.TableClause] = {v.name: v for v in list(globals().values()) if isinstance(v, sa.TableClause)}

@@ -1,0 +1,1 @@
+"""Builders, fakes and ``check_*`` contracts, for our tests and yours."""

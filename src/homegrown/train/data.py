@@ -1,0 +1,41 @@
+"""Joins a Snapshot with its texts, and never lets the test split through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from homegrown.core.models import Examples, TrainingData
+from homegrown.core.tasks import Task, TaskKind
+from homegrown.store.snapshots import probs_matrix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from homegrown.store import Store
+
+
+def training_data(store: Store, snapshot_id: str, task: Task) -> TrainingData:
+    """What a trainer may see of a snapshot: its train, valid and unlabelled rows."""
+    rows = store.snapshots.read(snapshot_id)
+    rows = rows.filter(pc.not_equal(rows["split"], "test"))
+    texts = store.records.texts(rows["record_id"].to_pylist())
+    unlabelled = _part(rows, "unlabelled", texts)
+    return TrainingData(
+        class_ids=task.class_ids,
+        class_names=task.class_names,
+        multi=task.kind is TaskKind.CLASSES,
+        train=_part(rows, "train", texts),
+        valid=_part(rows, "valid", texts),
+        unlabelled=unlabelled.texts,
+    )
+
+
+def _part(rows: pa.Table, split: str, texts: dict[str, str]) -> Examples:
+    part = rows.filter(pc.equal(rows["split"], split))
+    ids = part["record_id"].to_pylist()
+    keep = np.array([i in texts for i in ids], bool)
+    kept = [i for i in ids if i in texts]
+    return Examples([texts[i] for i in kept], probs_matrix(part)[keep], part["weight"].to_numpy()[keep], kept)

@@ -1,0 +1,77 @@
+"""One Run: its record, its trainer, its bundle, its version."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+import torch
+
+from homegrown import plugins
+from homegrown.core.ids import new_id
+from homegrown.core.models import ModelVersion, Recipe
+from homegrown.errors import CancelledError
+from homegrown.train.data import training_data
+
+if TYPE_CHECKING:
+    from homegrown.core.models import Fitted, Snapshot
+    from homegrown.core.protocols import Encoder, Progress
+    from homegrown.core.tasks import Task
+    from homegrown.store import Store
+
+
+def train(
+    store: Store, snapshot: Snapshot, recipe: Recipe, name: str, *, encoder: Encoder, progress: Progress
+) -> ModelVersion:
+    """Run *recipe* on *snapshot* and register the result as the next version of the model *name*.
+
+    An interrupted run of the same recipe on the same snapshot is gone on with.
+    """
+    task = store.tasks.get(snapshot.task_id, snapshot.task_version)
+    trainer = plugins.load("homegrown.trainers", recipe.trainer)()
+    run_id = store.models.unfinished_run(snapshot.snapshot_id, recipe) or store.models.start_run(
+        store.actor, snapshot, recipe
+    )
+    folder = store.run_folder(run_id)
+    data = training_data(store, snapshot.snapshot_id, task)
+    try:
+        fitted = trainer.fit(data, recipe.options, seed=recipe.seed, folder=folder, encoder=encoder, progress=progress)
+    except CancelledError as error:
+        store.models.end_run(store.actor, run_id, "cancelled", {}, str(error))
+        raise
+    except Exception as error:
+        store.models.end_run(store.actor, run_id, "failed", {}, f"{type(error).__name__}: {error}")
+        raise
+    return _register(store, run_id, snapshot, task, name, fitted)
+
+
+def _register(store: Store, run_id: str, snapshot: Snapshot, task: Task, name: str, fitted: Fitted) -> ModelVersion:
+    version_id = new_id("mv")
+    facts = {"run_id": run_id, "snapshot_id": snapshot.snapshot_id, "recipe": fitted.recipe.trainer}
+    bundle_digest = store.bundles.add(version_id, fitted.folder, facts)
+    details = {
+        "report": fitted.report,
+        "ladder": list(fitted.ladder),
+        "size_bytes": store.bundles.size(version_id),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+    }
+    version = ModelVersion(
+        version_id=version_id,
+        model_name=name,
+        number=store.models.next_number(name),
+        task_id=task.task_id,
+        task_version=task.version,
+        run_id=run_id,
+        snapshot_id=snapshot.snapshot_id,
+        recipe=fitted.recipe.trainer,
+        class_ids=task.class_ids,
+        class_names=task.class_names,
+        multi=task.kind == "classes",
+        bundle_digest=bundle_digest,
+        details=details,
+    )
+    store.models.add_version(store.actor, version)
+    store.models.end_run(store.actor, run_id, "succeeded", details)
+    store.drop_run_folder(run_id)
+    return version

@@ -1,0 +1,5 @@
+"""The composition root: each verb once. Asks govern and cost, calls the stage, records the event. Thin."""
+
+from homegrown.workspace.workspace import Workspace, connect
+
+__all__ = ["Workspace", "connect"]

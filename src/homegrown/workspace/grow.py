@@ -1,0 +1,75 @@
+"""The whole loop in one verb."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from homegrown.core.models import Recipe
+
+if TYPE_CHECKING:
+    from homegrown.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class GrowRequest:
+    """What ``homegrown grow`` was asked for."""
+
+    file: Path
+    text: str
+    label: str
+    name: str | None = None
+    test: Path | None = None
+    unlabelled: Path | None = None
+    recipe: str = "auto"
+    budget_s: float = 300.0
+    seed: int = 0
+
+
+def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
+    """From a file to an evaluated, deployed model.
+
+    Returns:
+        ``task, n_records, n_train, n_test, model_id, recipe, accuracy, accuracy_ci95, macro_f1, ladder, seconds``.
+    """
+    name = request.name or re.sub(r"[^a-z0-9]+", "-", request.label.lower()).strip("-") or "model"
+    seconds: dict[str, float] = {}
+    started = time.monotonic()
+    source = ws.ingest(request.file, text=request.text, label=request.label)
+    test = ws.ingest(request.test, text=request.text, label=request.label) if request.test else None
+    if request.unlabelled:
+        ws.ingest(request.unlabelled, text=request.text)
+    seconds["ingest"] = time.monotonic() - started
+
+    started = time.monotonic()
+    ws.embed()
+    seconds["embed"] = time.monotonic() - started
+
+    started = time.monotonic()
+    task = ws.task_from_column(name, request.label)
+    snapshot = ws.snapshot(task, seed=request.seed, test_source=test.name if test else None)
+    version = ws.train(snapshot, Recipe(request.recipe, {}, request.seed), name)
+    seconds["train"] = time.monotonic() - started
+
+    started = time.monotonic()
+    result = ws.evaluate(version)
+    seconds["evaluate"] = time.monotonic() - started
+    ws.deploy(version, name)
+    return {
+        "task": task.name,
+        "n_records": source.n_records + (test.n_records if test else 0),
+        "n_train": snapshot.n_by_split["train"] + snapshot.n_by_split["valid"],
+        "n_test": result["n"],
+        "model_id": version.version_id,
+        "recipe": version.recipe,
+        "accuracy": result["accuracy"],
+        "accuracy_ci95": list(result["accuracy_ci95"]),
+        "macro_f1": result["macro_f1"],
+        "ladder": version.details["ladder"],
+        "seconds": seconds,
+        "evaluation_id": result["evaluation_id"],
+        "endpoint": name,
+    }

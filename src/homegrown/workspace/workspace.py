@@ -1,0 +1,130 @@
+"""``connect`` and ``Workspace``: the verbs, for Python, the CLI, the API and the studio alike."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from homegrown.core.access import TERMINAL, Actor
+from homegrown.core.models import ModelVersion, Recipe, Snapshot
+from homegrown.core.progress import Silent
+from homegrown.curate import freeze
+from homegrown.embed import EmbedReport, embed_records
+from homegrown.errors import InputError
+from homegrown.evaluate import evaluate
+from homegrown.inference.cached import CachedEncoder
+from homegrown.inference.encoder import Encoder as LocalEncoder
+from homegrown.inference.predictor import load_predictor
+from homegrown.ingest import import_file
+from homegrown.label import task_from_column
+from homegrown.store import Store
+from homegrown.train import train
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from homegrown.core.protocols import Predictor, Progress
+    from homegrown.core.records import SourceVersion
+    from homegrown.core.tasks import Task
+    from homegrown.store.endpoints import Endpoint
+
+
+def connect(path: str | Path = "./work", *, database_url: str | None = None, actor: Actor = TERMINAL) -> Workspace:
+    """Open the workspace in the folder *path*, creating it if need be.
+
+    Example:
+        >>> ws = connect("./work")  # doctest: +SKIP
+        >>> ws.ingest("tickets.csv", text="body")  # doctest: +SKIP
+    """
+    if str(path).startswith(("http://", "https://")):
+        raise InputError("Connecting to a server by its address is not built yet; name a folder.")
+    return Workspace(Store(Path(path), database_url=database_url, actor=actor))
+
+
+class Workspace:
+    """One workspace, opened, with every verb of the loop.
+
+    Args:
+        store: the opened store.
+        progress: hears how far the long verbs are.
+    """
+
+    def __init__(self, store: Store, progress: Progress | None = None) -> None:
+        self.store = store
+        self.progress: Progress = progress or Silent()
+        self._predictors: dict[str, Predictor] = {}
+
+    @cached_property
+    def encoder(self) -> CachedEncoder:
+        """The frozen encoder with this workspace's vectors behind it; loaded at its first use."""
+        local = LocalEncoder.load()
+        return CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
+
+    def ingest(
+        self, path: str | Path, *, text: str, label: str | None = None, name: str | None = None
+    ) -> SourceVersion:
+        """Read a file into records; see ``homegrown.ingest``."""
+        return import_file(self.store, Path(path), text=text, label=label, name=name, progress=self.progress)
+
+    def embed(self) -> EmbedReport:
+        """Give every record its vector; see ``homegrown.embed``."""
+        return embed_records(self.store, self.encoder, self.progress)
+
+    def task_from_column(self, name: str, column: str) -> Task:
+        """Turn a column into a task with imported votes; see ``homegrown.label``."""
+        task, _ = task_from_column(self.store, name, column)
+        return task
+
+    def snapshot(self, task: Task, *, seed: int = 0, test_source: str | None = None) -> Snapshot:
+        """Freeze what is labelled now; see ``homegrown.curate``."""
+        return freeze(self.store, task, seed=seed, test_source=test_source)
+
+    def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
+        """Fit a model and register it; see ``homegrown.train``."""
+        return train(self.store, snapshot, recipe, name, encoder=self.encoder, progress=self.progress)
+
+    def predictor(self, model: str | ModelVersion) -> Predictor:
+        """A model, loaded once and kept."""
+        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
+        if version.version_id not in self._predictors:
+            folder = self.store.bundles.open(version.version_id, version.bundle_digest)
+            self._predictors[version.version_id] = load_predictor(folder)
+        return self._predictors[version.version_id]
+
+    def evaluate(self, model: str | ModelVersion, *, split: str = "test") -> dict[str, Any]:
+        """Score a model on a split of its snapshot; see ``homegrown.evaluate``."""
+        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
+        return evaluate(self.store, version, self.predictor(version), split=split)
+
+    def predict(self, model: str | ModelVersion, texts: list[str]) -> list[dict[str, Any]]:
+        """Answers for *texts*: ``label`` (None means none of these), ``prob``, ``in_scope``."""
+        predictor = self.predictor(model)
+        answers = predictor.predict(texts)
+        found = []
+        for row, scope in zip(answers.probs, answers.in_scope, strict=True):
+            best = int(row.argmax())
+            inside = bool(scope >= predictor.threshold)
+            found.append(
+                {
+                    "label": predictor.class_names[best] if inside else None,
+                    "prob": float(row[best]),
+                    "in_scope": float(scope),
+                }
+            )
+        return found
+
+    def deploy(self, model: str | ModelVersion, endpoint: str, *, keep_text: bool | None = None) -> Endpoint:
+        """Let a model answer for an endpoint."""
+        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
+        return self.store.endpoints.deploy(self.store.actor, endpoint, version, keep_text=keep_text)
+
+    def close(self) -> None:
+        """Release the workspace."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
