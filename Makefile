@@ -5,12 +5,18 @@ export HOMEGROWN_DATA ?= $(firstword $(wildcard ../shared/data))
 # One thread per process in tests: two cores that several workers share go faster that way.
 TEST_ENV := OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
-.PHONY: demo test test-slow check format benchmark clean setup
-setup: .stamp-python
+.PHONY: demo test test-slow check format benchmark clean setup studio
+setup: .stamp-python .stamp-studio
 
 .stamp-python: requirements.lock constraints.txt pyproject.toml
 	scripts/setup
 	touch $@
+
+.stamp-studio: .stamp-python scripts/studio $(shell find frontend -type f -not -path "*/node_modules/*")
+	scripts/studio
+	touch $@
+
+studio: .stamp-studio
 
 demo: setup
 	$(PY) -m homegrown demo
@@ -31,4 +37,4 @@ benchmark: setup
 	$(PY) -m benchmarks
 
 clean:
-	rm -rf .venv .stamp-python src/homegrown/studio/static frontend/node_modules
+	rm -rf .venv .stamp-python .stamp-studio src/homegrown/studio/static frontend/node_modules

@@ -1,0 +1,90 @@
+"""What stands round every page: the project, who is signed in, the loop as a menu, what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: name, address, icon, group, further words to find it by
+_MENU = (
+    ("Overview", "/", "overview", "loop", "home start next step"),
+    ("Ingest", "/ingest", "ingest", "loop", "import upload file add data csv"),
+    ("Query", "/query/records", "query", "loop", "records search sql find"),
+    ("Train", "/train", "train", "loop", "learn ladder run recipe"),
+    ("Evaluate", "/evaluate", "evaluate", "loop", "models report accuracy compare"),
+    ("Serve", "/serve", "serve", "loop", "deploy endpoint api rollback"),
+    ("Jobs", "/jobs", "jobs", "rest", "progress cancel log running"),
+    ("Govern", "/govern", "govern", "rest", "audit events who"),
+)
+
+_ACTIONS = (
+    ("Add data from a file", "/ingest", "import upload csv excel drop"),
+    ("Run SQL", "/query", "select query duckdb"),
+    ("Try a model", "/serve/playground", "playground predict ask answer"),
+    ("Compare two models", "/evaluate", "paired difference"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MenuItem:
+    """One line of the menu; `count` is how much waits for somebody there."""
+
+    name: str
+    href: str
+    icon: str
+    group: str
+    words: str
+    is_here: bool
+    count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """Something one can do from the palette."""
+
+    name: str
+    href: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The bar, the menu and the palette of one answer. `theme` is light, dark or empty: as the system says."""
+
+    project: str
+    actor: str
+    role: str
+    theme: str
+    n_jobs: int
+    menu: tuple[MenuItem, ...]
+    actions: tuple[Action, ...]
+
+    @property
+    def initials(self) -> str:
+        """Up to two letters for the round mark in the bar."""
+        return "".join(word[0] for word in self.actor.split()[:2]).upper() or "–"
+
+
+def frame(*, project: str, actor: str, role: str, theme: str, n_jobs: int, path: str) -> Frame:
+    """The frame of the page at `path`."""
+    room = "/" + path.lstrip("/").split("/", 1)[0]
+    menu = tuple(
+        MenuItem(
+            name=name,
+            href=href,
+            icon=icon,
+            group=group,
+            words=words,
+            count=n_jobs if name == "Jobs" else 0,
+            is_here=room == "/" + href.lstrip("/").split("/", 1)[0],
+        )
+        for name, href, icon, group, words in _MENU
+    )
+    return Frame(
+        project=project,
+        actor=actor,
+        role=role,
+        theme=theme if theme in ("light", "dark") else "",
+        n_jobs=n_jobs,
+        menu=menu,
+        actions=tuple(Action(name=name, href=href, words=words) for name, href, words in _ACTIONS),
+    )

@@ -1,0 +1,54 @@
+"""Events in plain sentences: what happened, for somebody who does not read logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from homegrown.studio.words import plural
+
+
+def _import(d: dict[str, Any]) -> str:
+    aside = f"; {plural(d['n_quarantined'], 'row')} set aside" if d.get("n_quarantined") else ""
+    return f"{plural(d['n_added'], 'new record')} came in from {d['name']}{aside}"
+
+
+def _freeze(d: dict[str, Any]) -> str:
+    splits = d["n_by_split"]
+    learn = splits.get("train", 0) + splits.get("valid", 0)
+    return f"A snapshot was frozen: {learn:,} records to learn from, {splits.get('test', 0):,} to test on"
+
+
+#: action → how to say it, from the event's details. Whatever is not here is said by its action's name.
+_SAY: dict[str, Callable[[dict[str, Any]], str]] = {
+    "ingest.import": _import,
+    "label.define_task": lambda d: f"The task {d['name']} now has {plural(d['n_classes'], 'class', 'classes')}",
+    "label.add_source": lambda d: f"The source of labels “{d['name']}” was added",
+    "curate.freeze": _freeze,
+    "train.start": lambda d: f"Training began with the recipe {d['recipe']}",
+    "train.end": lambda d: f"Training {d['status']}",
+    "train.register": lambda d: f"The model {d['model']} has a version {d['number']}",
+    "evaluate.run": lambda d: f"A model was measured on the {d['split']} records",
+    "serve.deploy": lambda d: f"A model was deployed as {d['name']}",
+    "serve.rollback": lambda d: f"{d['name']} went back to an earlier version",
+}
+
+_ROOMS = frozenset({"ingest", "query", "label", "curate", "train", "evaluate", "serve", "govern", "jobs"})
+
+
+def sentence(action: str, details: dict[str, Any]) -> str:
+    """One event as a sentence without its actor and time."""
+    say = _SAY.get(action)
+    plain = action.replace(".", ": ").replace("_", " ")
+    if say is None:
+        return plain
+    try:
+        return say(details)
+    except KeyError:
+        return plain
+
+
+def icon(action: str) -> str:
+    """The icon of the room that an action belongs to."""
+    room = action.partition(".")[0]
+    return room if room in _ROOMS else "info"

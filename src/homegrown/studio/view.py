@@ -1,0 +1,88 @@
+"""What several pages show: the next step, a figure with its doubt, a rung of the ladder, the page as code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsCode:
+    """The same page from a terminal, from Python and as SQL; each may be empty."""
+
+    cli: str
+    python: str
+    sql: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextStep:
+    """The one most useful thing to do now: what, why, and where."""
+
+    title: str
+    reason: str
+    action: str
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A share with its 95% interval and the number of records it was measured on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One rung of the ladder of models. `state` is waiting, running, done or skipped; `note` says why it stopped."""
+
+    name: str
+    says: str
+    state: str
+    score: Figure | None = None
+    ms: str = ""
+    size: str = ""
+    took: str = ""
+    note: str = ""
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """A sentence of advice: `kind` is info, good, doubt or wrong."""
+
+    kind: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeChoice:
+    """A recipe one can pick, in plain words."""
+
+    name: str
+    says: str
+    is_chosen: bool = False
+
+
+#: What each built-in recipe is, for somebody who has never trained a model.
+RECIPES = {
+    "auto": "the smallest model that is good enough",
+    "lexical": "words and parts of words",
+    "static": "averaged word vectors, very fast",
+    "linear": "a sentence encoder with a small head",
+    "finetune": "the encoder itself learns too, slowest",
+}
+
+
+def recipe_choices(chosen: str = "auto") -> tuple[RecipeChoice, ...]:
+    """The recipes in the order of the ladder, with `chosen` marked."""
+    return tuple(RecipeChoice(name=name, says=says, is_chosen=name == chosen) for name, says in RECIPES.items())
+
+
+def ladder_floor(rungs: tuple[Rung, ...]) -> float:
+    """Where the drawn scale of a ladder begins: a round share below every interval, so that differences can be seen."""
+    lows = [rung.score.low for rung in rungs if rung.score]
+    return max(0.0, int(20 * min(lows)) / 20 - 0.05) if lows else 0.0

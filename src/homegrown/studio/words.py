@@ -1,0 +1,55 @@
+"""Numbers as a person reads them: shares, counts, durations, sizes. Pure functions, used as template filters."""
+
+from __future__ import annotations
+
+import math
+
+_SIZES = ("bytes", "KB", "MB", "GB", "TB")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as a percentage: ``percent(0.9238) == "92.4%"``; a share that is not a number is a dash."""
+    return "–" if math.isnan(share) else f"{100 * share:.{digits}f}%"
+
+
+def count(n: int) -> str:
+    """A count with thousands separated: ``count(10003) == "10,003"``."""
+    return f"{n:,}"
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """A count with its noun: ``plural(1, "record") == "1 record"``, ``plural(2, "class", "classes")``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in the largest useful unit: ``duration(0.0041) == "4.1 ms"``, ``duration(75) == "1 min 15 s"``."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{1000 * seconds:.1f} ms"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(n_bytes: int | None) -> str:
+    """A size in the largest useful unit: ``size(91_000_000) == "91 MB"``."""
+    if n_bytes is None:
+        return ""
+    amount, step = float(n_bytes), 0
+    while amount >= 1000 and step < len(_SIZES) - 1:
+        amount, step = amount / 1000, step + 1
+    return f"{amount:.0f} {_SIZES[step]}" if amount >= 10 or step == 0 else f"{amount:.1f} {_SIZES[step]}"
+
+
+def one_in(error: float) -> str:
+    """What an error rate means: ``one_in(0.076) == "About 1 in 13 is wrong."``."""
+    if error <= 0:
+        return "None of them was wrong; with more of them, some will be."
+    if error > 0.5:
+        return f"More than half are wrong ({percent(error, 0)})."
+    return f"About 1 in {max(round(1 / error), 1):,} is wrong."
