@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GrowRequest:
-    """What ``homegrown grow`` was asked for."""
+    """What ``homegrown grow`` was asked for; ``source`` names the source, by default after the file."""
 
     file: Path
     text: str
@@ -27,6 +27,8 @@ class GrowRequest:
     recipe: str = "auto"
     budget_s: float = 300.0
     seed: int = 0
+    source: str | None = None
+    deploy: bool = True
 
 
 def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
     name = request.name or re.sub(r"[^a-z0-9]+", "-", request.label.lower()).strip("-") or "model"
     seconds: dict[str, float] = {}
     started = time.monotonic()
-    source = ws.ingest(request.file, text=request.text, label=request.label)
+    source = ws.ingest(request.file, text=request.text, label=request.label, name=request.source)
     test = ws.ingest(request.test, text=request.text, label=request.label) if request.test else None
     if request.unlabelled:
         ws.ingest(request.unlabelled, text=request.text)
@@ -57,7 +59,8 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
     started = time.monotonic()
     result = ws.evaluate(version)
     seconds["evaluate"] = time.monotonic() - started
-    ws.deploy(version, name)
+    if request.deploy:
+        ws.deploy(version, name)
     return {
         "task": task.name,
         "n_records": source.n_records + (test.n_records if test else 0),

@@ -20,6 +20,8 @@ from homegrown.ingest import import_file
 from homegrown.label import task_from_column
 from homegrown.store import Store
 from homegrown.train import train
+from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
     from typing import Self
@@ -53,6 +55,7 @@ class Workspace:
     def __init__(self, store: Store, progress: Progress | None = None) -> None:
         self.store = store
         self.progress: Progress = progress or Silent()
+        self.uploads = Uploads(store.layout)
         self._predictors: dict[str, Predictor] = {}
 
     @cached_property
@@ -118,6 +121,10 @@ class Workspace:
         """Let a model answer for an endpoint."""
         version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
         return self.store.endpoints.deploy(self.store.actor, endpoint, version, keep_text=keep_text)
+
+    def counts(self) -> Counts:
+        """How much of each noun there is."""
+        return counts(self.store)
 
     def close(self) -> None:
         """Release the workspace."""
