@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 
@@ -73,3 +74,53 @@ class SourceVersion:
     label_column: str | None = None
     warnings: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+
+
+class ColumnKind(StrEnum):
+    """What the values of a column seem to be."""
+
+    TEXT = "text"
+    CATEGORY = "category"
+    NUMBER = "number"
+    DATE = "date"
+    ID = "id"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a file as its first rows show it.
+
+    Attributes:
+        n_distinct: different values in the sample, each element of a list counted by itself.
+        n_rarest: how often the rarest of them occurs.
+        mean_chars: mean length of the values that are not empty.
+    """
+
+    name: str
+    kind: ColumnKind
+    n_empty: int
+    n_distinct: int
+    n_rarest: int
+    mean_chars: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A look at a file before it is imported.
+
+    Attributes:
+        rows: the first rows as they would be shown, cells in the order of ``columns``.
+        n_sampled: rows that the guesses come from.
+        is_whole: True when the sample is the whole file.
+        text: the column that looks like what a model should read; None when none does.
+        label: the column that looks like the answer; None when none does.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_sampled: int
+    is_whole: bool
+    quarantined: tuple[Quarantined, ...]
+    text: str | None
+    label: str | None

@@ -16,7 +16,7 @@ from homegrown.evaluate import evaluate
 from homegrown.inference.cached import CachedEncoder
 from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.predictor import load_predictor
-from homegrown.ingest import import_file
+from homegrown.ingest import import_file, preview
 from homegrown.label import task_from_column
 from homegrown.store import Store
 from homegrown.train import train
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from homegrown.core.protocols import Predictor, Progress
-    from homegrown.core.records import SourceVersion
+    from homegrown.core.records import Preview, SourceVersion
     from homegrown.core.tasks import Task
     from homegrown.store.endpoints import Endpoint
 
@@ -63,6 +63,10 @@ class Workspace:
         """The frozen encoder with this workspace's vectors behind it; loaded at its first use."""
         local = LocalEncoder.load()
         return CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
+
+    def preview(self, path: str | Path, *, name: str | None = None) -> Preview:
+        """Look at a file before it is imported; see ``homegrown.ingest``."""
+        return preview(Path(path), name or Path(path).name)
 
     def ingest(
         self, path: str | Path, *, text: str, label: str | None = None, name: str | None = None
