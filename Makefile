@@ -22,9 +22,11 @@ demo: setup
 	$(PY) -m homegrown demo
 
 test: setup
+	scripts/system
 	$(TEST_ENV) $(PY) -m pytest -q
 
 test-slow: setup
+	scripts/system
 	$(TEST_ENV) $(PY) -m pytest -q -m slow
 
 check: setup

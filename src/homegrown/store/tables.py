@@ -48,7 +48,7 @@ selections = _table("selections", "selection_id project_id name sql created_at")
 jobs = _table(
     "jobs",
     "job_id project_id verb arguments status progress result error actor_id "
-    "created_at started_at ended_at cancel_requested_at",
+    "created_at started_at ended_at cancel_requested_at attempts",
 )
 embedders = _table("embedders", "embedder_id config created_at")
 tombstones = _table("tombstones", "tombstone_id subject n_records touched actor_id created_at")

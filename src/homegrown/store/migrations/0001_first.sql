@@ -28,7 +28,7 @@ CREATE TABLE traces (trace_id TEXT PRIMARY KEY, endpoint_id TEXT NOT NULL REFERE
 CREATE INDEX traces_by_time ON traces (endpoint_id, created_at);
 CREATE TABLE feedback (feedback_id TEXT PRIMARY KEY, trace_id TEXT NOT NULL REFERENCES traces, actor_id TEXT NOT NULL REFERENCES actors, value TEXT NOT NULL, created_at TEXT NOT NULL);
 CREATE TABLE selections (selection_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, name TEXT NOT NULL, sql TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project_id, name));
-CREATE TABLE jobs (job_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, verb TEXT NOT NULL, arguments TEXT NOT NULL, status TEXT NOT NULL, progress TEXT, result TEXT, error TEXT, actor_id TEXT NOT NULL REFERENCES actors, created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, cancel_requested_at TEXT);
+CREATE TABLE jobs (job_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, verb TEXT NOT NULL, arguments TEXT NOT NULL, status TEXT NOT NULL, progress TEXT, result TEXT, error TEXT, actor_id TEXT NOT NULL REFERENCES actors, created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, cancel_requested_at TEXT, attempts INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE embedders (embedder_id TEXT PRIMARY KEY, config TEXT NOT NULL, created_at TEXT NOT NULL);
 CREATE TABLE tombstones (tombstone_id TEXT PRIMARY KEY, subject TEXT NOT NULL, n_records BIGINT NOT NULL, touched TEXT NOT NULL, actor_id TEXT NOT NULL REFERENCES actors, created_at TEXT NOT NULL);
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
