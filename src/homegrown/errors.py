@@ -7,13 +7,16 @@
     │   ├── EmptyDataError        there is nothing to work on
     │   ├── UnsuitableLabelsError the label column cannot be learnt from
     │   ├── QueryError            a SQL query was refused or failed
-    │   └── UnsafeArchiveError    an archive would write outside, or unpack without end
+    │   ├── UnsafeArchiveError    an archive would write outside, or unpack without end
+    │   ├── TooLargeError         a request carries more than is taken at once
+    │   └── UnsupportedTypeError  a request's body is of another type than is read here
     ├── NotFoundError             no such record, task, model, endpoint, ...
     ├── ConflictError             it clashes with what is there
     │   └── WorkspaceBusyError    another process holds this workspace
     ├── UnauthenticatedError      nobody is signed in
     ├── ForbiddenError            the actor may not do that
     ├── OverloadedError           the queue is full; try again later
+    ├── UnavailableError          it cannot answer just now: loading, or stopping
     ├── CancelledError            somebody asked for it to stop
     ├── StorageError              the workspace cannot be written or read
     │   ├── DiskFullError         no space is left
@@ -94,6 +97,20 @@ class UnsafeArchiveError(InputError):
     code = "unsafe_archive"
 
 
+class TooLargeError(InputError):
+    """The request is larger than what is taken at once; send it in parts."""
+
+    code = "too_large"
+    status = 413
+
+
+class UnsupportedTypeError(InputError):
+    """The request's body is of another type than is read here; send application/json."""
+
+    code = "unsupported_type"
+    status = 415
+
+
 class NotFoundError(HomegrownError):
     """There is no such thing here."""
 
@@ -137,6 +154,17 @@ class OverloadedError(HomegrownError):
 
     code = "overloaded"
     status = 429
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UnavailableError(HomegrownError):
+    """It cannot answer just now; try again in a moment."""
+
+    code = "unavailable"
+    status = 503
 
 
 class CancelledError(HomegrownError):

@@ -1,1 +1,1 @@
-"""The OpenAI-compatible face."""
+"""The OpenAI-compatible face below ``/v1``."""

@@ -53,10 +53,15 @@ class FileLock:
                 time.sleep(0.05)
         self._descriptor = descriptor
         if self._exclusive:
-            note = {"pid": os.getpid(), "host": socket.gethostname(), **(self._note or {})}
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(note).encode(), 0)
+            self.describe(**(self._note or {}))
         return self
+
+    def describe(self, **facts: object) -> None:
+        """Write who holds the lock, with *facts* such as ``address``, for whoever finds it taken."""
+        if self._descriptor is not None:
+            note = {"pid": os.getpid(), "host": socket.gethostname(), **facts}
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(note).encode(), 0)
 
     def release(self) -> None:
         """Give it back; harmless when it is not held."""

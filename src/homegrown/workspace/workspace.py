@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,13 @@ class Workspace:
     def counts(self) -> Counts:
         """How much of each noun there is."""
         return counts(self.store)
+
+    def acting_as(self, actor: Actor) -> Workspace:
+        """The same open workspace with *actor* behind each verb; loaded models are shared."""
+        other = copy.copy(self)
+        other.store = copy.copy(self.store)
+        other.store.actor = actor
+        return other
 
     def close(self) -> None:
         """Release the workspace."""

@@ -1,0 +1,216 @@
+"""The one server of a workspace: mounts the faces, holds the ``server`` lock, starts and stops what they share."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Router
+
+from homegrown.api import routes as api
+from homegrown.core.access import Permission, Role
+from homegrown.errors import InputError, NotFoundError
+from homegrown.gateway import routes as gateway
+from homegrown.govern.access import Access
+from homegrown.store.locks import FileLock
+from homegrown.studio import routes as studio
+from homegrown.web import Doors, Route, Shape, signin
+from homegrown.web.answers import refusal
+from homegrown.web.guard import Guard, Hosts
+from homegrown.web.identity import Identity
+from homegrown.web.log import LOGGER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from homegrown.govern.access import NewKey
+    from homegrown.web.call import Call
+    from homegrown.workspace import Workspace
+
+DEFAULT_PORT = 8700
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+STOP_WITHIN_S = 20
+KEEP_ALIVE_S = 75
+FIRST_KEY = "first"
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How to serve.
+
+    Attributes:
+        port: 0 takes any free one.
+        allow_hosts: further host names that people use for this server.
+        public_url: the address that people open when a TLS proxy stands in front, such as https://models.example.org.
+        log_requests: one line per request on standard error.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    allow_hosts: tuple[str, ...] = ()
+    public_url: str | None = None
+    log_requests: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What the operator is told when the server listens.
+
+    Attributes:
+        first_key: a caller's key, made when the workspace had none; shown this once.
+    """
+
+    origin: str
+    sign_in_url: str
+    first_key: NewKey | None
+
+
+def routes() -> list[Route]:
+    """Every route of every face; what is called most stands first."""
+    return [*gateway.ROUTES, *api.ROUTES, *studio.ROUTES, *signin.ROUTES]
+
+
+def application(ws: Workspace, origin: str, hosts: Hosts) -> Guard:
+    """The ASGI application of a workspace."""
+    access = Access(ws.store.db)
+    identity = Identity(access, f"hg_session_{ws.store.workspace_id[-8:]}")
+    doors = Doors(ws, access, identity, origin)
+    mounted: list[BaseRoute] = [route.mount(doors) for route in routes()]
+    mounted.append(_fallback(mounted).mount(doors))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for name, part in (*gateway.PARTS.items(), *api.PARTS.items(), *studio.PARTS.items()):
+                doors.parts[name] = await stack.enter_async_context(part(doors))
+            yield
+
+    return Guard(Router(mounted, redirect_slashes=False, lifespan=lifespan), hosts, identity.cookie, _shape)
+
+
+def _shape(path: str) -> Shape:
+    return Shape.OPENAI if path.startswith("/v1/") else Shape.API
+
+
+def _fallback(mounted: list[BaseRoute]) -> Route:
+    """Answers what no route answers, through the same door as all: a bad key gets its 401 here too."""
+    known = list(mounted)
+
+    async def nothing(call: Call) -> Response:
+        scope = call.request.scope
+        allowed = {m for r in known if r.matches(scope)[0] is Match.PARTIAL for m in getattr(r, "methods", ())}
+        if allowed:
+            response = refusal(InputError("This address does not take that method."), Shape.API, call.request_id)
+            response.status_code = 405
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+            return response
+        shape = _shape(scope["path"])
+        if shape is Shape.API and "text/html" in call.request.headers.get("accept", ""):
+            shape = Shape.PAGE
+        return refusal(NotFoundError(), shape, call.request_id)
+
+    return Route("/{rest:path}", nothing, Permission.PUBLIC, methods=())
+
+
+class _Uvicorn(uvicorn.Server):
+    """Stops quietly on a signal; uvicorn's own raises it again and ends the process by it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        old = {s: signal.signal(s, self.handle_exit) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+def serve(ws: Workspace, options: ServeOptions, announce: Callable[[Announcement], None]) -> None:
+    """Serve *ws* until a signal comes; requests under way are finished first.
+
+    Args:
+        ws: the opened workspace.
+        options: where and how.
+        announce: told once, when the server listens.
+
+    Raises:
+        WorkspaceBusyError: another server has this workspace; the message names its address.
+        InputError: the port cannot be had.
+    """
+    path = ws.store.layout.folder("locks") / "server.lock"
+    with FileLock(path, exclusive=True, wait_s=0.3) as lock, _bound(options.host, options.port) as listener:
+        origin = _origin(options, listener.getsockname()[1])
+        lock.describe(address=origin)
+        _set_up_log(options.log_requests)
+        app = application(ws, origin, _hosts(options))
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_WITHIN_S,
+            h11_max_incomplete_event_size=64 << 10,
+        )
+        announce(_announcement(ws, origin))
+        _Uvicorn(config).run(sockets=[listener])
+
+
+def _announcement(ws: Workspace, origin: str) -> Announcement:
+    access = Access(ws.store.db)
+    actor = ws.store.actor
+    link = f"{origin}/signin?link={access.add_link(actor)}"
+    first = access.add_key(actor, FIRST_KEY, Role.CALLER) if not access.keys() else None
+    return Announcement(origin, link, first)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"The address {host}:{port} cannot be served ({error.strerror or error}). Choose another with --port."
+        ) from error
+    listener.set_inheritable(False)
+    return listener
+
+
+def _origin(options: ServeOptions, port: int) -> str:
+    if options.public_url:
+        return options.public_url.rstrip("/")
+    host = "127.0.0.1" if options.host in ("0.0.0.0", "") else options.host  # noqa: S104  # shown, not bound
+    host = "[::1]" if host in ("::", "[::]") else host
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
+
+
+def _hosts(options: ServeOptions) -> Hosts:
+    names = {*LOOPBACK, *options.allow_hosts}
+    if options.public_url:
+        names.add(options.public_url.partition("://")[2].partition("/")[0].partition(":")[0])
+    open_to_all = options.host not in (*LOOPBACK, "::1")
+    if open_to_all:
+        names.add(socket.gethostname())
+    return Hosts(names, any_address=open_to_all)
+
+
+def _set_up_log(log_requests: bool) -> None:
+    if not LOGGER.handlers:
+        LOGGER.addHandler(logging.StreamHandler())
+    LOGGER.propagate = False
+    LOGGER.setLevel(logging.INFO if log_requests else logging.WARNING)
