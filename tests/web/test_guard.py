@@ -11,7 +11,7 @@ from homegrown.web.guard import Hosts
 @pytest.mark.parametrize(
     ("host", "allowed"),
     [
-        ("localhost", True), ("LOCALHOST:8700", True), ("127.0.0.1:1", True), ("[::1]:9", True), ("localhost.", True),
+        ("localhost", True), ("LOCALHOST:8700", True), ("127.0.0.1:1", True), ("[::1]:9", True), ("localhost.", False),
         ("attacker.tld", False), ("a/?x=", False), ("x/docs?", False), ("localhost@evil.com", False), ("", False),
         ("localhost:99999999", False), ("localhost evil", False), ("10.0.0.1", False), ("[::1", False),
     ],
@@ -74,7 +74,7 @@ def session(served):
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "samesite=strict" in cookie.lower()
-        assert client.get(f"/signin?link={secret}").status_code == 303, "a link works once"
+        assert client.get(f"/signin?link={secret}").status_code == 401, "a link works once"
         assert client.get("/api/v1/me", headers={"Cookie": cookie.split(";")[0]}).json()["role"] == "owner"
     return cookie.split(";")[0]
 
@@ -115,7 +115,7 @@ def test_a_revoked_key_stops_within_a_second(served):
 
 @pytest.mark.parametrize(
     "secret",
-    ["x' OR (SELECT 1) --", "%", "_", "hg_" + "a" * 20000, "k\u00e9y", "", "hg_x hg_y", "\x7f"],
+    ["x' OR (SELECT 1) --", "%", "_", "hg_" + "a" * 20000, "k\u00e9y", "hg_x hg_y", "\x7f"],
 )
 @pytest.mark.parametrize("path", ["/api/v1/me", "/nothing/here", "/signin", "/v1/nothing"])
 def test_no_bearer_value_reaches_sql(served, secret, path):

@@ -65,7 +65,7 @@ class Hosts:
         match = _HOST.fullmatch(host)
         if match is None:
             return False
-        name = match.group(1).lower().rstrip(".")
+        name = match.group(1).lower()
         return name in self._names or (self._any_address and _is_address(name.strip("[]")))
 
 

@@ -117,7 +117,9 @@ class Declared:
             note_fault(request_id, error)
         if self.route.refuse is not None:
             return self.route.refuse(error, scope, request_id)
-        return refusal(error, self.route.shape, request_id)
+        is_program = any(header_values(scope["headers"], b"authorization"))
+        shape = Shape.API if is_program and self.route.shape is Shape.PAGE else self.route.shape
+        return refusal(error, shape, request_id)
 
     async def _respond(self, scope: Scope, receive: Receive, request_id: str) -> Response:
         visitor = await self._doors.identity.of(scope)

@@ -13,6 +13,9 @@ from homegrown.web.answers import Shape, plain_page
 from homegrown.web.route import Route
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from homegrown.errors import HomegrownError
     from homegrown.web.call import Call
 
 
@@ -56,7 +59,12 @@ def sign_out(call: Call) -> Response:
     return response
 
 
+def not_signed_in(error: HomegrownError, scope: Scope, request_id: str) -> Response:
+    """A link that does not work is said here, not sent round in a circle."""
+    return HTMLResponse(plain_page("Not signed in", error.message, request_id), error.status)
+
+
 ROUTES = (
-    Route("/signin", sign_in, Permission.PUBLIC, shape=Shape.PAGE, query=LinkQuery),
+    Route("/signin", sign_in, Permission.PUBLIC, shape=Shape.PAGE, query=LinkQuery, refuse=not_signed_in),
     Route("/signout", sign_out, Permission.PUBLIC, methods=("POST",), shape=Shape.PAGE),
 )
