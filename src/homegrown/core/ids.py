@@ -1,7 +1,9 @@
 """Identity: what content is fixed is named by its hash; what is made gets an opaque id.
 
 A record's identity is ``H(content + all fields, k)`` with *k* counting identical rows inside one import,
-or ``H(source, id)`` when the source names its rows by a column.
+or ``H(source, id)`` when the source names its rows by a column. Fields enter the hash as text (``identity``), so the
+same table saved as CSV, Excel or Parquet names the same records, and a cell that turns a column of numbers into one of
+words changes the id of its own row only.
 """
 
 from __future__ import annotations
@@ -62,15 +64,50 @@ def canonical_json(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
+def identity(fields: dict[str, Any]) -> bytes:
+    """The form of *fields* that is hashed: numbers, booleans and null as the text that a CSV would show.
+
+    Example:
+        >>> identity({"n": 12, "ok": True, "none": None}) == identity({"n": "12", "ok": "true", "none": ""})
+        True
+    """
+    return canonical_json({name: _as_text(value) for name, value in fields.items()})
+
+
+def _as_text(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return canonical_json(value).decode() if isinstance(value, (bool, int, float)) else value
+
+
 def record_id(content_hash: str, fields_json: bytes, k: int = 0) -> str:
     """Identity of a record by content: its text hash, all its fields, and the k-th twin within one import.
 
     Args:
         content_hash: ``text_hash`` of the text.
-        fields_json: ``canonical_json`` of all fields.
+        fields_json: ``identity`` of all fields.
         k: 0 for the first identical row of an import, 1 for the second, ...
     """
     return digest(content_hash.encode(), fields_json, str(k).encode())
+
+
+def record_ids(texts: list[bytes], fields_json: list[bytes]) -> tuple[bytes, bytes]:
+    """``text_hash`` and ``record_id`` (k = 0) of many rows at once, as raw bytes, 16 per row, joined.
+
+    Example:
+        >>> hashes, ids = record_ids([b"hello"], [b"{}"])
+        >>> (hashes.hex(), ids.hex()) == (text_hash("hello"), record_id(text_hash("hello"), b"{}"))
+        True
+    """
+    blake = hashlib.blake2b
+    hashes = [blake(text, digest_size=16) for text in texts]
+    ids = [
+        blake(b"%b\x1f%b\x1f0" % (hashed.hexdigest().encode(), fields), digest_size=16).digest()
+        for hashed, fields in zip(hashes, fields_json, strict=True)
+    ]
+    return b"".join([hashed.digest() for hashed in hashes]), b"".join(ids)
 
 
 def record_id_by_key(source_id: str, external_id: str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from homegrown.core.models import Fitted, Predictions, TrainingData
-    from homegrown.core.records import Parsed, Quarantined
+    from homegrown.core.records import Cells, Notice, Parsed, Quarantined, ReadOptions
 
 
 class Progress(Protocol):
@@ -32,12 +32,28 @@ class Progress(Protocol):
 
 
 class Reader(Protocol):
-    """Turns one file into rows. Registered under ``homegrown.readers``."""
+    """Turns one file into rows. Registered under ``homegrown.readers``.
+
+    Attributes:
+        suffixes: endings of the file names that it reads, with the dot, in lower case.
+    """
 
     suffixes: tuple[str, ...]
 
-    def read(self, path: Path, name: str, **options: Any) -> Iterator[Parsed | Quarantined]:
-        """Stream the rows of *path*; *name* is what locators show (a member of an archive, say)."""
+    def read(self, path: Path, name: str, options: ReadOptions) -> Iterator[Parsed | Cells | Quarantined | Notice]:
+        """Stream the rows of *path*, in order and with bounded memory.
+
+        ``Parsed`` is one row or document whose values have their types; ``Cells`` are many rows of a format
+        without types. A row that cannot be read is ``Quarantined`` and the reader goes on.
+
+        Args:
+            path: a regular file, not a link.
+            name: what locators show (``tickets.csv``, or the member of an archive).
+            options: how to read it.
+
+        Raises:
+            UnreadableFileError: nothing of the file can be read.
+        """
         ...
 
 

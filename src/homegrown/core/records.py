@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,67 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cells:
+    """Many rows of a format without types (CSV), as columns: each cell as it is written.
+
+    Attributes:
+        names: the columns, each once.
+        columns: one string array per name, all of the same length, without nulls.
+        lines: int64, the line on which each row starts.
+        file: what locators show before the line.
+    """
+
+    names: tuple[str, ...]
+    columns: list[pa.Array]
+    lines: pa.Array
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know about a file whose rows were read all the same."""
+
+    file: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a file is to be read; None lets the reader find out.
+
+    Attributes:
+        delimiter: between the cells of a delimited file.
+        encoding: of a text file, a name that Python knows.
+        quote: the character around cells that hold a delimiter.
+        header: whether the first row names the columns.
+        sheet: of an Excel file; ``*`` for all.
+        sections: documents give one record per section or page instead of one per file.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    quote: str = '"'
+    header: bool = True
+    sheet: str | None = None
+    sections: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some consecutive current records.
+
+    Attributes:
+        records: in the order in which they were stored.
+        next_cursor: for the page after this one; None on the last.
+        previous_cursor: for the page before this one; None on the first.
+    """
+
+    records: list[Record]
+    next_cursor: str | None
+    previous_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """What could not be read, and why. Holds no content, so that forgetting need not look here."""
 
@@ -60,6 +124,10 @@ class SourceVersion:
         n_added: records that were new to the workspace.
         n_quarantined: rows set aside.
         unchanged: True when the same content was imported before; nothing was written then.
+        n_changed: rows whose id was known and whose content was new (``--id``).
+        n_retired: records that this import took out of sight, since no source holds them any more.
+        warnings: sentences for a person.
+        merge_offers: groups of label values that differ only by case or space.
     """
 
     source_id: str
@@ -72,7 +140,11 @@ class SourceVersion:
     unchanged: bool = False
     text_column: str | None = None
     label_column: str | None = None
+    id_column: str | None = None
+    n_changed: int = 0
+    n_retired: int = 0
     warnings: tuple[str, ...] = ()
+    merge_offers: tuple[tuple[str, ...], ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -115,6 +187,7 @@ class Preview:
         is_whole: True when the sample is the whole file.
         text: the column that looks like what a model should read; None when none does.
         label: the column that looks like the answer; None when none does.
+        notices: sentences about how it was read.
     """
 
     columns: tuple[Column, ...]
@@ -124,3 +197,4 @@ class Preview:
     quarantined: tuple[Quarantined, ...]
     text: str | None
     label: str | None
+    notices: tuple[str, ...] = ()

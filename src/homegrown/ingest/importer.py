@@ -1,127 +1,167 @@
-"""One import: read, identify, store, and commit a new version of the source."""
+"""One import: read, stage, compare, and commit a new version of the source."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from homegrown import plugins
-from homegrown.core.ids import canonical_json, digest, now, record_id, text_hash
-from homegrown.core.records import Parsed, Quarantined, SourceVersion
-from homegrown.errors import EmptyDataError, MissingColumnError, UnreadableFileError
-from homegrown.store.records import ORIGINS, RECORDS
+from homegrown.core.ids import now
+from homegrown.core.records import Notice, Quarantined, ReadOptions, SourceVersion
+from homegrown.errors import EmptyDataError, InputError, MissingColumnError
+from homegrown.ingest.archives import Limits
+from homegrown.ingest.commit import Commit
+from homegrown.ingest.inputs import STDIN, expand, readers, source_name
+from homegrown.ingest.plan import make_plan
+from homegrown.ingest.preview import preview
+from homegrown.ingest.staging import Roles, Staging
+from homegrown.ingest.warn import merge_offers, notices_as_warnings, numbers_as_text
+from homegrown.store.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from homegrown.core.protocols import Progress
     from homegrown.store import Store
 
-
-def import_file(
-    store: Store,
-    path: Path,
-    *,
-    text: str,
-    label: str | None = None,
-    name: str | None = None,
-    progress: Progress,
-) -> SourceVersion:
-    """Read *path* and make its rows the newest version of the source *name* (default: the file name)."""
-    if not path.is_file():
-        raise UnreadableFileError(f"There is no file {path}.")
-    source = name or path.name
-    source_id = store.sources.ensure(source)
-    rows, bad = _read(path)
-    if not rows:
-        raise EmptyDataError(f"{path.name} has no rows to read. Expected a header line and at least one row.")
-    missing = [c for c in (text, label) if c is not None and c not in rows[0].fields]
-    if missing:
-        raise MissingColumnError(f"{path.name} has no column {missing[0]!r}. Its columns: {', '.join(rows[0].fields)}.")
-    table, locators = _records(rows, text, source, source_id)
-    ids = table["record_id"].combine_chunks()
-    content = digest(*(i.encode() for i in sorted(ids.to_pylist())))
-    latest = store.sources.latest(source_id)
-    unchanged = latest is not None and latest["digest"] == content
-    version = SourceVersion(
-        source_id=source_id,
-        name=source,
-        version=(latest["version"] if latest else 0) + (0 if unchanged else 1),
-        n_records=len(ids),
-        n_added=0,
-        n_quarantined=len(bad),
-        created_at=now(),
-        unchanged=unchanged,
-        text_column=text,
-        label_column=label,
-    )
-    if unchanged:
-        return version
-    return _commit(store, version, table, locators, content, bad, progress)
+MAX_ASIDE = 1_000_000
 
 
-def _read(path: Path) -> tuple[list[Parsed], list[Quarantined]]:
-    reader = plugins.load("homegrown.readers", "csv")()
-    rows: list[Parsed] = []
-    bad: list[Quarantined] = []
-    for item in reader.read(path, path.name):
-        (rows if isinstance(item, Parsed) else bad).append(item)  # type: ignore[arg-type]
-    return rows, bad
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """What is to be imported, and how.
+
+    Attributes:
+        path: a file, a folder, a pattern, an archive, or ``-`` for standard input.
+        text: column that models read; documents have one named ``text``. None: it is guessed, and so is the label.
+        label: column that holds the answer, if there is one.
+        id: column that names the rows, so that a changed row stays the same record.
+        name: of the source; default: the file name.
+        kind: read files as this (``csv``), whatever their names say.
+        options: for the readers.
+        limits: what an archive may hold.
+    """
+
+    path: str | Path
+    text: str | None = None
+    label: str | None = None
+    id: str | None = None
+    name: str | None = None
+    kind: str | None = None
+    options: ReadOptions = field(default_factory=ReadOptions)
+    limits: Limits = field(default_factory=Limits)
 
 
-def _records(rows: list[Parsed], text: str, source: str, source_id: str) -> tuple[pa.Table, pa.Array]:
-    twins: Counter[str] = Counter()
-    at = now()
-    columns: dict[str, list[Any]] = {f.name: [] for f in RECORDS}
-    for row in rows:
-        content = str(row.fields[text])
-        hashed = text_hash(content)
-        fields = canonical_json(row.fields)
-        first = record_id(hashed, fields)
-        values = {
-            "record_id": first if not twins[first] else record_id(hashed, fields, twins[first]),
-            "text_hash": hashed,
-            "text": content,
-            "fields": fields.decode(),
-            "source": source,
-            "source_id": source_id,
-            "external_id": None,
-            "n_chars": len(content),
-            "created_at": at,
-        }
-        twins[first] += 1
-        for key, value in values.items():
-            columns[key].append(value)
-    return pa.table(columns, schema=RECORDS), pa.array([r.locator for r in rows], pa.string())
+@dataclass(slots=True)
+class _Found:
+    aside: list[Quarantined] = field(default_factory=list)
+    n_aside: int = 0
+    notices: list[Notice] = field(default_factory=list)
+    errors: list[InputError] = field(default_factory=list)
+    n_files: int = 0
 
 
-def _commit(
-    store: Store,
-    version: SourceVersion,
-    table: pa.Table,
-    locators: pa.Array,
-    content: str,
-    bad: list[Quarantined],
-    progress: Progress,
-) -> SourceVersion:
-    progress.start("ingest", table.num_rows)
-    ids = table["record_id"].combine_chunks()
-    new = table.filter(pc.invert(pc.is_in(ids, value_set=store.records.all_ids())))
-    store.records.table.insert_missing(new, "record_id")
-    n = len(ids)
-    origins = pa.table(
-        [ids, pa.array([version.source_id] * n), pa.array([version.version] * n, pa.int32()), locators], schema=ORIGINS
-    )
-    before = store.records.origins.scan(["record_id"], where=f"source_id = '{version.source_id}'")
-    store.records.origins.append(origins.to_batches())
-    gone = before["record_id"].combine_chunks()
-    store.records.retire(pc.unique(gone.filter(pc.invert(pc.is_in(gone, value_set=ids)))))
-    store.records.revive(ids)
-    done = SourceVersion(**{**{s: getattr(version, s) for s in version.__slots__}, "n_added": new.num_rows})
-    store.sources.add_version(store.actor, done, content, bad)
-    progress.advance(n)
-    progress.finish()
-    return done
+def import_file(store: Store, request: IngestRequest, *, progress: Progress) -> SourceVersion:
+    """Read what *request* names and make it the newest version of its source.
+
+    Nothing is changed when the same content was imported before, or when it is killed on the way.
+
+    Raises:
+        UnreadableFileError, MissingColumnError, EmptyDataError, UnsafeArchiveError: there is nothing to import;
+            the sentence says why.
+    """
+    roles, guessed = _roles(request)
+    with Staging(store.layout.folder("tmp"), roles) as staging:
+        progress.start("ingest", None)
+        found = _stage(staging, request, progress)
+        staging.finish()
+        progress.finish()
+        failpoint("ingest.staged")
+        if not staging.counts.n_rows:
+            raise _nothing(request, found)
+        source = request.name or source_name(request.path)
+        source_id = store.sources.ensure(source)
+        plan, doubled = make_plan(staging, roles, source_id)
+        aside = found.aside + doubled
+        labels = staging.counts.labels
+        version = SourceVersion(
+            source_id=source_id,
+            name=source,
+            version=0,
+            n_records=int(plan.keep.sum()),
+            n_added=0,
+            n_quarantined=found.n_aside + len(doubled),
+            created_at=now(),
+            text_column=roles.text,
+            label_column=roles.label,
+            id_column=roles.id,
+            warnings=guessed + notices_as_warnings(found.notices) + numbers_as_text(staging.counts, roles.text),
+            merge_offers=merge_offers(labels),
+            options={"id_column": roles.id},
+        )
+        return Commit(store, staging, plan, aside, progress).run(version)
+
+
+def _roles(request: IngestRequest) -> tuple[Roles, tuple[str, ...]]:
+    """The named columns; without a text column the guess of a preview, and a sentence that says so."""
+    if request.text is not None:
+        return Roles(request.text, request.label, request.id), ()
+    if str(request.path) == STDIN:
+        raise InputError("Name the text column by --text: what comes from standard input is not read twice.")
+    look = preview(request.path, request.name or source_name(request.path), kind=request.kind, options=request.options)
+    if look.text is None:
+        columns = ", ".join(c.name for c in look.columns)
+        raise MissingColumnError(f"No column looks like text. Name one by --text. Columns: {columns}.")
+    label = request.label or (look.label if look.label != request.id else None)
+    said = f"The text was taken from the column {look.text!r}; name another by --text."
+    if label and not request.label:
+        said += f" The label was taken from {label!r}; name another by --label."
+    return Roles(look.text, label, request.id), (said,)
+
+
+def _stage(staging: Staging, request: IngestRequest, progress: Progress) -> _Found:
+    """Read every file into the staging folder; a file that fails costs itself only."""
+    found = _Found()
+    known = readers()
+    inputs = expand(request.path, staging.folder, kind=request.kind, limits=request.limits, shown=request.name)
+    for input_ in inputs:
+        if isinstance(input_, Quarantined):
+            _set_aside(found, input_)
+            continue
+        found.n_files += 1
+        try:
+            for item in known[input_.suffix]().read(input_.path, input_.name, request.options):
+                if isinstance(item, Notice):
+                    found.notices.append(item)
+                elif isinstance(item, Quarantined):
+                    _set_aside(found, item)
+                else:
+                    before = staging.counts.n_rows
+                    for bad in staging.add(item):
+                        _set_aside(found, bad)
+                    progress.advance(staging.counts.n_rows - before)
+        except InputError as error:
+            found.errors.append(error)
+            _set_aside(found, Quarantined(input_.name, None, error.message))
+        for bad in staging.flush():
+            _set_aside(found, bad)
+    return found
+
+
+def _set_aside(found: _Found, item: Quarantined) -> None:
+    found.n_aside += 1
+    if len(found.aside) < MAX_ASIDE:
+        found.aside.append(item)
+
+
+def _nothing(request: IngestRequest, found: _Found) -> InputError:
+    """Why an import has no row at all, in one sentence."""
+    if len(found.errors) == 1 and found.n_files == 1:
+        return found.errors[0]
+    name = source_name(request.path)
+    if not found.n_aside:
+        return EmptyDataError(f"{name} has no rows to read. Expected a header line and at least one row.")
+    first = found.aside[0]
+    where = first.file if first.line is None else f"{first.file}, line {first.line}"
+    sentence = f"Nothing of {name} could be read: {found.n_aside:,} set aside, the first ({where}): {first.reason}."
+    if any(isinstance(e, MissingColumnError) for e in found.errors):
+        return MissingColumnError(sentence)
+    return EmptyDataError(sentence)

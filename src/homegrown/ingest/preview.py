@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import islice
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homegrown import plugins
-from homegrown.core.records import Column, ColumnKind, Parsed, Preview, Quarantined
+from homegrown.core.records import Cells, Column, ColumnKind, Notice, Parsed, Preview, Quarantined, ReadOptions
 from homegrown.errors import EmptyDataError
+from homegrown.ingest.inputs import Input, expand, readers
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 SAMPLE_ROWS = 2000
 SHOWN_ROWS = 20
@@ -37,37 +38,73 @@ _DATE = re.compile(r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$|^\d{1,2}[./]\d{1,2}[./]
 _NUMBER = re.compile(r"^[+-]?(\d[\d,]*\.?\d*|\.\d+)([eE][+-]?\d+)?%?$")
 
 
-def preview(path: Path, name: str) -> Preview:
+def preview(path: str | Path, name: str, *, kind: str | None = None, options: ReadOptions | None = None) -> Preview:
     """Read the first rows of *path* and guess what its columns are for.
 
     Args:
-        path: the file; its ending chooses the reader.
+        path: a file; or a folder, a pattern or an archive, of which the first file is looked at.
         name: what the file is called in messages.
+        kind: read it as this (``csv``), whatever its name says.
+        options: how to read it.
 
     Raises:
         EmptyDataError: it has no rows.
     """
-    reader = plugins.load("homegrown.readers", "csv")()
+    with tempfile.TemporaryDirectory(prefix="homegrown-") as scratch:
+        input_ = _first(path, Path(scratch), name, kind)
+        return _look(input_, options or ReadOptions())
+
+
+def _first(path: str | Path, scratch: Path, name: str, kind: str | None) -> Input:
+    """The first file behind *path* that can be read."""
+    reasons = []
+    for found in expand(path, scratch, kind=kind, shown=name):
+        if isinstance(found, Input):
+            return found
+        reasons.append(found.reason)
+    raise EmptyDataError(f"{name} holds no file that can be read" + (f": {reasons[0]}." if reasons else "."))
+
+
+def _look(input_: Input, options: ReadOptions) -> Preview:
     rows: list[dict[str, Any]] = []
     aside: list[Quarantined] = []
-    for item in islice(reader.read(path, name), SAMPLE_ROWS):
-        if isinstance(item, Parsed):
-            rows.append(item.fields)
-        else:
-            aside.append(item)
+    notices: list[str] = []
+    n_seen = 0
+    items = readers()[input_.suffix]().read(input_.path, input_.name, options)
+    for row in _single(items):
+        if isinstance(row, Notice):
+            notices.append(row.message)
+            continue
+        n_seen += 1
+        if n_seen > SAMPLE_ROWS:
+            break
+        (aside if isinstance(row, Quarantined) else rows).append(row)  # type: ignore[arg-type]
     if not rows:
-        raise EmptyDataError(f"{name} has no rows to read. Expected a header line and at least one row.")
-    columns = tuple(column(n, [row.get(n) for row in rows]) for n in rows[0])
+        why = f" The first row set aside: {aside[0].reason}." if aside else ""
+        raise EmptyDataError(f"{input_.name} has no rows to read.{why} Expected a header line and at least one row.")
+    columns = tuple(column(n, [row.get(n) for row in rows]) for n in dict.fromkeys(n for row in rows for n in row))
     text = _best_text(columns)
     return Preview(
         columns=columns,
         rows=tuple(tuple(_cell(row.get(c.name)) for c in columns) for row in rows[:SHOWN_ROWS]),
         n_sampled=len(rows),
-        is_whole=len(rows) + len(aside) < SAMPLE_ROWS,
+        is_whole=n_seen <= SAMPLE_ROWS,
         quarantined=tuple(aside),
         text=text,
         label=_best_label(columns, text),
+        notices=tuple(dict.fromkeys(notices)),
     )
+
+
+def _single(items: Iterator[Parsed | Cells | Quarantined | Notice]) -> Iterator[dict[str, Any] | Quarantined | Notice]:
+    """Rows one by one, however the reader gives them."""
+    for item in items:
+        if isinstance(item, Cells):
+            for start in range(0, len(item.lines), SAMPLE_ROWS):
+                cells = [c.slice(start, SAMPLE_ROWS).to_pylist() for c in item.columns]
+                yield from (dict(zip(item.names, row, strict=True)) for row in zip(*cells, strict=True))
+        else:
+            yield item.fields if isinstance(item, Parsed) else item
 
 
 def column(name: str, values: list[Any]) -> Column:

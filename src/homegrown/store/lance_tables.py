@@ -58,6 +58,10 @@ class LanceTable:
                         raise
             return lance.dataset(str(self.path))
 
+    def version(self) -> int:
+        """Number of the newest version; grows with every commit."""
+        return int(self.dataset().version)
+
     def count(self, where: str | None = None) -> int:
         """Rows, all or those that match the SQL predicate *where*."""
         return self.dataset().count_rows(filter=where) if self.exists else 0
@@ -68,6 +72,12 @@ class LanceTable:
         with _translated(self.path):
             reader = pa.RecordBatchReader.from_batches(self.schema, batches)
             lance.write_dataset(reader, str(self.path), mode="append", data_storage_version=_VERSION)
+
+    def overwrite(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Put other rows in place of all rows, in one commit."""
+        with _translated(self.path):
+            reader = pa.RecordBatchReader.from_batches(self.schema, batches)
+            lance.write_dataset(reader, str(self.path), mode="overwrite", data_storage_version=_VERSION)
 
     def insert_missing(self, table: pa.Table, key: str) -> None:
         """Add the rows whose *key* is new; safe when two processes add the same ones."""

@@ -14,7 +14,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.records import Record
+from homegrown.core.records import Page, Record
+from homegrown.errors import InputError
 from homegrown.store.lance_tables import LanceTable, key_field, quoted
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ RECORDS = pa.schema(
         pa.field("external_id", pa.string()),
         pa.field("n_chars", pa.int32(), nullable=False),
         pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        # The import that brought this content: what a torn import is undone by.
+        pa.field("source_version", pa.int32()),
+        # Identity by content of a row that its source names by an id: tells whether the content changed.
+        pa.field("content_id", pa.string()),
     ]
 )
 ORIGINS = pa.schema(
@@ -44,8 +49,13 @@ ORIGINS = pa.schema(
 )
 RETIRED = pa.schema([key_field("record_id")])
 RECORD_VERSIONS = pa.schema(
-    [f if f.name != "record_id" else pa.field("record_id", pa.string(), nullable=False) for f in RECORDS]
+    [
+        *(f if f.name != "record_id" else pa.field("record_id", pa.string(), nullable=False) for f in RECORDS),
+        pa.field("replaced_by", pa.int32(), nullable=False),  # the version of the source that changed the row
+    ]
 )
+
+MAX_STEP = 10_000  # rows that a page reads at once when it steps over retired ones
 
 
 class RecordStore:
@@ -56,6 +66,7 @@ class RecordStore:
         self.origins = LanceTable(folder / "origins.lance", ORIGINS)
         self.retired = LanceTable(folder / "retired.lance", RETIRED)
         self.versions = LanceTable(folder / "record_versions.lance", RECORD_VERSIONS)
+        self._retired_at: tuple[int, pa.Array] | None = None
 
     def all_ids(self) -> pa.Array:
         """Every record id ever stored, current or not."""
@@ -67,7 +78,10 @@ class RecordStore:
         """Ids of records that no latest source version holds."""
         if not self.retired.exists:
             return pa.array([], pa.string())
-        return self.retired.scan(["record_id"])["record_id"].combine_chunks()
+        version = self.retired.version()
+        if self._retired_at is None or self._retired_at[0] != version:
+            self._retired_at = version, self.retired.scan(["record_id"])["record_id"].combine_chunks()
+        return self._retired_at[1]
 
     def count(self) -> int:
         """How many records are current."""
@@ -90,6 +104,35 @@ class RecordStore:
             if len(retired):
                 kept = batch.filter(pc.invert(pc.is_in(batch["record_id"], value_set=retired)))
             yield kept if columns is None else kept.select(columns)
+
+    def page(self, cursor: str | None = None, limit: int = 50, *, source: str | None = None) -> Page:
+        """*limit* current records from *cursor* on, in the order of storage; as fast at the end as at the start.
+
+        Args:
+            cursor: ``next_cursor`` or ``previous_cursor`` of another page; None for the first page.
+            limit: how many, 1 to 1,000.
+            source: only records that first came from the source of this name.
+
+        Example:
+            >>> first = store.records.page(limit=50)  # doctest: +SKIP
+            >>> second = store.records.page(first.next_cursor, limit=50)  # doctest: +SKIP
+        """
+        if not 1 <= limit <= 1000:
+            raise InputError(f"A page holds 1 to 1,000 records, not {limit}.")
+        start, back = _position(cursor)
+        if not self.table.exists:
+            return Page([], None, None)
+        where = None if source is None else f"source IN {quoted([source])}"
+        total = self.table.count(where)
+        walk = _Walk(self, where, total)
+        found = walk.backward(min(start, total), limit) if back else walk.forward(start, limit)
+        first = found[0][0] if found else start
+        following = found[-1][0] + 1 if found else total
+        return Page(
+            records=[record for _, record in found],
+            next_cursor=f"n{following}" if following < total else None,
+            previous_cursor=f"p{first}" if first > 0 else None,
+        )
 
     def texts(self, record_ids: Iterable[str]) -> dict[str, str]:
         """Texts by record id, of whatever exists among *record_ids*."""
@@ -114,15 +157,61 @@ class RecordStore:
         return [by_id[i] for i in record_ids if i in by_id]
 
     def retire(self, record_ids: pa.Array) -> None:
-        """Take records out of sight; they stay for lineage."""
-        if len(record_ids):
-            self.retired.insert_missing(pa.table({"record_id": record_ids}, schema=RETIRED), "record_id")
+        """Take records out of sight; they stay for lineage. One process at a time (``ImportLock``)."""
+        new = pc.filter(record_ids, pc.invert(pc.is_in(record_ids, value_set=self.retired_ids())))
+        if len(new):
+            self.retired.append(pa.table({"record_id": new}, schema=RETIRED).to_batches())
 
     def revive(self, record_ids: pa.Array) -> None:
-        """Show records again that an import brought back."""
-        back = pc.filter(record_ids, pc.is_in(record_ids, value_set=self.retired_ids()))
-        for start in range(0, len(back), 1000):
-            self.retired.delete(f"record_id IN {quoted(back.slice(start, 1000).to_pylist())}")
+        """Show records again that an import brought back. One process at a time (``ImportLock``)."""
+        retired = self.retired_ids()
+        kept = retired.filter(pc.invert(pc.is_in(retired, value_set=record_ids)))
+        if len(kept) < len(retired):
+            self.retired.overwrite(pa.table({"record_id": kept}, schema=RETIRED).to_batches())
+
+
+class _Walk:
+    """Goes over stored rows by their position, and leaves out those that are retired."""
+
+    def __init__(self, store: RecordStore, where: str | None, total: int) -> None:
+        self._store, self._where, self._total = store, where, total
+        self._retired = store.retired_ids()
+
+    def forward(self, start: int, limit: int) -> list[tuple[int, Record]]:
+        found: list[tuple[int, Record]] = []
+        size = limit
+        while len(found) < limit and start < self._total:
+            found += self._current(start, min(size, self._total - start))
+            start += size
+            size = min(size * 4, MAX_STEP)
+        return found[:limit]
+
+    def backward(self, end: int, limit: int) -> list[tuple[int, Record]]:
+        found: list[tuple[int, Record]] = []
+        size = limit
+        while len(found) < limit and end > 0:
+            start = max(end - size, 0)
+            found = self._current(start, end - start) + found
+            end = start
+            size = min(size * 4, MAX_STEP)
+        return found[-limit:]
+
+    def _current(self, start: int, n: int) -> list[tuple[int, Record]]:
+        rows = self._store.table.scan(where=self._where, offset=start, limit=n)
+        positions = pa.array(range(start, start + rows.num_rows), pa.int64())
+        if len(self._retired):
+            kept = pc.invert(pc.is_in(rows["record_id"], value_set=self._retired))
+            rows, positions = rows.filter(kept), pc.filter(positions, kept)
+        return list(zip(positions.to_pylist(), map(_record, rows.to_pylist()), strict=True))
+
+
+def _position(cursor: str | None) -> tuple[int, bool]:
+    """Where a cursor points, and whether the page ends there."""
+    if cursor is None:
+        return 0, False
+    if cursor[:1] not in ("n", "p") or not cursor[1:].isdecimal() or len(cursor) > 20:
+        raise InputError("That is no place in the records. Start again from the first page.")
+    return int(cursor[1:]), cursor[0] == "p"
 
 
 def _record(row: dict[str, object]) -> Record:

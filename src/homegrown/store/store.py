@@ -18,6 +18,7 @@ from homegrown.store.database import Database
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
 from homegrown.store.files import write_atomic
+from homegrown.store.imports import Imports
 from homegrown.store.layout import Layout
 from homegrown.store.locks import FileLock
 from homegrown.store.migrate import current_version, migrate, migrations
@@ -62,6 +63,8 @@ class Store:
         self.tasks = TaskStore(self.db)
         self.models = ModelStore(self.db)
         self.endpoints = EndpointStore(self.db)
+        self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
+        self.imports.recover()
 
     def _open(self) -> FileLock:
         path = self.layout.folder("locks") / "schema.lock"

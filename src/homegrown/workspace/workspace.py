@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from homegrown.core.access import TERMINAL, Actor
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
+from homegrown.core.records import ReadOptions
 from homegrown.curate import freeze
 from homegrown.embed import EmbedReport, embed_records
 from homegrown.errors import InputError
@@ -17,7 +18,7 @@ from homegrown.evaluate import evaluate
 from homegrown.inference.cached import CachedEncoder
 from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.predictor import load_predictor
-from homegrown.ingest import import_file, preview
+from homegrown.ingest import IngestRequest, import_file, preview
 from homegrown.label import task_from_column
 from homegrown.store import Store
 from homegrown.train import train
@@ -65,15 +66,39 @@ class Workspace:
         local = LocalEncoder.load()
         return CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
 
-    def preview(self, path: str | Path, *, name: str | None = None) -> Preview:
+    def preview(
+        self, path: str | Path, *, name: str | None = None, kind: str | None = None, options: ReadOptions | None = None
+    ) -> Preview:
         """Look at a file before it is imported; see ``homegrown.ingest``."""
-        return preview(Path(path), name or Path(path).name)
+        return preview(path, name or Path(path).name, kind=kind, options=options)
 
     def ingest(
-        self, path: str | Path, *, text: str, label: str | None = None, name: str | None = None
+        self,
+        path: str | Path,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        id: str | None = None,
+        name: str | None = None,
+        kind: str | None = None,
+        options: ReadOptions | None = None,
     ) -> SourceVersion:
-        """Read a file into records; see ``homegrown.ingest``."""
-        return import_file(self.store, Path(path), text=text, label=label, name=name, progress=self.progress)
+        """Read files into records; see ``homegrown.ingest``.
+
+        Args:
+            path: a file, a folder, a pattern, an archive, or ``-`` for standard input.
+            text: the column that models read; without it the columns are guessed, and the guess is told.
+            label: the column that holds the answer.
+            id: the column that names the rows, so that a changed row stays the same record.
+            name: of the source; default: the file name.
+            kind: read files as this (``csv``), whatever their names say.
+            options: how to read them.
+
+        Example:
+            >>> ws.ingest("tickets.csv", text="body", label="category")  # doctest: +SKIP
+        """
+        request = IngestRequest(path, text, label, id, name, kind, options or ReadOptions())
+        return import_file(self.store, request, progress=self.progress)
 
     def embed(self) -> EmbedReport:
         """Give every record its vector; see ``homegrown.embed``."""

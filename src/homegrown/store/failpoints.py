@@ -1,0 +1,37 @@
+"""Named places where a test may kill the process or fill the disk: ``HG_FAILPOINT=name:action[:n]``.
+
+``action`` is ``kill`` (SIGKILL, as the kernel or a power cut would) or ``enospc`` (no space left); *n* is the visit at
+which it happens, default 1. Without the variable a call costs one comparison.
+
+Example:
+    ``HG_FAILPOINT=ingest.records:kill homegrown ingest tickets.csv``
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections import Counter
+
+_SPEC = os.environ.get("HG_FAILPOINT", "")
+_visits: Counter[str] = Counter()
+
+
+def failpoint(name: str) -> None:
+    """Fail here if the environment says so."""
+    if _SPEC:
+        _fail(name)
+
+
+def _fail(name: str) -> None:
+    wanted, _, rest = _SPEC.partition(":")
+    action, _, n = rest.partition(":")
+    if wanted != name:
+        return
+    _visits[name] += 1
+    if _visits[name] != int(n or 1):
+        return
+    if action == "enospc":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    os.kill(os.getpid(), signal.SIGKILL)
