@@ -64,7 +64,8 @@ class Route:
         form: whether a posted form (URL-encoded or multipart) is read.
         max_body: bytes of body that are taken at most.
         summary: one sentence for the OpenAPI document; routes without one are left out of it.
-        refuse: draws a refusal instead of the built-in answer (the studio's pages).
+        refuse: draws a refusal instead of the built-in answer (the studio's pages); the request's id is in
+            ``scope["homegrown.request_id"]``, the actor in ``scope.get("homegrown.actor")``.
     """
 
     path: str
@@ -78,7 +79,7 @@ class Route:
     form: bool = False
     max_body: int = BODY_BYTES
     summary: str = ""
-    refuse: Callable[[HomegrownError, Scope, str], Response] | None = None
+    refuse: Callable[[HomegrownError, Scope], Response] | None = None
 
     def mount(self, doors: Doors) -> StarletteRoute:
         """The route as Starlette serves it."""
@@ -116,7 +117,7 @@ class Declared:
         if error.status >= 500:
             note_fault(request_id, error)
         if self.route.refuse is not None:
-            return self.route.refuse(error, scope, request_id)
+            return self.route.refuse(error, scope)
         is_program = any(header_values(scope["headers"], b"authorization"))
         shape = Shape.API if is_program and self.route.shape is Shape.PAGE else self.route.shape
         return refusal(error, shape, request_id)

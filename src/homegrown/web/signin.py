@@ -59,9 +59,9 @@ def sign_out(call: Call) -> Response:
     return response
 
 
-def not_signed_in(error: HomegrownError, scope: Scope, request_id: str) -> Response:
+def not_signed_in(error: HomegrownError, scope: Scope) -> Response:
     """A link that does not work is said here, not sent round in a circle."""
-    return HTMLResponse(plain_page("Not signed in", error.message, request_id), error.status)
+    return HTMLResponse(plain_page("Not signed in", error.message, scope["homegrown.request_id"]), error.status)
 
 
 ROUTES = (
