@@ -1,5 +1,6 @@
 """ModelVersion × Snapshot → Evaluation."""
 
-from homegrown.evaluate.run import evaluate
+from homegrown.evaluate.document import Evaluation
+from homegrown.evaluate.run import evaluate, stored_evaluation
 
-__all__ = ["evaluate"]
+__all__ = ["Evaluation", "evaluate", "stored_evaluation"]

@@ -6,37 +6,288 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from homegrown.core.ids import timestamp
 from homegrown.errors import EmptyDataError
-from homegrown.metrics.classification import classification
+from homegrown.evaluate.answers import Answers, Rows, answer, as_index, hard_truth, split_rows
+from homegrown.evaluate.baselines import baselines
+from homegrown.evaluate.document import ClassRow, ConfusionRow, Evaluation, Mistake
+from homegrown.evaluate.latency import latency
+from homegrown.evaluate.opponents import against
+from homegrown.evaluate.sentences import cautions, headline
+from homegrown.evaluate.slices import slices
+from homegrown.metrics.calibration import calibration
+from homegrown.metrics.classification import Classification, classification, confusions
+from homegrown.metrics.coverage import coverage_at, coverage_curve
+from homegrown.metrics.multilabel import MultiLabel, multilabel
+from homegrown.metrics.noise import suspects
+from homegrown.metrics.scope import scope
 from homegrown.store.snapshots import probs_matrix
 
 if TYPE_CHECKING:
-    from homegrown.core.models import ModelVersion
+    from homegrown.core.models import ModelVersion, Snapshot
     from homegrown.core.protocols import Predictor
     from homegrown.store import Store
 
+WANTED = (0.90, 0.95, 0.97, 0.99)
+EXAMPLES = 5
+MISTAKES = 50
 
-def evaluate(store: Store, version: ModelVersion, predictor: Predictor, *, split: str = "test") -> dict[str, Any]:
+
+def stored_evaluation(store: Store, version_id: str, split: str = "test") -> dict[str, Any] | None:
+    """The newest evaluation of a version on a split, with its ``evaluation_id``; None when it was never measured."""
+    for row in store.models.evaluations(version_id):
+        if row["split"] == split and row["result"].get("schema"):
+            return {"evaluation_id": row["evaluation_id"], **row["result"]}
+    return None
+
+
+def evaluate(
+    store: Store, version: ModelVersion, predictor: Predictor, *, split: str = "test", slice_by: str | None = None
+) -> dict[str, Any]:
     """Evaluate *version* on one split of the snapshot that it was trained from; the result is stored.
 
+    The test split is touched once: a version that was measured on it is not measured again, the stored evaluation
+    comes back. (Naming a field to slice by reads more out of the same answers, and is kept beside.)
+
+    Args:
+        store: the workspace.
+        version: what is measured.
+        predictor: that version, loaded.
+        split: ``test``; ``valid`` and ``train`` for those who look for faults, marked so.
+        slice_by: one field to slice by, whether or not it suits; otherwise every suitable field.
+
     Returns:
-        ``evaluation_id, n, accuracy, accuracy_ci95, macro_f1, weighted_f1, classes[], seconds``.
+        ``evaluation_id`` and the fields of ``document.Evaluation``.
+
+    Raises:
+        EmptyDataError: the split holds no row that still exists.
     """
-    rows = store.snapshots.read(version.snapshot_id)
-    rows = rows.filter(pc.equal(rows["split"], split))
-    texts = store.records.texts(rows["record_id"].to_pylist())
-    kept = [i in texts for i in rows["record_id"].to_pylist()]
-    rows = rows.filter(kept)
-    if rows.num_rows == 0:
-        raise EmptyDataError(f"The {split} split of this snapshot is empty: there is nothing to evaluate on.")
+    kept = stored_evaluation(store, version.version_id, split)
+    if kept is not None and (slice_by is None or any(s["field"] == slice_by for s in kept["slices"])):
+        return kept
     started = time.monotonic()
-    answers = predictor.predict([texts[i] for i in rows["record_id"].to_pylist()])
-    seconds = time.monotonic() - started
-    score = classification(probs_matrix(rows).argmax(1), answers.probs.argmax(1), len(version.class_names))
-    result = {**asdict(score), "seconds": seconds}
-    for row in result["classes"]:
-        row["name"] = version.class_names[row.pop("index")]
+    rows = split_rows(store, version.snapshot_id, split, multi=version.multi)
+    if not rows.truth.any():
+        raise EmptyDataError(
+            f"The {split} split of this snapshot holds out-of-scope rows only: nothing to be right on."
+        )
+    result = _Measured(store, version, predictor, rows, split).document(slice_by, started)
     evaluation_id = store.models.add_evaluation(store.actor, version.version_id, version.snapshot_id, split, result)
     return {"evaluation_id": evaluation_id, **result}
+
+
+class _Measured:
+    """One evaluation in the making: the rows, the answers, and what is read out of both."""
+
+    def __init__(self, store: Store, version: ModelVersion, predictor: Predictor, rows: Rows, split: str) -> None:
+        self.store, self.version, self.predictor, self.rows, self.split = store, version, predictor, rows, split
+        self.snapshot: Snapshot = store.models.snapshot(version.snapshot_id)
+        self.answers: Answers = answer(predictor, rows)
+        self.inside = rows.truth.any(1)
+        self.right = (self.answers.said == rows.truth).all(1)
+        self.n_train = self._counts()
+
+    def _counts(self) -> np.ndarray:
+        """Training rows per class, int [n_classes]."""
+        table = self.store.snapshots.read(self.version.snapshot_id)
+        known = table.filter(pc.is_in(table["split"], value_set=pa.array(["train", "valid"])))
+        return hard_truth(probs_matrix(known), multi=self.version.multi).sum(0)
+
+    def document(self, slice_by: str | None, started: float) -> dict[str, Any]:
+        """The whole Evaluation as plain JSON values."""
+        version, inside, right = self.version, self.inside, self.right
+        score, micro = self._score()
+        forced = self._forced_accuracy()
+        quality = self._calibration()
+        noise = self._noise()
+        task = self.store.tasks.get(version.task_id, version.task_version)
+        others = baselines(self.store, version.snapshot_id, self.split, self.rows, multi=version.multi)
+        truth, said = self.rows.truth[inside], self.answers.said[inside]
+        opponents = tuple(against(truth, said, type(o)(o.kind, o.name, o.said[inside], o.seconds)) for o in others)
+        classes = self._classes(score)
+        looks = self._looks()
+        n, n_right = int(inside.sum()), int(right[inside].sum())
+        skip = {c for c in (task.column,) if c}
+        document = Evaluation(
+            sentence=headline(n, n_right, score.accuracy_ci95, multi=version.multi, split=self.split),
+            version_id=version.version_id,
+            model=f"{version.model_name}@{version.number}",
+            recipe=version.recipe,
+            task=task.name,
+            multi=version.multi,
+            snapshot_id=version.snapshot_id,
+            split=self.split,
+            created_at=timestamp(),
+            n=n,
+            n_out_of_scope=len(self.rows) - n,
+            n_missing=self.rows.n_missing,
+            accuracy=score.accuracy,
+            accuracy_ci95=score.accuracy_ci95,
+            accuracy_forced=forced,
+            macro_f1=score.macro_f1,
+            macro_f1_ci95=score.macro_f1_ci95,
+            weighted_f1=score.weighted_f1,
+            weighted_f1_ci95=score.weighted_f1_ci95,
+            micro_f1=micro.micro_f1 if micro else None,
+            micro_f1_ci95=micro.micro_f1_ci95 if micro else None,
+            threshold=float(self.answers.threshold),
+            classes=classes,
+            confusions=self._confusions(),
+            mistakes=self._mistakes(),
+            calibration=quality,
+            coverage=self._coverage(),
+            out_of_scope=self._scope(),
+            slices=tuple(slices(self.rows, right, inside, skip, slice_by)),
+            opponents=opponents,
+            latency=latency(self.predictor, self.rows.texts, self.answers),
+            size_bytes=self.store.bundles.size(version.version_id),
+            label_noise=noise,
+            cautions=cautions(
+                split=self.split,
+                n=n,
+                n_missing=self.rows.n_missing,
+                interval=score.accuracy_ci95,
+                forced_gap=forced - score.accuracy,
+                classes=classes,
+                opponents=opponents,
+                looks=looks,
+                ece=quality["ece"] if quality else None,
+                suspects=noise["share"] if noise else None,
+                error=1 - score.accuracy,
+                warnings=self.snapshot.details.get("warnings", ()),
+            ),
+            looks=looks,
+            made=self._made(),
+            seconds=time.monotonic() - started,
+        )
+        return msgspec.json.decode(msgspec.json.encode(document, enc_hook=lambda scalar: scalar.item()))
+
+    def _score(self) -> tuple[Classification | MultiLabel, MultiLabel | None]:
+        truth, said = self.rows.truth[self.inside], self.answers.said[self.inside]
+        if self.version.multi:
+            score = multilabel(truth, said)
+            return score, score
+        return classification(as_index(truth), as_index(said), truth.shape[1]), None
+
+    def _forced_accuracy(self) -> float:
+        if self.version.multi:
+            return float(self.right[self.inside].mean())
+        return float((self.answers.probs.argmax(1) == self.rows.truth.argmax(1))[self.inside].mean())
+
+    def _classes(self, score: Classification | MultiLabel) -> tuple[ClassRow, ...]:
+        found = []
+        for row in score.classes:
+            facts = asdict(row)
+            i = facts.pop("index")
+            ids = {"class_id": self.version.class_ids[i], "name": self.version.class_names[i]}
+            found.append(ClassRow(**ids, n_train=int(self.n_train[i]), **facts))
+        return tuple(found)
+
+    def _confusions(self) -> tuple[ConfusionRow, ...]:
+        if self.version.multi:
+            return ()
+        truth, said = as_index(self.rows.truth), as_index(self.answers.said)
+        names, ids, sure = self.version.class_names, self.rows.record_ids, self.answers.probs.max(1)
+        found = []
+        for pair in confusions(truth[self.inside], said[self.inside], len(names)):
+            where = np.flatnonzero((truth == pair.truth) & (said == pair.answer))
+            where = where[np.argsort(-sure[where], kind="stable")][:EXAMPLES]
+            answered = names[pair.answer] if pair.answer >= 0 else None
+            found.append(ConfusionRow(names[pair.truth], answered, pair.n, pair.of, tuple(ids[i] for i in where)))
+        return tuple(found)
+
+    def _mistakes(self) -> tuple[Mistake, ...]:
+        sure = self.answers.probs.max(1)
+        wrong = np.flatnonzero(~self.right)
+        wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+        return tuple(
+            Mistake(
+                self.rows.record_ids[i],
+                self._named(self.rows.truth[i]),
+                self._named(self.answers.said[i]),
+                float(sure[i]),
+            )
+            for i in wrong
+        )
+
+    def _named(self, flags: np.ndarray) -> tuple[str, ...]:
+        return tuple(self.version.class_names[i] for i in np.flatnonzero(flags))
+
+    def _top(self) -> tuple[np.ndarray, np.ndarray]:
+        """Confidence and rightness of the best class of each in-scope row, threshold aside."""
+        probs, truth = self.answers.probs[self.inside], self.rows.truth[self.inside]
+        return probs.max(1), truth[np.arange(len(truth)), probs.argmax(1)]
+
+    def _calibration(self) -> dict[str, Any] | None:
+        return None if self.version.multi else asdict(calibration(*self._top()))
+
+    def _coverage(self) -> dict[str, Any] | None:
+        if self.version.multi:
+            return None
+        sure, right = self._top()
+        wanted = [(a, coverage_at(sure, right, a)) for a in WANTED]
+        return {
+            "curve": [asdict(p) for p in coverage_curve(sure, right)],
+            "wanted": [{"wanted": a, **(asdict(p) if p else {"coverage": 0.0, "n": 0})} for a, p in wanted],
+        }
+
+    def _scope(self) -> dict[str, Any] | None:
+        if self.inside.all() or self.version.multi:
+            return None
+        best = self.answers.probs.argmax(1)
+        right = self.rows.truth[np.arange(len(best)), best]
+        return asdict(scope(self.answers.in_scope, ~self.inside, right, self.answers.threshold))
+
+    def _noise(self) -> dict[str, Any] | None:
+        if self.version.multi or self.split != "test":
+            return None
+        where = np.flatnonzero(self.inside)
+        found = suspects(as_index(self.rows.truth[where]), self.answers.probs[where])
+        names = self.version.class_names
+        rows = [where[i] for i in found.suspects[: EXAMPLES * 2]]
+        return {
+            "method": "confident learning (Northcutt et al. 2021); the model's own confident errors are among them",
+            "n": found.n,
+            "n_suspects": len(found.suspects),
+            "share": found.share,
+            "share_ci95": found.share_ci95,
+            "suspects": [
+                {
+                    "record_id": self.rows.record_ids[i],
+                    "label": names[int(self.rows.truth[i].argmax())],
+                    "answer": names[int(self.answers.probs[i].argmax())],
+                    "prob": float(self.answers.probs[i].max()),
+                }
+                for i in rows
+            ],
+        }
+
+    def _looks(self) -> int:
+        """Versions that were measured on the same test texts, in whatever snapshot, with this one."""
+        same = [self.version.snapshot_id]
+        digest = self.snapshot.details.get("test_digest")
+        if digest and self.split == "test":
+            same += self.store.models.snapshots_with("test_digest", digest)
+        seen = self.store.models.versions_evaluated(same, self.split)
+        return len(seen | {self.version.version_id})
+
+    def _made(self) -> dict[str, Any]:
+        run = self.store.models.run(self.version.run_id)
+        report = self.version.details.get("report", {})
+        return {
+            "recipe": self.version.recipe,
+            "seed": run["seed"],
+            "run_id": self.version.run_id,
+            "trained_at": run["started_at"],
+            "train_seconds": report.get("seconds"),
+            "n_by_split": self.snapshot.n_by_split,
+            "split_by": self.snapshot.details.get("split_by", "random"),
+            "n_twins_removed": self.snapshot.details.get("n_twins_removed", 0),
+            "similarity": self.snapshot.details.get("similarity"),
+            "ladder": list(self.version.details.get("ladder", ())),
+        }

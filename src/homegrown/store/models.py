@@ -60,6 +60,12 @@ class ModelStore:
             snapshot_id, row["task_id"], row["task_version"], decode(row["n_by_split"]), decode(row["details"])
         )
 
+    def snapshots_with(self, name: str, value: Any) -> list[str]:
+        """Ids of the snapshots whose details hold *value* under *name*."""
+        s = tables.snapshots
+        rows = self._db.all(sa.select(s.c.snapshot_id, s.c.details))
+        return [r["snapshot_id"] for r in rows if msgspec.json.decode(r["details"]).get(name) == value]
+
     def unfinished_run(self, snapshot_id: str, recipe: Recipe) -> str | None:
         """A run of the same recipe on the same snapshot that was interrupted, to go on with."""
         r = tables.runs
@@ -225,6 +231,14 @@ class ModelStore:
             statement = statement.where(e.c.version_id == version_id)
         rows = self._db.all(statement.order_by(e.c.created_at.desc()))
         return [{**row, "result": msgspec.json.decode(row["result"])} for row in rows]
+
+    def versions_evaluated(self, snapshot_ids: list[str], split: str) -> set[str]:
+        """Ids of the versions that were ever measured on *split* of any of these snapshots."""
+        e = tables.evaluations
+        rows = self._db.all(
+            sa.select(e.c.version_id).where(e.c.snapshot_id.in_(snapshot_ids), e.c.split == split).distinct()
+        )
+        return {r["version_id"] for r in rows}
 
 
 def _version(row: dict[str, Any]) -> ModelVersion:

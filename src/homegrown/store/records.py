@@ -148,6 +148,21 @@ class RecordStore:
             found.update(zip(kept["record_id"].to_pylist(), kept["text"].to_pylist(), strict=True))
         return found
 
+    def rows(self, record_ids: pa.Array | pa.ChunkedArray, columns: list[str]) -> pa.Table:
+        """*columns* and ``record_id`` of those of *record_ids* that exist, in that order; any number of ids."""
+        wanted = pa.array(record_ids.to_pylist(), pa.string())
+        columns = [*(c for c in columns if c != "record_id"), "record_id"]
+        if not self.table.exists or not len(wanted):
+            return pa.schema([RECORDS.field(c) for c in columns]).empty_table()
+        if len(wanted) <= 1000:
+            found = self.table.scan(columns, where=f"record_id IN {quoted(wanted.to_pylist())}")
+        else:
+            batches = self.table.batches(columns, rows=65536)
+            kept = [b.filter(pc.is_in(b["record_id"], value_set=wanted)) for b in batches]
+            found = pa.Table.from_batches(kept)
+        position = pc.index_in(wanted, value_set=found["record_id"].combine_chunks())
+        return found.take(position.drop_null())
+
     def get(self, record_ids: list[str]) -> list[Record]:
         """Whole records, in the order of *record_ids*; unknown ids are left out."""
         if not self.table.exists or not record_ids:

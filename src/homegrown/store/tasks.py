@@ -136,6 +136,16 @@ class TaskStore:
             )
         return label_source_id
 
+    def label_sources(self, task_id: str) -> list[dict[str, Any]]:
+        """Who labels a task: the newest version of each label source, ``config`` parsed.
+
+        Votes of an older version stay for lineage and no longer count.
+        """
+        s = tables.label_sources
+        rows = self._db.all(sa.select(*s.c).where(s.c.task_id == task_id).order_by(s.c.version))
+        newest = {(row["kind"], row["name"]): row for row in rows}
+        return [{**row, "config": msgspec.json.decode(row["config"])} for row in newest.values()]
+
 
 def _task(row: dict[str, Any]) -> Task:
     classes = tuple(TaskClass(**c) for c in msgspec.json.decode(row["classes"]))

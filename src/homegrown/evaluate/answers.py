@@ -1,0 +1,139 @@
+"""What a model says to the rows of a split, kept beside the evaluation so that another model can be compared later."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.errors import EmptyDataError, InputError
+from homegrown.metrics.classification import NONE
+from homegrown.store.snapshots import probs_matrix
+
+if TYPE_CHECKING:
+    from homegrown.core.protocols import Predictor
+    from homegrown.store import Store
+
+SPLITS = ("test", "valid", "train")
+MANY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one split, joined with their texts.
+
+    Attributes:
+        truth: bool [n, n_classes]; a row without any is out of scope.
+        fields: the stored ``fields`` JSON.
+        n_missing: rows whose record is gone.
+    """
+
+    record_ids: list[str]
+    texts: list[str]
+    fields: pa.ChunkedArray
+    sources: list[str]
+    truth: np.ndarray
+    n_missing: int
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A model's answers to ``Rows``.
+
+    Attributes:
+        probs: float32 [n, n_classes].
+        in_scope: float32 [n].
+        said: bool [n, n_classes], the answer as served; a row without any is "none of these".
+        threshold: of the model.
+        seconds: that answering all rows took.
+    """
+
+    probs: np.ndarray
+    in_scope: np.ndarray
+    said: np.ndarray
+    threshold: float
+    seconds: float
+
+
+def split_rows(store: Store, snapshot_id: str, split: str, *, multi: bool) -> Rows:
+    """The rows of *split* whose records still exist.
+
+    Raises:
+        EmptyDataError: there is none.
+    """
+    if split not in SPLITS:
+        raise InputError(f"There is no split {split!r} to evaluate on. Choose one of: {', '.join(SPLITS)}.")
+    rows = store.snapshots.read(snapshot_id)
+    rows = rows.filter(pc.equal(rows["split"], split))
+    found = store.records.rows(rows["record_id"], ["text", "fields", "source"])
+    kept = rows.filter(pc.is_in(rows["record_id"], value_set=found["record_id"].combine_chunks()))
+    if kept.num_rows == 0:
+        raise EmptyDataError(
+            f"The {split} split of this snapshot is empty: there is nothing to evaluate on. Label more rows, or name a "
+            "file with --test."
+        )
+    return Rows(
+        record_ids=kept["record_id"].to_pylist(),
+        texts=found["text"].to_pylist(),
+        fields=found["fields"],
+        sources=found["source"].to_pylist(),
+        truth=hard_truth(probs_matrix(kept), multi=multi),
+        n_missing=rows.num_rows - kept.num_rows,
+    )
+
+
+def hard_truth(probs: np.ndarray, *, multi: bool) -> np.ndarray:
+    """Label probabilities as bool [n, n_classes]; where one class is due, the most probable one.
+
+    Example:
+        >>> hard_truth(np.array([[0.4, 0.6], [0.0, 0.0]]), multi=False).tolist()
+        [[False, True], [False, False]]
+    """
+    if multi:
+        return probs >= MANY
+    truth = np.zeros(probs.shape, bool)
+    inside = probs.sum(1) > 0
+    truth[inside, probs[inside].argmax(1)] = True
+    return truth
+
+
+def answer(predictor: Predictor, rows: Rows) -> Answers:
+    """Ask *predictor* all *rows* in one go, as bulk prediction would."""
+    predictor.predict(rows.texts[:2])
+    started = time.perf_counter()
+    found = predictor.predict(rows.texts)
+    seconds = time.perf_counter() - started
+    return Answers(
+        probs=found.probs,
+        in_scope=found.in_scope,
+        said=decide(found.probs, found.in_scope, predictor.threshold, multi=predictor.multi),
+        threshold=predictor.threshold,
+        seconds=seconds,
+    )
+
+
+def decide(probs: np.ndarray, in_scope: np.ndarray, threshold: float, *, multi: bool) -> np.ndarray:
+    """The answer as served, bool [n, n_classes]: the best class, or each of at least 0.5 where many may be.
+
+    Example:
+        >>> decide(np.array([[0.2, 0.8], [0.4, 0.6]]), np.array([0.9, 0.1]), 0.5, multi=False).tolist()
+        [[False, True], [False, False]]
+    """
+    if multi:
+        said = probs >= MANY
+    else:
+        said = np.zeros(probs.shape, bool)
+        said[np.arange(len(probs)), probs.argmax(1)] = True
+    return said & (in_scope >= threshold)[:, None]
+
+
+def as_index(flags: np.ndarray) -> np.ndarray:
+    """The one class of each row of bool [n, n_classes] as int [n], ``NONE`` where there is none."""
+    return np.where(flags.any(1), flags.argmax(1), NONE)

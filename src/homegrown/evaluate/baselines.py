@@ -1,0 +1,112 @@
+"""What little effort would have reached: the most frequent class, and n-grams with logistic regression."""
+
+from __future__ import annotations
+
+import io
+import time
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from homegrown.core.ids import canonical_json, digest
+from homegrown.evaluate.answers import hard_truth
+from homegrown.store.files import write_atomic
+from homegrown.store.snapshots import probs_matrix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from homegrown.evaluate.answers import Rows
+    from homegrown.store import Store
+
+MAX_TRAIN = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A baseline's answers to the rows of a split, bool [n, n_classes]; ``seconds`` is None when they were kept."""
+
+    kind: str
+    name: str
+    said: np.ndarray
+    seconds: float | None
+
+
+def baselines(store: Store, snapshot_id: str, split: str, rows: Rows, *, multi: bool) -> list[Baseline]:
+    """Both baselines, learnt from the training rows of the snapshot (train and valid) that a model may learn from."""
+    table = store.snapshots.read(snapshot_id)
+    known = table.filter(pc.is_in(table["split"], value_set=pa.array(["train", "valid"])))
+    truth = hard_truth(probs_matrix(known), multi=multi)
+    labelled = np.flatnonzero(truth.any(1))
+    if split != "test" or len(labelled) == 0:
+        return []
+    majority = np.zeros_like(rows.truth)
+    majority[:, int(truth.sum(0).argmax())] = True
+    found = [Baseline("majority", "Always the most frequent class", majority, None)]
+    if multi:
+        return found
+    path = store.layout.folder("cache") / f"baseline_{_key(snapshot_id, rows)}.parquet"
+    said, seconds = _cached(path, rows), None
+    if said is None:
+        started = time.monotonic()
+        said = _tfidf(store, known["record_id"], truth, labelled, rows)
+        seconds = time.monotonic() - started
+        _keep(path, rows, said)
+    flags = np.zeros_like(rows.truth)
+    flags[np.arange(len(said)), said] = True
+    found.append(Baseline("tfidf", "TF-IDF and logistic regression", flags, seconds))
+    return found
+
+
+def _tfidf(store: Store, ids: pa.ChunkedArray, truth: np.ndarray, labelled: np.ndarray, rows: Rows) -> np.ndarray:
+    """Word uni- and bigrams, sublinear TF-IDF, multinomial logistic regression with C = 10.
+
+    Nothing is tuned; above ``MAX_TRAIN`` rows a seeded sample of so many is learnt from.
+    """
+    if len(labelled) > MAX_TRAIN:
+        labelled = np.sort(np.random.default_rng(0).choice(labelled, MAX_TRAIN, replace=False))
+    texts = store.records.texts(ids.take(pa.array(labelled)).to_pylist())
+    names = ids.take(pa.array(labelled)).to_pylist()
+    kept = [i for i, name in enumerate(names) if name in texts]
+    classes = truth[labelled[kept]].argmax(1)
+    if len(np.unique(classes)) < 2:
+        return np.full(len(rows), classes[0] if len(classes) else 0)
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+        min_df=2 if len(kept) > 5000 else 1,
+        token_pattern=r"(?u)\w+|[^\w\s]",  # noqa: S106 - a pattern of words
+        dtype=np.float32,
+    )
+    features = vectorizer.fit_transform([texts[names[i]] for i in kept])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        head = LogisticRegression(C=10.0, max_iter=60, tol=1e-3).fit(features, classes)
+    return head.predict(vectorizer.transform(rows.texts))
+
+
+def _key(snapshot_id: str, rows: Rows) -> str:
+    return digest(snapshot_id.encode(), canonical_json(rows.record_ids))[:20]
+
+
+def _cached(path: Path, rows: Rows) -> np.ndarray | None:
+    """The kept answers; a torn or foreign file counts as none."""
+    try:
+        table = pq.read_table(path)
+        return table["answer"].to_numpy() if table["record_id"].to_pylist() == rows.record_ids else None
+    except (OSError, pa.ArrowException, KeyError):
+        return None
+
+
+def _keep(path: Path, rows: Rows, said: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"record_id": rows.record_ids, "answer": said.astype(np.int32)}), buffer)
+    write_atomic(path, buffer.getvalue())
