@@ -14,6 +14,7 @@ from homegrown.errors import HomegrownError
 VERBS = {
     "grow": ("grow", "From a file to a served model: the whole loop in one command."),
     "ingest": ("ingest", "Read files into records."),
+    "embed": ("embed", "Give every record its vector."),
     "predict": ("predict", "Answer texts with a model, offline."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
     "govern": ("govern", "Keys, sign-in links, audit."),

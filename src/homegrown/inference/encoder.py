@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from homegrown.inference.encoder_choice import make_engine, workers
-from homegrown.inference.encoder_folder import open_folder
+from homegrown.inference.encoder_folder import bundled_folder, open_folder
 from homegrown.inference.encoder_tokens import Reading, Tokens
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from homegrown.core.protocols import Progress
     from homegrown.inference.encoder_choice import Engine
     from homegrown.inference.encoder_folder import EncoderFolder
+
+__all__ = ["Encoder", "bundled_folder"]
 
 CHUNK = 4096
 LEAST_BATCH_TOKENS = 64
@@ -56,9 +59,20 @@ class Encoder:
         self._pool: ThreadPoolExecutor | None = None
 
     @classmethod
-    def load(cls, source: str | Path | None = None, *, precision: str = "auto", max_tokens: int | None = None) -> Self:
-        """The bundled encoder, a folder in sentence-transformers' or transformers' layout, or a hub id."""
-        return cls(open_folder(source, max_tokens), precision)
+    def load(
+        cls, source: str | Path | None = None, *, precision: str = "auto", max_tokens: int | None = None
+    ) -> Encoder:
+        """The bundled encoder, a folder in sentence-transformers' or transformers' layout, or a hub id.
+
+        The same weights asked for twice are the same object: models that share an encoder share its memory.
+        """
+        folder = open_folder(source, max_tokens)
+        key = (folder.path, folder.digest, folder.pooling, folder.max_tokens, precision)
+        with _LOADING:
+            found = _LOADED.get(key)
+            if found is None:
+                found = _LOADED[key] = cls(folder, precision)
+        return found
 
     def encode(self, texts: list[str], progress: Progress | None = None) -> np.ndarray:
         """float32 [n, dim], rows of length 1, in the order of *texts*."""
@@ -105,6 +119,10 @@ class Encoder:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(n_workers, thread_name_prefix="encoder")
             return self._pool
+
+
+_LOADED: weakref.WeakValueDictionary[tuple, Encoder] = weakref.WeakValueDictionary()
+_LOADING = threading.Lock()
 
 
 def _batches(windows: list[np.ndarray], most: int, n_workers: int) -> list[np.ndarray]:

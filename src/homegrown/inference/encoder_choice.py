@@ -1,7 +1,7 @@
 """Chooses what an encoder computes with: the fastest that stays at cosine 0.999 to float32, measured here, once.
 
-The answer is kept in ``engines.json`` in the user's cache (``XDG_CACHE_HOME``), under the weights, the processor and
-the versions that it was measured with. Only speed depends on that file: delete it and the next load measures again.
+What was measured is kept in ``engines.json`` in the user's cache (``XDG_CACHE_HOME``), under the processor, the
+versions and the shape (speed) or the weights (cosine). Delete it and the next load measures again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PRECISIONS = ("int16", "bf16", "fp32")
 LEAST_COSINE = 0.999
 ROUNDS = 3
 PATIENCE_S = 2.0
-SAMPLE = (
+SAMPLE: tuple[str, ...] = (
     "where is my card?",
     "Hi, I ordered a replacement two weeks ago and nothing has arrived yet. Can you check what happened?",
     "the app crashes when i open the settings page after the last update, pls fix",
@@ -114,28 +114,31 @@ def _processor() -> str:
 
 
 def _chosen(folder: EncoderFolder, tokens: Tokens) -> str:
+    """The fastest that is true enough: speed is a matter of the architecture, truth of the weights."""
     possible = _possible(folder)
     if len(possible) == 1:
         return possible[0]
-    key = _key(folder)
+    speed_key, truth_key = _keys(folder)
     kept = _remembered()
-    if kept.get(key, {}).get("precision") in possible:
-        return kept[key]["precision"]
-    facts = measure(folder, tokens, possible)
-    _remember(key, facts)
-    return facts["precision"]
+    seconds, cosine = kept.get(speed_key, {}), kept.get(truth_key, {})
+    if not set(possible) <= set(seconds) & set(cosine):
+        engines = {p: _make(folder, p) for p in possible}
+        windows = tokens.windows(list(SAMPLE) * 4)[0]
+        cosine = _cosines(engines, windows)
+        seconds = seconds if set(possible) <= set(seconds) else _times(engines, windows)
+        _remember({speed_key: seconds, truth_key: cosine})
+    return min((p for p in possible if cosine[p] >= LEAST_COSINE), key=seconds.__getitem__)
 
 
-def measure(folder: EncoderFolder, tokens: Tokens, possible: list[str]) -> dict:
-    """Time each precision on the same sample, in turns.
-
-    Returns:
-        ``precision`` (the winner), ``seconds`` and ``cosine`` (the least over the sample) by precision.
-    """
-    windows = tokens.windows(list(SAMPLE) * 4)[0]
-    engines = {p: _make(folder, p) for p in possible}
+def _cosines(engines: dict[str, Engine], windows: list[np.ndarray]) -> dict[str, float]:
+    """The least cosine to float32 over the sample, by precision."""
     vectors = {p: _unit(e.run(windows)) for p, e in engines.items()}
-    seconds: dict[str, list[float]] = {p: [] for p in possible}
+    return {p: round(float((v * vectors["fp32"]).sum(1).min()), 7) for p, v in vectors.items()}
+
+
+def _times(engines: dict[str, Engine], windows: list[np.ndarray]) -> dict[str, float]:
+    """Seconds for the sample with all cores, by precision, taken in turns; the best of a few."""
+    seconds: dict[str, list[float]] = {p: [] for p in engines}
     begun = time.perf_counter()
     for turn in range(ROUNDS):
         if turn and time.perf_counter() - begun > PATIENCE_S:
@@ -144,12 +147,9 @@ def measure(folder: EncoderFolder, tokens: Tokens, possible: list[str]) -> dict:
             started = time.perf_counter()
             engine.run(windows)
             spent = time.perf_counter() - started
-            # An engine that leaves the other cores free is run once per core when there is more to do.
+            # An engine that takes one core is run once per core when there is more to do.
             seconds[precision].append(spent / (workers() if engine.parallel else 1))
-    cosine = {p: float((v * vectors["fp32"]).sum(1).min()) for p, v in vectors.items()}
-    fit = [p for p in possible if cosine[p] >= LEAST_COSINE]
-    best = {p: min(s) for p, s in seconds.items()}
-    return {"precision": min(fit, key=best.__getitem__), "seconds": best, "cosine": cosine}
+    return {p: round(min(s), 6) for p, s in seconds.items()}
 
 
 def workers() -> int:
@@ -162,30 +162,37 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def _key(folder: EncoderFolder) -> str:
+def _keys(folder: EncoderFolder) -> tuple[str, str]:
+    """Under what speed and truth are remembered: the machine and the versions, with the shape or the weights."""
     kernel = SOURCE.read_bytes() if SOURCE.is_file() else b""
-    parts = (folder.digest.encode(), _processor().encode(), str(workers()).encode(), version("torch").encode(), kernel)
-    return hashlib.sha256(b"\x1f".join(parts)).hexdigest()[:24]
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    shape = [folder.config.get(n) for n in names]
+    machine = (_processor(), workers(), version("torch"), hashlib.sha256(kernel).hexdigest())
+    return _digest("seconds", machine, shape), _digest("cosine", machine, folder.digest)
+
+
+def _digest(kind: str, *parts: object) -> str:
+    return f"{kind}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"
 
 
 def _memory_file() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "homegrown" / "engines.json"
 
 
-def _remembered() -> dict:
+def _remembered() -> dict[str, dict[str, float]]:
     try:
         found = msgspec.json.decode(_memory_file().read_bytes())
     except (OSError, msgspec.DecodeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and all(isinstance(v, dict) for v in found.values()) else {}
 
 
-def _remember(key: str, facts: dict) -> None:
+def _remember(facts: dict[str, dict[str, float]]) -> None:
     file = _memory_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_name(f"{file.name}.{os.getpid()}")
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(_remembered() | {key: facts})))
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(_remembered() | facts)))
         partial.replace(file)
     except OSError:
         return  # a cache that cannot be written costs a second at the next load, nothing else

@@ -91,6 +91,11 @@ def open_folder(source: str | Path | None = None, max_tokens: int | None = None)
     return EncoderFolder(path, name, digest, config, _pooling(path), min(max_tokens or int(stated), room))
 
 
+def bundled_folder() -> Path:
+    """The bundled encoder's folder, its weights checked by SHA-256."""
+    return open_folder().path
+
+
 def _located(source: str) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():

@@ -121,11 +121,11 @@ class NativeEngine:
         parts = [f"{prefix}attention.self.{n}." for n in ("query", "key", "value")]
         factor = np.ones(3 * self.hidden, np.float32)
         factor[: self.hidden] = self._query_scale
-        qkv = self._dense(*(np.concatenate([weights[p + w] for p in parts]) for w in ("weight", "bias")), factor)
+        weight, bias = (np.concatenate([weights[p + w] for p in parts]) for w in ("weight", "bias"))
         others = ("attention.output.dense.", "intermediate.dense.", "output.dense.")
         norms = ("attention.output.LayerNorm.", "output.LayerNorm.")
         return _Layer(
-            qkv,
+            self._dense(weight, bias, factor),
             *(self._dense(weights[f"{prefix}{n}weight"], weights[f"{prefix}{n}bias"]) for n in others),
             *(self._keep(weights[f"{prefix}{n}{w}"]) for n in norms for w in ("weight", "bias")),
         )

@@ -21,7 +21,7 @@ FOREIGN_LEAST = 6
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an encoder read; add two for both together.
+    """What an encoder read; add two for both together, subtract for what came in between.
 
     Attributes:
         n_tokens: of the texts in full, special tokens not counted.
@@ -40,6 +40,9 @@ class Reading:
 
     def __add__(self, other: Reading) -> Reading:
         return Reading(*(getattr(self, f) + getattr(other, f) for f in self.__slots__))
+
+    def __sub__(self, other: Reading) -> Reading:
+        return Reading(*(getattr(self, f) - getattr(other, f) for f in self.__slots__))
 
     @property
     def share_read(self) -> float:
@@ -85,7 +88,8 @@ class Tokens:
         inner = self._tokenizer.encode("a", add_special_tokens=False).ids
         whole = self._tokenizer.encode("a").ids
         start = whole.index(inner[0])
-        self._prefix, self._suffix = np.int32(whole[:start]), np.int32(whole[start + len(inner) :])
+        self._prefix = np.array(whole[:start], np.int32)
+        self._suffix = np.array(whole[start + len(inner) :], np.int32)
         self._n_special = len(whole) - len(inner)
         self._room = folder.max_tokens - self._n_special
         vocabulary = self._tokenizer.get_vocab()
