@@ -20,6 +20,11 @@ from homegrown.workspace.grow import GrowRequest, grow
 @click.option("--name", help="Name of the task, the model and the endpoint.")
 @click.option("--recipe", default="linear", show_default=True, help="How to train.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--out-of-scope", multiple=True, help="Label that means: belongs to none of the classes. Repeatable.")
+@click.option("--merge", multiple=True, metavar="OLD=NEW", help="Count label OLD as NEW. Repeatable.")
+@click.option("--separator", help="Parts a cell with several labels, e.g. ';'.")
+@click.option("--group-by", help="Column whose equal values stay on one side of the split (a customer, a thread).")
+@click.option("--time-by", help="Column with a date: the newest fifth becomes the test.")
 @workspace_option
 @json_option
 def command(workspace: Path, as_json: bool, **options: object) -> None:

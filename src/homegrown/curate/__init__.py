@@ -1,5 +1,5 @@
 """Records and labels → a frozen Snapshot with splits."""
 
-from homegrown.curate.freeze import freeze
+from homegrown.curate.freeze import SplitPlan, freeze
 
-__all__ = ["freeze"]
+__all__ = ["SplitPlan", "freeze"]

@@ -1,97 +1,211 @@
 """Freeze the labelled records of a task into a Snapshot.
 
-Rows with the same text stay on one side of each split; so do rows of one group.
+Texts that are twins (``curate.twins``) stay on one side of each split, and so do rows of one group. What is held out
+never trains anything, in any form: its twins leave training, and leave the unlabelled texts too.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from homegrown.core.ids import digest
 from homegrown.core.models import Snapshot
-from homegrown.core.tasks import Task, TaskKind
-from homegrown.errors import EmptyDataError
+from homegrown.curate import splits
+from homegrown.curate.columns import group_codes, moments
+from homegrown.curate.labels import Labels, read_labels
+from homegrown.curate.twins import SIMILARITY, join, twin_groups
+from homegrown.curate.warnings import warnings_about
+from homegrown.errors import EmptyDataError, InputError
 from homegrown.store.snapshots import snapshot_schema
 
 if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
     from homegrown.store import Store
 
-VALID_SHARE = 0.1
-TEST_SHARE = 0.2
 
+@dataclass(frozen=True, slots=True)
+class SplitPlan:
+    """How to split.
 
-def freeze(store: Store, task: Task, *, seed: int = 0, test_source: str | None = None) -> Snapshot:
-    """Freeze *task* as it is labelled now.
-
-    Args:
-        store: the workspace.
-        task: in the version to freeze.
-        seed: decides the random split.
-        test_source: name of the source that is the test split, whole; otherwise a fifth is drawn.
+    Attributes:
+        seed: decides every draw.
+        test_source: name of the source that is the test split, whole.
+        unlabelled: names of sources whose records without a label may be learnt from as bare texts, besides those
+            of the sources that hold labels.
+        group_by: field whose equal values stay together (a customer, a thread).
+        time_by: field by which the newest rows become the test split.
+        similarity: from which two texts are twins, 1 for equal ones only.
+        test_share: of the labelled rows, unless the test split is given.
+        valid_share: of the rest.
     """
-    probs = label_probs(store, task)
-    if not probs:
-        raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
-    records = store.records.scan(["record_id", "text_hash", "source"]).to_pylist()
-    rows = [r for r in records if r["record_id"] in probs]
-    rng = np.random.default_rng(seed)
-    share = {h: rng.random() for h in sorted({r["text_hash"] for r in rows})}
-    held_out = {r["text_hash"] for r in rows if r["source"] == test_source}
-    chosen = [(r, _split(r, share[r["text_hash"]], test_source, held_out)) for r in rows]
-    n_twins = sum(split is None for _, split in chosen)
-    kept = [(r, split) for r, split in chosen if split is not None]
-    table = _table(kept, probs, len(task.classes))
-    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "seed": seed}
+
+    seed: int = 0
+    test_source: str | None = None
+    unlabelled: tuple[str, ...] = ()
+    group_by: str | None = None
+    time_by: str | None = None
+    similarity: float = SIMILARITY
+    test_share: float = splits.TEST_SHARE
+    valid_share: float = splits.VALID_SHARE
+
+    @property
+    def split_by(self) -> str:
+        """In one word."""
+        if self.test_source:
+            return "source"
+        return "time" if self.time_by else "group" if self.group_by else "random"
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Rows set aside for the test split before anything is drawn, and facts about it."""
+
+    rows: np.ndarray | None
+    dropped: np.ndarray
+    facts: dict[str, object]
+
+
+def freeze(store: Store, task: Task, plan: SplitPlan | None = None) -> Snapshot:
+    """Freeze *task* as it is labelled now; the same rows, labels and plan give the same snapshot.
+
+    Raises:
+        EmptyDataError: nothing is labelled.
+        InputError: the plan does not fit the data.
+    """
+    plan = plan or SplitPlan()
+    _check(plan)
+    records, labels = _rows(store, task, plan)
+    stratum = labels.stratum()
+    held = _held_out(store, records, labels, plan)
+    twins = twin_groups(records["text"].combine_chunks(), plan.similarity)
+    unit, group = _units(records, twins, plan)
+    done = splits.assign(
+        unit, stratum, seed=plan.seed, held_out=held.rows, balanced=plan.group_by is None,
+        test_share=plan.test_share, valid_share=plan.valid_share,
+    )  # fmt: skip
+    split = np.where(held.dropped & (done.split == splits.UNLABELLED), splits.REMOVED, done.split)
+    kept = np.flatnonzero(split != splits.REMOVED)
+    table = _table(records, labels, split, group, kept)
+    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": asdict(plan)}
     snapshot_id = store.snapshots.write(table, facts)
-    counts = {s: sum(split == s for _, split in kept) for s in ("train", "valid", "test")}
-    details = {"seed": seed, "test_source": test_source, "n_twins_removed": n_twins}
+    counts = {name: int((split == i).sum()) for i, name in enumerate(splits.NAMES)}
+    details = {
+        **asdict(plan),
+        **held.facts,
+        "split_by": plan.split_by,
+        "n_twins_removed": done.n_twins_removed,
+        "n_unlabelled_removed": done.n_unlabelled_removed,
+        "n_twins": int((np.bincount(twins, labels.labelled)[twins] > 1)[labels.labelled].sum()),
+        "n_out_of_scope": int((stratum[kept] == labels.n_classes).sum()),
+        "test_digest": _test_digest(table),
+        "warnings": warnings_about(task, stratum, split, twins, plan.split_by),
+    }
     snapshot = Snapshot(snapshot_id, task.task_id, task.version, counts, details)
     store.models.add_snapshot(store.actor, snapshot)
-    return snapshot
+    return store.models.snapshot(snapshot_id)
 
 
-def _split(row: dict[str, str], share: float, test_source: str | None, held_out: set[str]) -> str | None:
-    if test_source is not None:
-        if row["source"] == test_source:
-            return "test"
-        if row["text_hash"] in held_out:
-            return None
-        return "valid" if share < VALID_SHARE else "train"
-    if share < TEST_SHARE:
-        return "test"
-    return "valid" if share < TEST_SHARE + VALID_SHARE * (1 - TEST_SHARE) else "train"
+def _check(plan: SplitPlan) -> None:
+    if sum(x is not None for x in (plan.test_source, plan.group_by, plan.time_by)) > 1:
+        raise InputError("Choose one way to split: a test source, a group column or a time column.")
+    for name, share in (("test_share", plan.test_share), ("valid_share", plan.valid_share)):
+        if not 0 < share < 0.9:
+            raise InputError(f"{name} is {share}; it is a share of the rows, between 0 and 0.9.")
+    if not 0.5 <= plan.similarity <= 1:
+        raise InputError(f"similarity is {plan.similarity}; it lies between 0.5 and 1 (1: equal texts only).")
 
 
-def label_probs(store: Store, task: Task) -> dict[str, np.ndarray]:
-    """Label probabilities float32 [n_classes] by record id: the share of votes for each class."""
-    position = {c: i for i, c in enumerate(task.class_ids)}
-    sums: dict[str, np.ndarray] = {}
-    votes = store.votes.of_task(task.task_id)
-    for record_id, value in zip(votes["record_id"].to_pylist(), votes["value"].to_pylist(), strict=True):
-        if value is None:
-            continue
-        decoded = msgspec.json.decode(value)
-        ids = decoded.get("classes") or [decoded.get("class")]
-        row = sums.setdefault(record_id, np.zeros(len(position), np.float32))
-        for class_id in ids:
-            if class_id in position:
-                row[position[class_id]] += 1
-    if task.kind is TaskKind.CLASSES:
-        return {r: np.minimum(p, 1.0) for r, p in sums.items()}
-    return {r: p / p.sum() for r, p in sums.items() if p.sum() > 0}
+def _rows(store: Store, task: Task, plan: SplitPlan) -> tuple[pa.Table, Labels]:
+    """Records with a label, and those without that may be learnt from; in order of id."""
+    columns = ["record_id", "text_hash", "text", "source"]
+    if plan.group_by or plan.time_by:
+        columns.append("fields")
+    records = store.records.scan(columns).sort_by("record_id")
+    labels = read_labels(store, task, records["record_id"].combine_chunks())
+    if not labels.labelled.any():
+        raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
+    source = records["source"].combine_chunks()
+    wanted = pc.is_in(source, value_set=pc.unique(source.filter(pa.array(labels.labelled))))
+    for name in (*plan.unlabelled, *([plan.test_source] if plan.test_source else [])):
+        wanted = pc.or_(wanted, pc.is_in(records["record_id"].combine_chunks(), value_set=source_ids(store, name)))
+    kept = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
+    if len(kept) == records.num_rows:
+        return records, labels
+    records = records.take(pa.array(kept))
+    return records, read_labels(store, task, records["record_id"].combine_chunks())
 
 
-def _table(kept: list[tuple[dict[str, str], str]], probs: dict[str, np.ndarray], n_classes: int) -> pa.Table:
-    matrix = np.stack([probs[r["record_id"]] for r, _ in kept]).astype(np.float32)
+def source_ids(store: Store, name: str) -> pa.Array:
+    """Ids of the records of the newest version of the source *name*, whichever source they came from first."""
+    for source in store.sources.list():
+        if source.name == name:
+            where = f"source_id = '{source.source_id}' AND source_version = {source.version}"
+            return store.records.origins.scan(["record_id"], where=where)["record_id"].combine_chunks()
+    known = ", ".join(s.name for s in store.sources.list())
+    raise InputError(f"There is no source {name!r} in this workspace. Sources here: {known}.")
+
+
+def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) -> _Held:
+    nothing = np.zeros(records.num_rows, bool)
+    if plan.test_source is not None:
+        ids = source_ids(store, plan.test_source)
+        rows = pc.is_in(records["record_id"], value_set=ids).to_numpy()
+        if not (rows & labels.labelled).any():
+            raise EmptyDataError(
+                f"No record of the source {plan.test_source!r} has a label: it cannot be the test split."
+            )
+        if not (~rows & labels.labelled).any():
+            raise EmptyDataError(f"All labelled records are in {plan.test_source!r}: nothing is left to learn from.")
+        return _Held(rows, nothing, {})
+    if plan.time_by is None:
+        return _Held(None, nothing, {})
+    at = moments(records["fields"], plan.time_by)
+    known = at[labels.labelled & ~np.isnan(at)]
+    cut = float(np.quantile(known, 1 - plan.test_share, method="lower")) if len(known) else np.nan
+    late = at > cut
+    if not (late & labels.labelled).any():
+        raise InputError(f"The column {plan.time_by!r} has too few different times to hold the newest rows out.")
+    facts: dict[str, object] = {"time_cut": cut, "n_without_time": int(np.isnan(at[labels.labelled]).sum())}
+    return _Held(late & labels.labelled, late & ~labels.labelled, facts)
+
+
+def _units(records: pa.Table, twins: np.ndarray, plan: SplitPlan) -> tuple[np.ndarray, np.ndarray | None]:
+    """The unit of each row, and its group's number (None without groups)."""
+    if plan.group_by is None:
+        return twins, None
+    group = group_codes(records["fields"], plan.group_by)
+    has = np.flatnonzero(group >= 0)
+    first = np.full(int(group.max()) + 1, len(group))
+    np.minimum.at(first, group[has], has)
+    return join(twins, has, first[group[has]]), group
+
+
+def _table(
+    records: pa.Table, labels: Labels, split: np.ndarray, group: np.ndarray | None, kept: np.ndarray
+) -> pa.Table:
+    n = len(kept)
+    chosen = records.select(["record_id", "text_hash"]).take(pa.array(kept))
+    names = pa.DictionaryArray.from_arrays(pa.array(split[kept], pa.int8()), list(splits.NAMES)).cast(pa.string())
+    groups = pa.nulls(n, pa.string())
+    if group is not None:
+        groups = pa.array(group[kept], mask=group[kept] < 0).cast(pa.string())
     columns = [
-        pa.array([r["record_id"] for r, _ in kept]),
-        pa.array([r["text_hash"] for r, _ in kept]),
-        pa.array([s for _, s in kept]),
-        pa.nulls(len(kept), pa.string()),
-        pa.array(np.ones(len(kept), np.float32)),
-        pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), n_classes),
+        chosen["record_id"].combine_chunks(),
+        chosen["text_hash"].combine_chunks(),
+        names,
+        groups,
+        pa.array(np.ones(n, np.float32)),
+        pa.FixedSizeListArray.from_arrays(pa.array(labels.dense(kept).reshape(-1)), labels.n_classes),
     ]
-    return pa.Table.from_arrays(columns, schema=snapshot_schema(n_classes))
+    return pa.Table.from_arrays(columns, schema=snapshot_schema(labels.n_classes))
+
+
+def _test_digest(table: pa.Table) -> str | None:
+    """Names the test texts, so that looks at the same ones are counted across snapshots."""
+    hashes = table.filter(pc.equal(table["split"], "test"))["text_hash"].combine_chunks()
+    return digest(*sorted(h.encode() for h in hashes.to_pylist())) if len(hashes) else None

@@ -1,5 +1,5 @@
 """Record × LabelSource → Vote; Votes → Label."""
 
-from homegrown.label.imported import task_from_column
+from homegrown.label.imported import ImportedLabels, task_from_column
 
-__all__ = ["task_from_column"]
+__all__ = ["ImportedLabels", "task_from_column"]

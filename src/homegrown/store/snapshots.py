@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from homegrown.core.ids import canonical_json, digest
@@ -35,9 +36,15 @@ def rows_digest(rows: pa.Table) -> str:
     """Digest over the rows in order of record id, whatever order they come in."""
     ordered = rows.sort_by("record_id").combine_chunks()
     probs = ordered["probs"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype("<f4")
-    parts = [canonical_json(ordered[c].to_pylist()) for c in ("record_id", "text_hash", "split", "group")]
+    parts = [_string_bytes(ordered[c]) for c in ("record_id", "text_hash", "split", "group")]
     weights = ordered["weight"].to_numpy().astype("<f4")
     return digest(*parts, weights.tobytes(), probs.tobytes())
+
+
+def _string_bytes(column: pa.ChunkedArray) -> bytes:
+    """A string column as bytes that no other column gives: the lengths (-1 for null), then all characters."""
+    lengths = pc.fill_null(pc.binary_length(column), -1).combine_chunks().to_numpy().astype("<i4")
+    return lengths.tobytes() + "".join(pc.fill_null(column, "").to_pylist()).encode()
 
 
 class SnapshotStore:

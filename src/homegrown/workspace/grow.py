@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.models import Recipe
+from homegrown.errors import InputError
 
 if TYPE_CHECKING:
     from homegrown.workspace.workspace import Workspace
@@ -29,6 +30,11 @@ class GrowRequest:
     seed: int = 0
     source: str | None = None
     deploy: bool = True
+    out_of_scope: tuple[str, ...] = ()
+    merge: tuple[str, ...] = ()
+    separator: str | None = None
+    group_by: str | None = None
+    time_by: str | None = None
 
 
 def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
@@ -42,8 +48,7 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
     started = time.monotonic()
     source = ws.ingest(request.file, text=request.text, label=request.label, name=request.source)
     test = ws.ingest(request.test, text=request.text, label=request.label) if request.test else None
-    if request.unlabelled:
-        ws.ingest(request.unlabelled, text=request.text)
+    unlabelled = ws.ingest(request.unlabelled, text=request.text) if request.unlabelled else None
     seconds["ingest"] = time.monotonic() - started
 
     started = time.monotonic()
@@ -51,8 +56,23 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
     seconds["embed"] = time.monotonic() - started
 
     started = time.monotonic()
-    task = ws.task_from_column(name, request.label)
-    snapshot = ws.snapshot(task, seed=request.seed, test_source=test.name if test else None)
+    labels = ws.import_labels(
+        name,
+        request.label,
+        sources=[s.name for s in (source, test) if s],
+        merge=merges(request.merge),
+        out_of_scope=request.out_of_scope,
+        separator=request.separator,
+    )
+    task = labels.task
+    snapshot = ws.snapshot(
+        task,
+        seed=request.seed,
+        test_source=test.name if test else None,
+        unlabelled=(unlabelled.name,) if unlabelled else (),
+        group_by=request.group_by,
+        time_by=request.time_by,
+    )
     version = ws.train(snapshot, Recipe(request.recipe, {}, request.seed), name)
     seconds["train"] = time.monotonic() - started
 
@@ -74,5 +94,20 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
         "ladder": version.details["ladder"],
         "seconds": seconds,
         "evaluation_id": result["evaluation_id"],
+        "n_twins_removed": snapshot.details["n_twins_removed"],
+        "warnings": [*labels.warnings, *snapshot.details["warnings"]],
         "endpoint": name,
     }
+
+
+def merges(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``("Refund=refund",)`` as a mapping.
+
+    Example:
+        >>> merges(("Refund=refund",))
+        {'Refund': 'refund'}
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"--merge {pair!r} is not understood; expected OLD=NEW.")
+    return dict((p.split("=", 1)[0], p.split("=", 1)[1]) for p in pairs)

@@ -11,7 +11,7 @@ from homegrown.core.access import TERMINAL, Actor
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
-from homegrown.curate import freeze
+from homegrown.curate import SplitPlan, freeze
 from homegrown.embed import EmbedReport, embed_records
 from homegrown.errors import InputError
 from homegrown.evaluate import evaluate
@@ -19,7 +19,7 @@ from homegrown.inference.cached import CachedEncoder
 from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.predictor import load_predictor
 from homegrown.ingest import IngestRequest, import_file, preview
-from homegrown.label import task_from_column
+from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.train import train
 from homegrown.workspace.counts import Counts, counts
@@ -104,14 +104,29 @@ class Workspace:
         """Give every record its vector; see ``homegrown.embed``."""
         return embed_records(self.store, self.encoder, self.progress)
 
-    def task_from_column(self, name: str, column: str) -> Task:
-        """Turn a column into a task with imported votes; see ``homegrown.label``."""
-        task, _ = task_from_column(self.store, name, column)
-        return task
+    def import_labels(self, name: str, column: str, **options: Any) -> ImportedLabels:
+        """Turn a column into a task with imported votes, and hear what is odd about it.
 
-    def snapshot(self, task: Task, *, seed: int = 0, test_source: str | None = None) -> Snapshot:
-        """Freeze what is labelled now; see ``homegrown.curate``."""
-        return freeze(self.store, task, seed=seed, test_source=test_source)
+        Args:
+            name: of the task.
+            column: that holds the answers.
+            **options: ``sources``, ``merge``, ``out_of_scope``, ``separator`` of ``homegrown.label.task_from_column``.
+        """
+        return task_from_column(self.store, name, column, **options)
+
+    def task_from_column(self, name: str, column: str, **options: Any) -> Task:
+        """``import_labels`` for those who want the task alone."""
+        return self.import_labels(name, column, **options).task
+
+    def snapshot(self, task: Task, **plan: Any) -> Snapshot:
+        """Freeze what is labelled now.
+
+        Args:
+            task: what to freeze.
+            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``, ``test_share``
+                and ``valid_share`` of ``homegrown.curate.SplitPlan``.
+        """
+        return freeze(self.store, task, SplitPlan(**plan))
 
     def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
         """Fit a model and register it; see ``homegrown.train``."""

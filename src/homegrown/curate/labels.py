@@ -1,0 +1,109 @@
+"""Votes → Labels, in bulk: which class each record has, by the newest version of each label source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.core.tasks import Task, TaskKind
+
+if TYPE_CHECKING:
+    from homegrown.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of n records, sparse.
+
+    Attributes:
+        row: int [k], record numbers, ascending.
+        column: int [k], class numbers.
+        prob: float32 [k].
+        labelled: bool [n], has a label: classes, or the statement that it belongs to none.
+        n_classes: of the task.
+    """
+
+    row: np.ndarray
+    column: np.ndarray
+    prob: np.ndarray
+    labelled: np.ndarray
+    n_classes: int
+
+    def stratum(self) -> np.ndarray:
+        """One class per record for balanced splits, int [n]: its rarest; ``n_classes`` out of scope, -1 unlabelled."""
+        frequency = np.bincount(self.column, minlength=self.n_classes)
+        found = np.where(self.labelled, self.n_classes, -1)
+        order = np.lexsort((self.column, frequency[self.column], -self.prob, self.row))
+        rows, first = np.unique(self.row[order], return_index=True)
+        found[rows] = self.column[order][first]
+        return found
+
+    def dense(self, chosen: np.ndarray) -> np.ndarray:
+        """Label probabilities float32 [len(chosen), n_classes] of the records *chosen*."""
+        place = np.full(len(self.labelled), -1)
+        place[chosen] = np.arange(len(chosen))
+        matrix = np.zeros((len(chosen), self.n_classes), np.float32)
+        kept = place[self.row] >= 0
+        matrix[place[self.row[kept]], self.column[kept]] = self.prob[kept]
+        return matrix
+
+
+def read_labels(store: Store, task: Task, record_ids: pa.Array) -> Labels:
+    """The labels of *record_ids* as they stand: each class's share of the votes; abstentions do not count.
+
+    With many classes a record has those that at least half of its voters name. A vote for out of scope outweighs others
+    only by majority.
+    """
+    votes = store.votes.of_task(task.task_id)
+    current = pa.array([s["label_source_id"] for s in store.tasks.label_sources(task.task_id)], pa.string())
+    votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=current), pc.is_valid(votes["value"])))
+    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=record_ids), -1).to_numpy()
+    values = votes["value"].combine_chunks().dictionary_encode()
+    code = values.indices.to_numpy()
+    code, row = code[row >= 0], row[row >= 0]
+    classes = [_classes(task, msgspec.json.decode(v)) for v in values.dictionary.to_pylist()]
+    n, n_classes = len(record_ids), len(task.classes)
+    n_votes = np.bincount(row, minlength=n)
+    lengths = np.array([len(c) for c in classes], int)
+    starts = np.cumsum(lengths) - lengths
+    flat = np.array([c for group in classes for c in group], int)
+    each = lengths[code]
+    offset = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+    keys = np.repeat(row, each) * (n_classes + 1) + flat[np.repeat(starts[code], each) + offset]
+    unique, counts = np.unique(keys, return_counts=True)
+    where, column = np.divmod(unique, n_classes + 1)
+    share = counts / np.maximum(n_votes[where], 1)
+    return _settle(where, column, share, n_votes > 0, n_classes, many=task.kind is TaskKind.CLASSES)
+
+
+def _settle(
+    row: np.ndarray, column: np.ndarray, share: np.ndarray, labelled: np.ndarray, n_classes: int, *, many: bool
+) -> Labels:
+    outside = np.zeros(len(labelled), bool)
+    is_out = column == n_classes
+    outside[row[is_out]] = share[is_out] > 0.5
+    kept = ~is_out & ~outside[row] & ((share >= 0.5) if many else True)
+    row, column, share = row[kept], column[kept], share[kept]
+    if not many:
+        total = np.bincount(row, share, len(labelled))
+        share = share / total[row]
+        # A vote for a class that the task has no more leaves nothing behind: the record is unlabelled then.
+        known = np.zeros(len(labelled), bool)
+        known[row] = True
+        labelled = labelled & (known | outside)
+    return Labels(row, column, share.astype(np.float32), labelled, n_classes)
+
+
+def _classes(task: Task, value: dict[str, Any]) -> list[int]:
+    """Class numbers of one vote; ``n_classes`` stands for out of scope, also for an empty list."""
+    position = {c: i for i, c in enumerate(task.class_ids)}
+    position[OUT_OF_SCOPE] = len(position)
+    if "classes" in value:
+        return [position[c] for c in value["classes"] if c in position]
+    return [position[value["class"]]] if value.get("class") in position else []
