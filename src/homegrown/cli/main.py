@@ -15,6 +15,7 @@ VERBS = {
     "grow": ("grow", "From a file to a served model: the whole loop in one command."),
     "ingest": ("ingest", "Read files into records."),
     "embed": ("embed", "Give every record its vector."),
+    "query": ("query", "Ask the workspace in SQL; search its records."),
     "predict": ("predict", "Answer texts with a model, offline."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
     "govern": ("govern", "Keys, sign-in links, audit."),

@@ -31,7 +31,9 @@ def from_hex(ids: pa.Array) -> np.ndarray:
 def to_hex(ids: np.ndarray) -> pa.Array:
     """Ids as strings of 32 hexadecimal characters."""
     offsets = np.arange(0, 32 * (len(ids) + 1), 32, dtype=np.int32)
-    text = np.ascontiguousarray(ids).tobytes().hex().encode()
+    # np.concatenate turns big-endian fields into native ones: the bytes below must be big-endian.
+    raw = ids.astype(ID) if ids.dtype.names else ids
+    text = np.ascontiguousarray(raw).tobytes().hex().encode()
     return pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets.tobytes()), pa.py_buffer(text))
 
 

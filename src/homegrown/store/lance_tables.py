@@ -1,4 +1,4 @@
-"""The boundary to Lance: open, append, upsert, delete, clean. No other module of ``store`` imports it.
+"""The boundary to Lance, with ``lance_search``: open, append, upsert, delete, clean. No other module imports it.
 
 Keys carry the field metadata ``lance-schema:unenforced-primary-key``: without it two processes that merge the
 same new id both succeed. Merges go in pieces of at most 10,000 rows.
@@ -48,7 +48,7 @@ class LanceTable:
 
     def dataset(self) -> lance.LanceDataset:
         """The table at its newest version; an empty one is created when there is none."""
-        with _translated(self.path):
+        with translated(self.path):
             if not self.exists:
                 empty = pa.Table.from_batches([], self.schema)
                 try:
@@ -69,13 +69,13 @@ class LanceTable:
     def append(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Add rows in one commit: all of them are there afterwards, or none."""
         self.dataset()
-        with _translated(self.path):
+        with translated(self.path):
             reader = pa.RecordBatchReader.from_batches(self.schema, batches)
             lance.write_dataset(reader, str(self.path), mode="append", data_storage_version=_VERSION)
 
     def overwrite(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Put other rows in place of all rows, in one commit."""
-        with _translated(self.path):
+        with translated(self.path):
             reader = pa.RecordBatchReader.from_batches(self.schema, batches)
             lance.write_dataset(reader, str(self.path), mode="overwrite", data_storage_version=_VERSION)
 
@@ -90,7 +90,7 @@ class LanceTable:
     def _merge(self, table: pa.Table, key: str, *, update: bool) -> None:
         for start in range(0, table.num_rows, MERGE_ROWS):
             piece = table.slice(start, MERGE_ROWS).cast(self.schema)
-            with _translated(self.path):
+            with translated(self.path):
                 merge = self.dataset().merge_insert(key).when_not_matched_insert_all()
                 (merge.when_matched_update_all() if update else merge).execute(piece)
 
@@ -102,33 +102,33 @@ class LanceTable:
         offset: int | None = None,
     ) -> pa.Table:
         """Read rows into memory; *where* is a SQL predicate of Lance."""
-        with _translated(self.path):
+        with translated(self.path):
             return self.dataset().to_table(columns=columns, filter=where, limit=limit, offset=offset)
 
     def batches(
         self, columns: list[str] | None = None, where: str | None = None, rows: int = 8192
     ) -> Iterator[pa.RecordBatch]:
         """Stream rows in batches."""
-        with _translated(self.path):
+        with translated(self.path):
             yield from self.dataset().to_batches(columns=columns, filter=where, batch_size=rows)
 
     def delete(self, where: str) -> None:
         """Delete rows from the newest version; ``purge`` removes their bytes."""
         if self.exists:
-            with _translated(self.path):
+            with translated(self.path):
                 self.dataset().delete(where)
 
     def compact(self) -> None:
         """Rewrite many small files as few; run after many small appends."""
         if self.exists:
-            with _translated(self.path):
+            with translated(self.path):
                 self.dataset().optimize.compact_files()
 
     def purge(self) -> None:
         """Remove the bytes of deleted rows: rewrite the files that hold them, then drop all older versions."""
         if not self.exists:
             return
-        with _translated(self.path):
+        with translated(self.path):
             dataset = self.dataset()
             dataset.optimize.compact_files(materialize_deletions=True, materialize_deletions_threshold=0.0)
             dataset = lance.dataset(str(self.path))
@@ -136,7 +136,8 @@ class LanceTable:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
+    """Errors of Lance become ours."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:

@@ -23,6 +23,7 @@ from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.train import train
 from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.queries import Queries
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace:
+class Workspace(Queries):
     """One workspace, opened, with every verb of the loop.
 
     Args:

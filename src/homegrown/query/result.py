@@ -1,0 +1,66 @@
+"""What a query answers with: an Arrow table that turns into whatever the caller works in."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from homegrown.errors import PluginError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Rows of one query.
+
+    Attributes:
+        arrow: the rows.
+        sql: the query as it was asked.
+        seconds: how long it took.
+        truncated: True when ``max_rows`` cut the answer short.
+        notes: what the reader should know, e.g. that a search ran without an index.
+
+    Example:
+        >>> ws.sql("select count(*) as n from records").rows()  # doctest: +SKIP
+        [{'n': 4000}]
+    """
+
+    arrow: pa.Table
+    sql: str
+    seconds: float
+    truncated: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.arrow.num_rows)
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names, in order."""
+        return list(self.arrow.column_names)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries; JSON values stay JSON text."""
+        return list(self.arrow.to_pylist())
+
+    def to_pandas(self) -> Any:
+        """A pandas ``DataFrame``."""
+        _needs("pandas")
+        return self.arrow.to_pandas()
+
+    def to_polars(self) -> Any:
+        """A polars ``DataFrame``."""
+        return _needs("polars").from_arrow(self.arrow)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.arrow.__arrow_c_stream__(requested_schema)
+
+
+def _needs(package: str) -> Any:
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise PluginError(f"{package} is not installed. Install it, or read the result's .arrow.") from error

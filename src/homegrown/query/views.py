@@ -1,0 +1,185 @@
+"""The views that a query sees: every noun under its own name, with names beside ids and JSON as JSON."""
+
+# ruff: noqa: S608 - every name that stands in these statements is written in this module
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from homegrown.query.nouns import SQL_NOUNS
+from homegrown.store import tables
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One queryable table.
+
+    Attributes:
+        needs: what is registered before it: raw tables (``_name``) and other views.
+        about: one line for a person.
+    """
+
+    needs: tuple[str, ...]
+    sql: str
+    about: str
+
+
+_RECORD = "record_id, text, fields::JSON AS fields, source, source_id, external_id, n_chars, text_hash, created_at"
+
+_VOTES = """
+SELECT v.vote_id, v.task_id, t.name AS task, v.record_id, v.label_source_id, s.kind, s.name AS label_source,
+  v.value::JSON AS value, c.class_id, c.name AS class, v.confidence, v.actor_id, v.supersedes, v.created_at
+FROM (
+  SELECT NULL::VARCHAR AS vote_id, task_id, record_id, label_source_id, value, confidence::DOUBLE AS confidence,
+    NULL::VARCHAR AS actor_id, NULL::VARCHAR AS supersedes, created_at FROM _bulk_votes
+  UNION ALL
+  SELECT vote_id, task_id, record_id, label_source_id, value, confidence, actor_id, supersedes, created_at FROM _votes
+) v
+LEFT JOIN _tasks t ON t.task_id = v.task_id
+LEFT JOIN _label_sources s ON s.label_source_id = v.label_source_id
+LEFT JOIN _classes c ON c.task_id = v.task_id AND c.class_id = v.value::JSON ->> 'class'
+"""
+
+_LABELS = """
+WITH said AS (
+  SELECT task_id, task, record_id, kind, unnest(coalesce((value -> 'classes')::VARCHAR[], [class_id])) AS class_id
+  FROM votes
+  WHERE value IS NOT NULL
+    AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
+), counted AS (
+  SELECT task_id, task, record_id, class_id, count(*) AS n_votes, bool_or(kind = 'person') AS gold
+  FROM said WHERE class_id IS NOT NULL GROUP BY ALL
+)
+SELECT n.record_id, n.task_id, n.task, n.class_id, c.name AS class,
+  n.n_votes / sum(n.n_votes) OVER (PARTITION BY n.task_id, n.record_id) AS prob, n.n_votes, n.gold
+FROM counted n JOIN _classes c USING (task_id, class_id)
+QUALIFY c.task_kind = 'classes'
+  OR row_number() OVER (PARTITION BY n.task_id, n.record_id ORDER BY n.gold DESC, n.n_votes DESC, c.position) = 1
+"""
+
+_SOURCES = """
+SELECT s.source_id, s.name, v.version, v.n_records, v.n_added, v.n_quarantined, v.text_column, v.label_column,
+  s.created_at, v.created_at AS imported_at
+FROM _sources s LEFT JOIN _source_versions v ON v.source_id = s.source_id
+QUALIFY row_number() OVER (PARTITION BY s.source_id ORDER BY v.version DESC) = 1
+"""
+
+_TASKS = """
+SELECT t.task_id, t.name, v.version, v.kind, json_array_length(v.classes::JSON) AS n_classes, v.guidelines,
+  v.label_column, t.created_at
+FROM _tasks t JOIN _task_versions v ON v.task_id = t.task_id
+QUALIFY row_number() OVER (PARTITION BY t.task_id ORDER BY v.version DESC) = 1
+"""
+
+# Columns of the database that hold JSON text, by table.
+_JSON = {
+    "source_versions": ("options",),
+    "task_versions": ("classes",),
+    "label_sources": ("config",),
+    "snapshots": ("n_by_split", "details"),
+    "runs": ("recipe", "details"),
+    "model_versions": ("classes", "details"),
+    "evaluations": ("result",),
+    "endpoints": ("config",),
+    "traces": ("answer",),
+    "feedback": ("value",),
+    "jobs": ("arguments", "progress", "result"),
+    "embedders": ("config",),
+    "tombstones": ("touched",),
+    "events": ("details",),
+}
+# Names shown beside ids: table → (alias of the name column, table to join, key).
+_NAMED = {
+    "source_versions": ("source", "sources", "source_id"),
+    "quarantine": ("source", "sources", "source_id"),
+    "label_sources": ("task", "tasks", "task_id"),
+    "snapshots": ("task", "tasks", "task_id"),
+    "runs": ("task", "tasks", "task_id"),
+    "models": ("task", "tasks", "task_id"),
+    "model_versions": ("model", "models", "model_id"),
+    "aliases": ("model", "models", "model_id"),
+    "deployments": ("endpoint", "endpoints", "endpoint_id"),
+    "traces": ("endpoint", "endpoints", "endpoint_id"),
+    "events": ("actor", "actors", "actor_id"),
+}
+_ABOUT = {
+    "projects": "units of ownership",
+    "actors": "people, keys and the system",
+    "grants": "who has which role",
+    "source_versions": "every import of every source",
+    "quarantine": "rows that could not be read, with file, line and reason",
+    "task_versions": "every version of every task",
+    "label_sources": "who votes: people, rules, models, imported columns",
+    "snapshots": "frozen data sets",
+    "runs": "trainings",
+    "models": "models by name",
+    "model_versions": "immutable versions of models",
+    "aliases": "champion and challenger",
+    "evaluations": "results of evaluations, as JSON",
+    "endpoints": "names that clients call",
+    "deployments": "which version answered behind an endpoint, and when",
+    "traces": "answered requests",
+    "feedback": "what was said of answers",
+    "selections": "saved queries",
+    "jobs": "scheduled work",
+    "embedders": "encoders that made vectors",
+    "tombstones": "what was forgotten, without its content",
+    "events": "the event log: who did what to what",
+}
+
+
+def _plain(name: str) -> View:
+    columns = [
+        f'n."{c}"::JSON AS "{c}"' if c in _JSON.get(name, ()) else f'n."{c}"'
+        for c in tables.ALL[name].c.keys()  # noqa: SIM118 (not a dictionary)
+    ]
+    needs, join = (f"_{name}",), ""
+    if name in _NAMED:
+        alias, other, key = _NAMED[name]
+        columns.append(f"o.name AS {alias}")
+        needs, join = (f"_{name}", f"_{other}"), f" LEFT JOIN _{other} o ON o.{key} = n.{key}"
+    return View(needs, f"SELECT {', '.join(columns)} FROM _{name} n{join}", _ABOUT[name])
+
+
+VIEWS: dict[str, View] = {
+    "records": View(
+        ("_records", "_retired"),
+        f"SELECT {_RECORD} FROM _records ANTI JOIN _retired USING (record_id)",
+        "current records: text, fields (JSON), source",
+    ),
+    "all_records": View(
+        ("_records",), f"SELECT {_RECORD} FROM _records", "records of older source versions too, for lineage"
+    ),
+    "record_versions": View(
+        ("_record_versions",), f"SELECT {_RECORD} FROM _record_versions", "earlier content of rows with an id"
+    ),
+    "origins": View(("_origins",), "SELECT * FROM _origins", "where each record came from, per import"),
+    "votes": View(
+        ("_bulk_votes", "_votes", "_tasks", "_label_sources", "_classes"), _VOTES, "every opinion on every record"
+    ),
+    "labels": View(("votes", "_votes", "_classes"), _LABELS, "the votes of each record added up"),
+    "tasks": View(("_tasks", "_task_versions"), _TASKS, "tasks in their newest version"),
+    "classes": View(("_classes",), "SELECT * FROM _classes", "classes of each task"),
+    "sources": View(("_sources", "_source_versions"), _SOURCES, "sources with their newest import"),
+    "snapshot_rows": View(("_snapshot_rows",), "SELECT * FROM _snapshot_rows", "which record is in which split"),
+    "vectors": View(("_vectors",), "SELECT * FROM _vectors", "vectors by text and embedder"),
+    **{n: _plain(n) for n in SQL_NOUNS if n in _ABOUT},
+}
+# Without retired records the anti-join is left out: a scan then reads only the columns that the query names.
+RECORDS_ALL_CURRENT = f"SELECT {_RECORD} FROM _records"
+
+
+def order_of(names: set[str]) -> list[str]:
+    """*names* and all that they need, each after what it needs."""
+    found: list[str] = []
+
+    def add(name: str) -> None:
+        if name in found:
+            return
+        if name in VIEWS:
+            for need in VIEWS[name].needs:
+                add(need)
+        found.append(name)
+
+    for name in sorted(names):
+        add(name)
+    return found
