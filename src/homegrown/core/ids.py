@@ -102,12 +102,13 @@ def record_ids(texts: list[bytes], fields_json: list[bytes]) -> tuple[bytes, byt
         True
     """
     blake = hashlib.blake2b
-    hashes = [blake(text, digest_size=16) for text in texts]
+    hashes = b"".join([blake(text, digest_size=16).digest() for text in texts])
+    in_hex = hashes.hex().encode()
     ids = [
-        blake(b"%b\x1f%b\x1f0" % (hashed.hexdigest().encode(), fields), digest_size=16).digest()
-        for hashed, fields in zip(hashes, fields_json, strict=True)
+        blake(in_hex[32 * i : 32 * i + 32] + b"\x1f" + fields + b"\x1f0", digest_size=16).digest()
+        for i, fields in enumerate(fields_json)
     ]
-    return b"".join([hashed.digest() for hashed in hashes]), b"".join(ids)
+    return hashes, b"".join(ids)
 
 
 def record_id_by_key(source_id: str, external_id: str) -> str:

@@ -116,6 +116,20 @@ def safe_name(name: str) -> bool:
     )  # fmt: skip
 
 
+def check_zip(path: Path, name: str, limits: Limits) -> None:
+    """Refuse a zip (also inside a Word or Excel file) that declares more than *limits*.
+
+    Raises:
+        UnreadableFileError: it is no zip.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise UnreadableFileError(f"{name} is damaged or not what its ending says: {error}.") from error
+    _Meter(name, path.stat().st_size, limits).check(sum(m.file_size for m in members), len(members))
+
+
 def _zip(path: Path, name: str, scratch: Path, limits: Limits) -> Iterator[tuple[Path, str] | Quarantined]:
     meter = _Meter(name, path.stat().st_size, limits)
     with zipfile.ZipFile(path) as archive:

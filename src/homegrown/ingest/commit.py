@@ -160,7 +160,8 @@ class Commit:
     def _retire(self, version: SourceVersion, before: int) -> int:
         """Take out of sight what the version before held and no newest version holds; show again what came back."""
         imports, records = self._store.imports, self._store.records
-        records.revive(to_hex(self._plan.kept_ids))
+        if len(records.retired_ids()):
+            records.revive(to_hex(self._plan.kept_ids))
         if not before:
             return 0
         mine = IdSet(self._plan.kept_ids)

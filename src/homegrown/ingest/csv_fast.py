@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv as csv_module
+import io
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -10,13 +12,14 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from homegrown.core.records import Cells, Notice, Quarantined
+from homegrown.ingest.columns import string_bytes
 from homegrown.ingest.csv_careful import Dialect, Legacy, ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 20
 NUL_REASON = "it holds NUL bytes, as damaged and binary files do"
 
 
@@ -118,7 +121,10 @@ class _Batches:
 
     def _set_aside(self, out: list[Cells | Quarantined | Notice]) -> None:
         width, text = self._skipped.pop(self.n_rows)
-        if text.strip():
+        rows = csv_module.reader(
+            io.StringIO(text, newline=""), delimiter=self._dialect.delimiter, quotechar=self._dialect.quote
+        )
+        if any(cell.strip() for row in rows for cell in row):
             out.append(Quarantined(self._name, self._line, ragged(width, len(self._dialect.names))))
         self._line += 1 + text.count("\n")
         self.n_rows += 1
@@ -175,8 +181,7 @@ def _all_blank(columns: list[pa.Array], *, invert: bool) -> pa.Array:
 def _any_nul(columns: list[pa.Array]) -> pa.Array | None:
     found = None
     for column in columns:
-        # One look at the whole buffer first: no file that is what it says has a NUL.
-        if column.buffers()[2] is None or b"\0" not in memoryview(column.buffers()[2]).tobytes():
+        if (string_bytes(column) != 0).all():
             continue
         has = pc.match_substring(column, "\0")
         found = has if found is None else pc.or_(found, has)

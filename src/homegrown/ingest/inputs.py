@@ -128,10 +128,9 @@ def _suffix_of(kind: str, known: set[str]) -> str:
 def _by_content(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(b"PAR1"):
-        return ".parquet"
-    if head.startswith(b"%PDF"):
-        return ".pdf"
+    for magic, ending in ((b"PAR1", ".parquet"), (b"%PDF", ".pdf"), (b"<", ".html")):
+        if head.startswith(magic):
+            return ending
     if head.startswith(b"["):
         return ".json"
     return ".jsonl" if head.startswith(b"{") else ".csv"

@@ -62,8 +62,10 @@ def _number_twins(staging: Staging, content: np.ndarray, count: np.ndarray) -> N
     at = 0
     for batch in staging.batches():
         n = len(batch.ids)
-        for i in np.flatnonzero(count[at : at + n]):
-            fields = batch.hashed[int(i)].as_py().encode()
+        again = np.flatnonzero(count[at : at + n])
+        hashed = batch.hashed if len(again) else None
+        for i in again:
+            fields = hashed[int(i)].as_py().encode()
             new = record_id(batch.hashes[int(i)].as_py().hex(), fields, int(count[at + i]))
             content[at + i] = from_bytes(bytes.fromhex(new))[0]
         at += n

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,13 +22,13 @@ import pyarrow.compute as pc
 from homegrown.core.ids import canonical_json, identity, record_ids
 from homegrown.core.records import Cells, Parsed, Quarantined
 from homegrown.errors import MissingColumnError
-from homegrown.ingest.columns import TEXT, Kinds, json_rows
+from homegrown.ingest.columns import Kinds, json_rows
 from homegrown.ingest.hexids import from_bytes
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import disk_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PARSED_ROWS = 4096
 PARSED_CHARS = 1 << 23
@@ -59,8 +60,6 @@ class Staged:
 
     Attributes:
         ids, hashes: identity by content (k = 0) and hash of the text, binary(16).
-        fields: JSON with types.
-        hashed: JSON as it entered the id.
     """
 
     ids: pa.Array
@@ -68,8 +67,18 @@ class Staged:
     keys: pa.Array
     locators: pa.Array
     texts: pa.Array
-    fields: pa.Array
-    hashed: pa.Array
+    _fields: Callable[[], pa.Array]
+    _hashed: Callable[[], pa.Array]
+
+    @property
+    def fields(self) -> pa.Array:
+        """JSON with types; made when it is asked for."""
+        return self._fields()
+
+    @property
+    def hashed(self) -> pa.Array:
+        """JSON as it entered the id."""
+        return self._hashed()
 
 
 @dataclass(slots=True)
@@ -176,7 +185,7 @@ class Staging:
         columns = dict(zip(cells.names, cells.columns, strict=True))
         lines = cells.lines
         for name in filter(None, (self._roles.id, self._roles.text)):
-            blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(columns[name])), 0)
+            blank = pc.match_substring_regex(columns[name], r"^\s*$")
             if pc.any(blank).as_py():
                 what = "text" if name == self._roles.text else "id"
                 for line in lines.filter(blank).to_pylist():
@@ -291,13 +300,18 @@ class Staging:
         ids, hashes, keys, locators = batch.columns[:4]
         if part.names is None:
             texts, fields, hashed = batch.columns[4:]
-        else:
-            cells = batch.columns[4:]
-            texts = cells[part.names.index(self._roles.text)]
-            hashed = json_rows(part.names, cells)
-            kinds = [self.kinds[name] for name in part.names]
-            fields = hashed if all(k == TEXT for k in kinds) else json_rows(part.names, cells, kinds)
-        return Staged(ids, hashes, keys, locators, texts, fields, hashed)
+            return Staged(ids, hashes, keys, locators, texts, lambda: fields, lambda: hashed)
+        cells = batch.columns[4:]
+        kinds = [self.kinds[name] for name in part.names]
+        return Staged(
+            ids,
+            hashes,
+            keys,
+            locators,
+            cells[part.names.index(self._roles.text)],
+            partial(json_rows, part.names, cells, kinds),
+            partial(json_rows, part.names, cells),
+        )
 
 
 def as_key(value: Any) -> str:
