@@ -74,7 +74,7 @@ class Announcement:
 
 def routes() -> list[Route]:
     """Every route of every face; what is called most stands first."""
-    return [*gateway.ROUTES, *api.ROUTES, *studio.ROUTES, *signin.ROUTES]
+    return [*api.HOT, *gateway.ROUTES, *api.ROUTES, *studio.ROUTES, *signin.ROUTES]
 
 
 def application(ws: Workspace, origin: str, hosts: Hosts) -> Guard:
@@ -92,7 +92,7 @@ def application(ws: Workspace, origin: str, hosts: Hosts) -> Guard:
                 doors.parts[name] = await stack.enter_async_context(part(doors))
             yield
 
-    return Guard(Router(mounted, redirect_slashes=False, lifespan=lifespan), hosts, identity.cookie, _shape)
+    return Guard(Router(mounted, redirect_slashes=False, lifespan=lifespan), hosts, doors, _shape)
 
 
 def _shape(path: str) -> Shape:

@@ -96,7 +96,7 @@ def test_a_foreign_page_changes_nothing(served, session, method, headers):
 
 def test_signing_out_ends_the_session_at_once(served):
     secret = served.access.open_session(served.access.add_link(served.ws.store.actor))
-    cookie = {"Cookie": f"{served.app._cookie.decode()}{secret}"}
+    cookie = {"Cookie": f"{served.app.cookie}={secret}"}
     with served.client(None) as client:
         assert client.get("/api/v1/me", headers=cookie).status_code == 200
         assert client.post("/signout", headers={**cookie, "Origin": served.origin}).status_code == 303

@@ -1,36 +1,27 @@
-"""The JSON API below ``/api/v1``."""
+"""The JSON API below ``/api/v1``, health and metrics."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from starlette.responses import Response
 
+from homegrown.api import nouns, serve
+from homegrown.api.parts import engine, worker
 from homegrown.core.access import Permission
-from homegrown.web.answers import json_response
 from homegrown.web.call import Part
+from homegrown.web.openapi import document
 from homegrown.web.route import Route
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
-
     from homegrown.web.call import Call
 
 
-class Me(msgspec.Struct):
-    """Who the credentials belong to."""
-
-    actor_id: str
-    kind: str
-    name: str
-    role: str
+def openapi(_: Call) -> Response:
+    """The OpenAPI document; the same for every workspace, so it is public."""
+    return Response(document([*serve.HOT, *serve.ROUTES, *nouns.ROUTES]), media_type="application/json")
 
 
-async def me(call: Call) -> Response:
-    """Who asks."""
-    actor = call.actor
-    return json_response(Me(actor.actor_id, actor.kind, actor.name, actor.role.value))
-
-
-ROUTES: tuple[Route, ...] = (Route("/api/v1/me", me, Permission.CALL, answer=Me, summary="Who these credentials are."),)
-PARTS: dict[str, Part] = {}
+HOT: tuple[Route, ...] = serve.HOT
+ROUTES: tuple[Route, ...] = (*serve.ROUTES, *nouns.ROUTES, Route("/api/v1/openapi.json", openapi, Permission.PUBLIC))
+PARTS: dict[str, Part] = {"engine": engine, "worker": worker}

@@ -126,3 +126,22 @@ class EndpointStore:
             statement = statement.where(t.c.endpoint_id == endpoint_id)
         rows = self._db.all(statement.order_by(t.c.created_at.desc()).limit(limit))
         return [{**r, "answer": msgspec.json.decode(r["answer"]) if r["answer"] else None} for r in rows]
+
+    def add_feedback(self, actor: Actor, trace_id: str, value: dict[str, Any]) -> str:
+        """Keep what somebody said of an answer; returns the feedback's id."""
+        t = tables.traces
+        feedback_id = new_id("fb")
+        with self._db.write() as connection:
+            if connection.execute(sa.select(t.c.trace_id).where(t.c.trace_id == trace_id)).first() is None:
+                raise NotFoundError("There is no such trace. Traces are written within a second of their answer.")
+            connection.execute(
+                sa.insert(tables.feedback).values(
+                    feedback_id=feedback_id,
+                    trace_id=trace_id,
+                    actor_id=actor.actor_id,
+                    value=canonical_json(value).decode(),
+                    created_at=timestamp(),
+                )
+            )
+            record_event(connection, actor, "serve.feedback", f"trace:{trace_id}", feedback_id=feedback_id)
+        return feedback_id

@@ -51,7 +51,8 @@ def refusal(error: HomegrownError, shape: Shape, request_id: str) -> Response:
             "param": None,
             "code": error.code,
         }
-        return json_response({"error": body}, error.status, headers)
+        # OpenAI's clients know 400 for what does not fit, not 422.
+        return json_response({"error": body}, 400 if error.status == 422 else error.status, headers)
     if shape is Shape.PAGE:
         if isinstance(error, UnauthenticatedError):
             return RedirectResponse("/signin", 303)

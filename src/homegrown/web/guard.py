@@ -20,7 +20,10 @@ from homegrown.web.log import note_fault, note_request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.routing import Router
+    from starlette.types import Message, Receive, Scope, Send
+
+    from homegrown.web.call import Doors
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADER_BYTES = 32 << 10
@@ -80,14 +83,15 @@ def _is_address(name: str) -> bool:
 class Guard:
     """ASGI application around the router."""
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, cookie: str, shape: Callable[[str], Shape]) -> None:
-        self._app, self._hosts, self._shape = app, hosts, shape
-        self._cookie = f"{cookie}=".encode()
+    def __init__(self, app: Router, hosts: Hosts, doors: Doors, shape: Callable[[str], Shape]) -> None:
+        self.router, self.parts, self.cookie = app, doors.parts, doors.identity.cookie
+        self._hosts, self._shape = hosts, shape
+        self._cookie_mark = f"{self.cookie}=".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.router(scope, receive, send)
             return
         request_id = f"req_{secrets.token_hex(8)}"
         scope["homegrown.request_id"] = request_id
@@ -104,9 +108,9 @@ class Guard:
         try:
             self._check(scope)
             if scope["type"] == "websocket":
-                await self._app(scope, receive, send)
+                await self.router(scope, receive, send)
             else:
-                await self._app(scope, receive, sending)
+                await self.router(scope, receive, sending)
         except HomegrownError as error:
             await self._refuse(error, scope, receive, sending, send)
         except Exception as error:  # an answer that broke after its start: close, and say nothing
@@ -155,7 +159,7 @@ class Guard:
         for site in sites:
             if site not in ("same-origin", "none"):
                 raise ForbiddenError("A page of another site may not do that.")
-        carries_session = any(k == b"cookie" and self._cookie in v for k, v in headers)
+        carries_session = any(k == b"cookie" and self._cookie_mark in v for k, v in headers)
         if carries_session and not origins and not sites:
             raise ForbiddenError("The request does not say which page it comes from; programs use a key instead.")
 

@@ -1,0 +1,68 @@
+"""From probabilities to what is said: a label, several, or none of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from homegrown.core.models import Predictions
+    from homegrown.core.protocols import Predictor
+
+MULTI_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says of one text.
+
+    Attributes:
+        label: the class's name; None means none of these.
+        prob: calibrated probability of the most likely class, whether or not it is the answer.
+        in_scope: probability-like score that the text belongs to any class at all.
+        labels: for a task of many classes all that apply; None otherwise.
+        top: the most likely classes with their probabilities, most likely first.
+    """
+
+    label: str | None
+    prob: float
+    in_scope: float
+    labels: tuple[str, ...] | None = None
+    top: tuple[tuple[str, float], ...] = ()
+
+
+def answers(predictor: Predictor, predictions: Predictions, top: int = 1) -> list[Answer]:
+    """One answer per row of *predictions*.
+
+    Args:
+        predictor: whose class names, threshold and kind apply.
+        predictions: what it returned.
+        top: how many of the most likely classes to name.
+    """
+    names, threshold, multi = predictor.class_names, predictor.threshold, predictor.multi
+    found = []
+    for row, scope in zip(predictions.probs, predictions.in_scope.tolist(), strict=True):
+        best = _best(row, top)
+        inside = scope >= threshold
+        labels = None
+        if multi:
+            labels = tuple(names[i] for i in (row >= MULTI_THRESHOLD).nonzero()[0]) if inside else ()
+            inside = bool(labels)
+        found.append(
+            Answer(
+                names[best[0]] if inside else None,
+                float(row[best[0]]),
+                scope,
+                labels,
+                tuple((names[i], float(row[i])) for i in best),
+            )
+        )
+    return found
+
+
+def _best(row: np.ndarray, top: int) -> list[int]:
+    if top <= 1:
+        return [int(row.argmax())]
+    return (-row).argsort(kind="stable")[:top].tolist()
