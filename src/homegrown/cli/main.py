@@ -16,6 +16,8 @@ VERBS = {
     "ingest": ("ingest", "Read files into records."),
     "embed": ("embed", "Give every record its vector."),
     "query": ("query", "Ask the workspace in SQL; search its records."),
+    "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
+    "doctor": ("doctor", "Check the machine and the workspace; say what is wrong and what to do."),
     "predict": ("predict", "Answer texts with a model, offline."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
     "govern": ("govern", "Keys, sign-in links, audit."),

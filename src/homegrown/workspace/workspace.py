@@ -18,7 +18,7 @@ from homegrown.evaluate import evaluate
 from homegrown.inference.cached import CachedEncoder
 from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.predictor import load_predictor
-from homegrown.ingest import IngestRequest, import_file, preview
+from homegrown.ingest import IngestRequest, import_file, preview, texts_of_file
 from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.train import train
@@ -27,6 +27,7 @@ from homegrown.workspace.queries import Queries
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
     from homegrown.core.protocols import Predictor, Progress
@@ -100,6 +101,10 @@ class Workspace(Queries):
         """
         request = IngestRequest(path, text, label, id, name, kind, options or ReadOptions())
         return import_file(self.store, request, progress=self.progress)
+
+    def texts_of_file(self, path: str | Path, column: str | None = None) -> Iterator[str]:
+        """The texts of a file's column, streamed, nothing stored; see ``homegrown.ingest``."""
+        return texts_of_file(path, column)
 
     def embed(self) -> EmbedReport:
         """Give every record its vector; see ``homegrown.embed``."""

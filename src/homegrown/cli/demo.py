@@ -1,0 +1,56 @@
+"""``homegrown demo``: what ``make demo`` runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import httpx
+
+from homegrown.cli.common import TerminalProgress
+from homegrown.server import ServerOptions, running_server
+from homegrown.workspace import connect
+from homegrown.workspace.grow import GrowRequest, grow
+from homegrown.workspace.public_data import demo_data
+
+
+@click.command("demo")
+@click.option("--workspace", type=click.Path(path_type=Path), help="Keep the demo's workspace here; default: a temporary one.")
+@click.option("--recipe", default="linear", show_default=True, help="How to train.")
+@click.option("--port", default=0, help="Port of the server; default: a free one.")
+def command(workspace: Path | None, recipe: str, port: int) -> None:
+    """The whole loop on real bank queries: from the CSV to a live answer and the studio's address."""
+    data = demo_data()
+    click.echo(f"{data.credit}\n")
+    root = workspace or Path(tempfile.mkdtemp(prefix="homegrown-demo-"))
+    started = time.monotonic()
+    with connect(root) as ws:
+        ws.progress = TerminalProgress()
+        result = grow(
+            ws,
+            GrowRequest(data.train, data.text, data.label, name=data.name, test=data.test, recipe=recipe),
+        )
+    low, high = result["accuracy_ci95"]
+    click.echo(
+        f"\nA model of your own: {result['recipe']}, right on {result['accuracy']:.1%} of {result['n_test']:,} texts "
+        f"that it never saw (95% interval {low:.1%} to {high:.1%})."
+    )
+    with running_server(ServerOptions(root=root, port=port)) as server:
+        answer = httpx.post(
+            f"{server.address}/api/v1/endpoints/{data.name}/predict",
+            headers={"Authorization": f"Bearer {server.key}"},
+            json={"text": data.question},
+            timeout=60,
+        ).json()
+        click.echo(f"Asked over HTTP: {data.question}\nAnswered:        {answer['label']} ({answer['prob']:.0%})")
+        click.echo(f"From the CSV to the served answer: {time.monotonic() - started:.0f} s.\n")
+        click.echo(f"The studio:      {server.sign_in_link}")
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            click.echo("It stays until you press Ctrl-C.")
+            server.wait()
+    if workspace is None and not sys.stdin.isatty():
+        shutil.rmtree(root, ignore_errors=True)

@@ -1,0 +1,47 @@
+"""The texts of one column of a file, streamed, without storing anything."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homegrown.core.records import Cells, Parsed, ReadOptions
+from homegrown.errors import MissingColumnError
+from homegrown.ingest.inputs import Input, expand, readers, source_name
+from homegrown.ingest.preview import preview
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def texts_of_file(path: str | Path, column: str | None = None) -> Iterator[str]:
+    """Yield the text of every row behind *path*; the column is guessed when it is not named.
+
+    Raises:
+        UnreadableFileError: nothing can be read there.
+        MissingColumnError: no such column, or none that looks like text.
+    """
+    name = source_name(path)
+    chosen = column or preview(path, name).text
+    if chosen is None:
+        raise MissingColumnError(f"No column of {name} looks like text. Name one with --text.")
+    with tempfile.TemporaryDirectory(prefix="homegrown-") as scratch:
+        for found in expand(path, Path(scratch)):
+            if isinstance(found, Input):
+                yield from _texts(found, chosen)
+
+
+def _texts(found: Input, column: str) -> Iterator[str]:
+    for item in readers()[found.suffix]().read(found.path, found.name, ReadOptions()):
+        if isinstance(item, Cells):
+            yield from item.columns[_position(column, item.names, found.name)].to_pylist()
+        elif isinstance(item, Parsed):
+            _position(column, tuple(item.fields), found.name)
+            yield str(item.fields[column])
+
+
+def _position(column: str, names: tuple[str, ...], file: str) -> int:
+    if column not in names:
+        raise MissingColumnError(f"{file} has no column {column!r}. Its columns: {', '.join(names)}.")
+    return names.index(column)

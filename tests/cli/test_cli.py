@@ -1,0 +1,129 @@
+"""The command line as a person and a script use it: real processes, exit codes, one JSON document."""
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from homegrown.cli.main import VERBS
+
+
+def run(*arguments, stdin=None, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "homegrown", *map(str, arguments)],
+        capture_output=True, text=True, input=stdin, cwd=cwd, timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A workspace with one small model, grown by the command."""
+    from tests.conftest import write_messages
+
+    root = tmp_path_factory.mktemp("grown")
+    file = write_messages(root / "messages.csv", 20)
+    done = run(
+        "grow", file, "--text", "message", "--label", "topic", "--recipe", "linear", "--workspace", root / "w", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    return root, json.loads(done.stdout)
+
+
+def test_help_lists_every_verb_without_importing_any_and_is_quick():
+    started = time.monotonic()
+    done = run("--help")
+    assert done.returncode == 0
+    assert time.monotonic() - started < 20
+    for verb, (module, text) in VERBS.items():
+        assert verb in done.stdout
+        assert text.endswith(".")
+        source = Path(sys.modules["homegrown.cli.main"].__file__).with_name(f"{module}.py")
+        names = {getattr(n, "name", None) for n in ast.walk(ast.parse(source.read_text()))}
+        assert "command" in names
+
+
+def test_grow_ends_with_one_document(grown):
+    _, result = grown
+    wanted = [
+        "task",
+        "n_records",
+        "n_train",
+        "n_test",
+        "model_id",
+        "recipe",
+        "accuracy",
+        "accuracy_ci95",
+        "macro_f1",
+        "ladder",
+        "seconds",
+    ]
+    assert set(wanted) <= set(result)
+    assert result["n_records"] == 60
+    assert result["accuracy"] > 0.6
+    assert set(result["seconds"]) >= {"ingest", "embed", "train", "evaluate"}
+
+
+def test_predict_answers_texts_files_and_lines(grown, tmp_path):
+    root, result = grown
+    done = run("predict", result["task"], "my card is lost", "--workspace", root / "w", "--json")
+    assert json.loads(done.stdout)["answers"][0]["label"] in ("card", None)
+    out = tmp_path / "answers.jsonl"
+    done = run(
+        "predict",
+        result["task"],
+        "--file",
+        root / "messages.csv",
+        "--text",
+        "message",
+        "--out",
+        out,
+        "--workspace",
+        root / "w",
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(rows) == 60
+    assert {"text", "label", "prob"} <= set(rows[0])
+    done = run(
+        "predict", result["task"], "--file", "-", "--workspace", root / "w", stdin="refund please\nreset my password\n"
+    )
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["grow", "missing.csv", "--text", "a", "--label", "b"], "missing.csv"),
+        (["predict", "nothing", "hello"], "There is no model 'nothing'"),
+        (["predict", "nothing"], "Give either texts or --file"),
+        (["jobs", "show", "job_x"], "There is no job"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, tmp_path):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_finds_a_changed_model_file(grown):
+    root, result = grown
+    healthy = run("doctor", "--workspace", root / "w", "--json")
+    assert healthy.returncode == 0, healthy.stdout
+    file = next((root / "w" / "models" / result["model_id"]).glob("*.safetensors"))
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    try:
+        ill = run("doctor", "--workspace", root / "w", "--json")
+        refused = run("predict", result["task"], "hello", "--workspace", root / "w")
+    finally:
+        file.write_bytes(content)
+    assert ill.returncode == 1
+    assert any(f["state"] == "wrong" and file.name in f["text"] for f in json.loads(ill.stdout))
+    assert refused.returncode == 1
+    assert "damaged" in refused.stderr
