@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homegrown.errors import HomegrownError
-from homegrown.inference.encoder import bundled_folder
+from homegrown.inference.encoder_folder import open_folder
 from homegrown.store.database import wal_is_safe
 from homegrown.store.locks import FileLock, read_note
 from homegrown.store.migrate import current_version
@@ -53,7 +53,7 @@ def _machine() -> Iterator[Finding]:
     state = "ok" if wal_is_safe() else "note"
     why = "" if wal_is_safe() else ": this version can lose commits with a write-ahead log, so the safe way is used"
     yield Finding("sqlite", state, f"{sqlite3.sqlite_version}, {mode}{why}")
-    yield _guarded("encoder", lambda: f"weights are the published ones ({bundled_folder().name})")
+    yield _guarded("encoder", lambda: f"{open_folder().name}: the weights are the published ones")
 
 
 def _workspace(ws: Workspace) -> Iterator[Finding]:
