@@ -1,5 +1,14 @@
 """Snapshot × Recipe → Run → ModelVersion."""
 
-from homegrown.train.run import train
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from homegrown.core.lazy import on_demand
+
+if TYPE_CHECKING:
+    from homegrown.train.run import train
+
+__getattr__ = on_demand(__name__, {"train": "homegrown.train.run"})
 
 __all__ = ["train"]

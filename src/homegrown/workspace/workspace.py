@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from homegrown import evaluate, inference, train
 from homegrown.core.access import TERMINAL, Actor
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
@@ -14,14 +15,9 @@ from homegrown.core.records import ReadOptions
 from homegrown.curate import SplitPlan, freeze
 from homegrown.embed import EmbedReport, embed_records
 from homegrown.errors import InputError
-from homegrown.evaluate import evaluate
-from homegrown.inference.cached import CachedEncoder
-from homegrown.inference.encoder import Encoder as LocalEncoder
-from homegrown.inference.predictor import load_predictor
 from homegrown.ingest import IngestRequest, import_file, preview, texts_of_file
 from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
-from homegrown.train import train
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.uploads import Uploads
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
     from homegrown.core.protocols import Predictor, Progress
     from homegrown.core.records import Preview, SourceVersion
     from homegrown.core.tasks import Task
+    from homegrown.inference import CachedEncoder
     from homegrown.store.endpoints import Endpoint
 
 
@@ -65,8 +62,8 @@ class Workspace(Queries):
     @cached_property
     def encoder(self) -> CachedEncoder:
         """The frozen encoder with this workspace's vectors behind it; loaded at its first use."""
-        local = LocalEncoder.load()
-        return CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
+        local = inference.Encoder.load()
+        return inference.CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
 
     def preview(
         self, path: str | Path, *, name: str | None = None, kind: str | None = None, options: ReadOptions | None = None
@@ -136,20 +133,20 @@ class Workspace(Queries):
 
     def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
         """Fit a model and register it; see ``homegrown.train``."""
-        return train(self.store, snapshot, recipe, name, encoder=self.encoder, progress=self.progress)
+        return train.train(self.store, snapshot, recipe, name, encoder=self.encoder, progress=self.progress)
 
     def predictor(self, model: str | ModelVersion) -> Predictor:
         """A model, loaded once and kept."""
         version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
         if version.version_id not in self._predictors:
             folder = self.store.bundles.open(version.version_id, version.bundle_digest)
-            self._predictors[version.version_id] = load_predictor(folder)
+            self._predictors[version.version_id] = inference.load_predictor(folder)
         return self._predictors[version.version_id]
 
     def evaluate(self, model: str | ModelVersion, *, split: str = "test") -> dict[str, Any]:
         """Score a model on a split of its snapshot; see ``homegrown.evaluate``."""
         version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
-        return evaluate(self.store, version, self.predictor(version), split=split)
+        return evaluate.evaluate(self.store, version, self.predictor(version), split=split)
 
     def predict(self, model: str | ModelVersion, texts: list[str]) -> list[dict[str, Any]]:
         """Answers for *texts*: ``label`` (None means none of these), ``prob``, ``in_scope``."""
