@@ -1,4 +1,3 @@
-# ruff: noqa: E501, DTZ001
 """Every other format: what comes out, and what bad input costs."""
 
 import datetime as dt

@@ -19,7 +19,9 @@ from homegrown.workspace.public_data import demo_data
 
 
 @click.command("demo")
-@click.option("--workspace", type=click.Path(path_type=Path), help="Keep the demo's workspace here; default: a temporary one.")
+@click.option(
+    "--workspace", type=click.Path(path_type=Path), help="Keep the demo's workspace here; default: a temporary one."
+)
 @click.option("--recipe", default="linear", show_default=True, help="How to train.")
 @click.option("--port", default=0, help="Port of the server; default: a free one.")
 def command(workspace: Path | None, recipe: str, port: int) -> None:
