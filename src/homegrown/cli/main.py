@@ -18,6 +18,7 @@ VERBS = {
     "query": ("query", "Ask the workspace in SQL; search its records."),
     "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
     "doctor": ("doctor", "Check the machine and the workspace; say what is wrong and what to do."),
+    "evaluate": ("evaluate", "Measure a model on texts it never saw, and write the report."),
     "predict": ("predict", "Answer texts with a model, offline."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
     "govern": ("govern", "Keys, sign-in links, audit."),
