@@ -12,6 +12,7 @@ from homegrown.errors import HomegrownError
 
 # verb → (module below homegrown.cli, one line of help); a test holds this table and the modules together.
 VERBS = {
+    "demo": ("demo", "The whole loop on real bank queries, from the CSV to a live answer."),
     "grow": ("grow", "From a file to a served model: the whole loop in one command."),
     "ingest": ("ingest", "Read files into records."),
     "embed": ("embed", "Give every record its vector."),
