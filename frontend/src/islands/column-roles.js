@@ -101,8 +101,7 @@ class ColumnRoles extends HTMLElement {
         const item = /** @type {HTMLElement} */ (node);
         const input = item.querySelector("input");
         if (input) input.value = role;
-        const says = item.querySelector("[data-says]");
-        if (says) says.textContent = `, ${slot.dataset.says}. Press to change.`;
+        item.querySelector("button")?.setAttribute("aria-label", `${item.dataset.name}: ${slot.dataset.says}. Press to change.`);
         for (const cell of document.querySelectorAll(`.preview [data-col="${item.dataset.column}"]`)) {
           cell.setAttribute("data-role", role);
         }

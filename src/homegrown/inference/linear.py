@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -9,23 +10,31 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from homegrown.core.ids import canonical_json
-from homegrown.core.models import Predictions
 from homegrown.inference.encoder import Encoder as LocalEncoder
+from homegrown.inference.readout import Readout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from homegrown.core.models import Predictions
     from homegrown.core.protocols import Encoder
+
+
+@cache
+def shared_encoder() -> LocalEncoder:
+    """The bundled encoder, loaded once for all models of this process that need it."""
+    return LocalEncoder.load()
 
 
 class LinearModel:
     """Multinomial logistic regression over sentence vectors.
 
     Args:
-        weight: float32 [n_classes, dim].
-        bias: float32 [n_classes].
-        temperature: divides the logits; fitted on validation data.
-        threshold: below this top probability the answer is "none of these".
+        encoder: the frozen encoder that the head was fitted on.
+        class_names: in probability order.
+        weight: float32 [dim, n_outputs], one more output than classes when the readout has a none column.
+        bias: float32 [n_outputs].
+        readout: from logits to answers.
     """
 
     kind = "linear"
@@ -36,23 +45,18 @@ class LinearModel:
         class_names: tuple[str, ...],
         weight: np.ndarray,
         bias: np.ndarray,
-        *,
-        temperature: float = 1.0,
-        threshold: float = 0.0,
+        readout: Readout | None = None,
     ) -> None:
         self.class_names = class_names
-        self.multi = False
-        self.threshold = threshold
+        self.readout = readout or Readout()
+        self.multi = self.readout.multi
+        self.threshold = self.readout.threshold
         self._encoder = encoder
-        self._weight, self._bias, self._temperature = weight, bias, temperature
+        self._weight, self._bias = np.ascontiguousarray(weight), bias
 
     def predict(self, texts: list[str]) -> Predictions:
         """Calibrated answers for *texts*."""
-        logits = (self._encoder.encode(texts) @ self._weight.T + self._bias) / self._temperature
-        logits -= logits.max(1, keepdims=True)
-        probs = np.exp(logits)
-        probs /= probs.sum(1, keepdims=True)
-        return Predictions(probs.astype(np.float32), probs.max(1).astype(np.float32))
+        return self.readout.read(self._encoder.encode(texts) @ self._weight + self._bias)
 
     def save(self, folder: Path) -> None:
         """Write the bundle's files."""
@@ -63,7 +67,7 @@ class LinearModel:
             "class_names": self.class_names,
             "multi": self.multi,
             "threshold": self.threshold,
-            "temperature": self._temperature,
+            "readout": self.readout.facts(),
             "encoder": self._encoder.fingerprint,
         }
         (folder / "model.json").write_bytes(canonical_json(facts))
@@ -74,10 +78,9 @@ class LinearModel:
         facts = msgspec.json.decode((folder / "model.json").read_bytes())
         head = load_file(folder / "head.safetensors")
         return cls(
-            encoder or LocalEncoder.load(),
+            encoder or shared_encoder(),
             tuple(facts["class_names"]),
             head["weight"],
             head["bias"],
-            temperature=facts["temperature"],
-            threshold=facts["threshold"],
+            Readout(**facts["readout"]),
         )

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from homegrown.errors import CorruptDataError
+from homegrown.inference.finetuned import FinetunedModel
+from homegrown.inference.lexical import LexicalModel
 from homegrown.inference.linear import LinearModel
+from homegrown.inference.static import StaticModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core.protocols import Encoder, Predictor
 
-KINDS: dict[str, type[LinearModel]] = {"linear": LinearModel}
+Kind = type[LinearModel] | type[LexicalModel] | type[FinetunedModel] | type[StaticModel]
+KINDS: dict[str, Kind] = {k.kind: k for k in (LexicalModel, StaticModel, LinearModel, FinetunedModel)}
 
 
 def load_predictor(folder: Path, encoder: Encoder | None = None) -> Predictor:

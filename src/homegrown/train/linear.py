@@ -1,28 +1,42 @@
-"""A regularised multinomial head on the frozen encoder; the strength is chosen on validation data."""
+"""A regularised multinomial head on the frozen encoder; the strength is chosen on held-out rows."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-
-from homegrown.core.models import Fitted, Recipe
-from homegrown.errors import InputError
+from homegrown.core.models import Recipe
 from homegrown.inference.linear import LinearModel
+from homegrown.train.heads import choose_head
+from homegrown.train.judge import REJECT_SHARE
+from homegrown.train.options import parse_options
+from homegrown.train.parts import make_parts
+from homegrown.train.rung import Rung, finish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from homegrown.core.models import TrainingData
+    from homegrown.core.models import Fitted, TrainingData
     from homegrown.core.protocols import Encoder, Progress
+    from homegrown.train.parts import Parts
 
-STRENGTHS = (1.0, 10.0, 100.0)
+
+@dataclass(frozen=True, slots=True)
+class LinearOptions:
+    """Options of ``linear``.
+
+    Attributes:
+        strengths: candidates for the inverse of the regularisation.
+        reject: share of right answers that "none of these" may cost.
+    """
+
+    strengths: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    reject: float = REJECT_SHARE
 
 
 class LinearTrainer:
-    """Trainer ``linear``. It has no options."""
+    """Trainer ``linear``."""
 
     def fit(
         self,
@@ -35,24 +49,27 @@ class LinearTrainer:
         progress: Progress,
     ) -> Fitted:
         """Fit the head; see ``core.protocols.Trainer``."""
-        if options:
-            raise InputError(f"The recipe linear has no option {', '.join(map(repr, options))}.")
-        started = time.monotonic()
-        progress.start("train linear", len(STRENGTHS), "strengths")
-        train_x, valid_x = encoder.encode(data.train.texts), encoder.encode(data.valid.texts)
-        train_y, valid_y = data.train.probs.argmax(1), data.valid.probs.argmax(1)
-        best, right = None, -1
-        for strength in STRENGTHS:
-            head = LogisticRegression(C=strength, max_iter=300, random_state=seed).fit(train_x, train_y)
-            score = int((head.predict(valid_x) == valid_y).sum())
-            if score > right:
-                best, right = head, score
-            progress.advance()
-        progress.finish()
-        assert best is not None
-        weight = np.zeros((len(data.class_names), encoder.dim), np.float32)
-        bias = np.full(len(data.class_names), -30.0, np.float32)
-        weight[best.classes_], bias[best.classes_] = best.coef_, best.intercept_
-        LinearModel(encoder, data.class_names, weight, bias).save(folder / "bundle")
-        report = {"accuracy": right / max(1, len(valid_y)), "n": len(valid_y), "seconds": time.monotonic() - started}
-        return Fitted(folder / "bundle", Recipe("linear", {}, seed), report, ({"recipe": "linear", **report},))
+        chosen = parse_options(LinearOptions, "linear", options)
+        parts = make_parts(data)
+        return finish(fit_linear(parts, chosen, seed, encoder, progress), folder, parts.judge.texts)
+
+
+def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder, progress: Progress) -> Rung:
+    """Choose, calibrate, fit."""
+    started = time.monotonic()
+    progress.start("train linear", len(options.strengths) + 1, "fits")
+    fit_vectors, judge_vectors = encoder.encode(parts.fit.texts), encoder.encode(parts.judge.texts)
+    fitted = choose_head(
+        parts, fit_vectors, judge_vectors, options.strengths, seed=seed, progress=progress, reject=options.reject
+    )
+    progress.finish()
+    model = LinearModel(encoder, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
+    report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
+    how = "five-fold cross-validation" if report["cross_validated"] else f"{report['n']} validation rows"
+    return Rung(
+        recipe=Recipe("linear", {**asdict(options), "strengths": [report["strength"]]}, seed),
+        model=model,
+        judge_logits=fitted.judging.logits(judge_vectors),
+        report=report,
+        decisions=[f"strength {report['strength']:g} of {list(options.strengths)}, by {how}", *parts.warnings],
+    )

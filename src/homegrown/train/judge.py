@@ -1,0 +1,94 @@
+"""What validation data say about a candidate: its accuracy, its temperature, its line to "none of these"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from homegrown.inference.readout import Readout, scope_score, softmax
+from homegrown.metrics.intervals import wilson
+
+if TYPE_CHECKING:
+    from homegrown.core.models import Examples
+
+REJECT_SHARE = 0.01
+
+
+def with_none_column(probs: np.ndarray) -> np.ndarray:
+    """*probs* with one more column that holds the mass that no class has: 1 for an out-of-scope row."""
+    return np.hstack([probs, np.clip(1.0 - probs.sum(1, keepdims=True), 0.0, 1.0)]).astype(np.float32)
+
+
+def right(logits: np.ndarray, probs: np.ndarray, *, multi: bool) -> np.ndarray:
+    """Whether each row's answer is its label; bool [n]. Out-of-scope rows (no mass) are never right here.
+
+    Many classes are compared as sets.
+    """
+    n_classes = probs.shape[1]
+    if multi:
+        return ((logits[:, :n_classes] > 0) == (probs > 0.5)).all(1)
+    return (logits[:, :n_classes].argmax(1) == probs.argmax(1)) & (probs.sum(1) > 0)
+
+
+def fit_readout(
+    logits: np.ndarray, probs: np.ndarray, *, multi: bool, none_column: bool, reject: float = REJECT_SHARE
+) -> Readout:
+    """Calibrate on held-out logits.
+
+    The temperature minimises the log loss. The line to "none of these" is drawn where at most the share *reject* of
+    the rows that are answered rightly would be turned away; it needs no out-of-scope examples.
+
+    Args:
+        logits: float32 [n, n_classes (+ 1)], from a model that did not see these rows.
+        probs: float32 [n, n_classes], all zero for out-of-scope rows.
+        multi: many classes per row.
+        none_column: logits carry the extra column.
+        reject: share of right answers that may be lost.
+    """
+    target = with_none_column(probs) if none_column else probs
+    rows = np.ones(len(probs), bool) if multi else target.sum(1) > 0
+    temperature = _temperature(logits[rows], target[rows], multi=multi) if rows.any() else 1.0
+    score = scope_score(logits, multi=multi, none_column=none_column)
+    inside = score[right(logits, probs, multi=multi)]
+    if len(inside) < 5:
+        return Readout(temperature, multi, none_column)
+    scale = float(max(inside.std(), 1e-3))
+    return Readout(temperature, multi, none_column, float(np.quantile(inside, reject)), scale)
+
+
+def _temperature(logits: np.ndarray, target: np.ndarray, *, multi: bool) -> float:
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        if multi:
+            return float((np.logaddexp(0.0, scaled) - scaled * target).mean())
+        return float(-(target * np.log(softmax(scaled) + 1e-12)).sum(1).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def judge(readout: Readout, logits: np.ndarray, examples: Examples) -> dict[str, Any]:
+    """The report of a candidate on held-out rows.
+
+    Returns:
+        ``accuracy, accuracy_ci95, n, temperature, scope`` (what the line turns away, rightly and wrongly).
+    """
+    inside = np.ones(len(examples), bool) if readout.multi else examples.probs.sum(1) > 0
+    hits = right(logits, examples.probs, multi=readout.multi)[inside]
+    answers = readout.read(logits)
+    accepted = answers.in_scope >= readout.threshold
+    scope: dict[str, Any] = {"turned_away": float(1 - accepted[inside].mean()) if inside.any() else 0.0}
+    scope["accuracy_with_reject"] = float((hits & accepted[inside]).mean()) if inside.any() else 0.0
+    if (~inside).any():
+        scope["out_of_scope_recall"] = float(1 - accepted[~inside].mean())
+        scope["n_out_of_scope"] = int((~inside).sum())
+    n = int(inside.sum())
+    low, high = wilson(float(hits.sum()), n)
+    return {
+        "accuracy": float(hits.mean()) if n else 0.0,
+        "accuracy_ci95": [low, high],
+        "n": n,
+        "temperature": readout.temperature,
+        "scope": scope,
+    }

@@ -1,0 +1,85 @@
+"""N-grams with a linear head: for long, technical or non-English text, and as the floor of the ladder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from homegrown.core.models import Recipe
+from homegrown.inference.lexical import LexicalFeatures, LexicalModel
+from homegrown.train.heads import choose_head
+from homegrown.train.judge import REJECT_SHARE
+from homegrown.train.options import parse_options
+from homegrown.train.parts import make_parts
+from homegrown.train.rung import Rung, finish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from homegrown.core.models import Fitted, TrainingData
+    from homegrown.core.protocols import Encoder, Progress
+    from homegrown.train.parts import Parts
+
+MAX_WEIGHTS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalOptions:
+    """Options of ``lexical``.
+
+    Attributes:
+        strengths: candidates for the inverse of the regularisation.
+        max_features: n-grams kept at most; fewer where there are many classes, so that the head stays small.
+        reject: share of right answers that "none of these" may cost.
+    """
+
+    strengths: tuple[float, ...] = (5.0, 30.0)
+    max_features: int = 100_000
+    reject: float = REJECT_SHARE
+
+
+class LexicalTrainer:
+    """Trainer ``lexical``."""
+
+    def fit(
+        self,
+        data: TrainingData,
+        options: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        encoder: Encoder,
+        progress: Progress,
+    ) -> Fitted:
+        """Fit the head; see ``core.protocols.Trainer``. *encoder* is not used."""
+        chosen = parse_options(LexicalOptions, "lexical", options)
+        parts = make_parts(data)
+        return finish(fit_lexical(parts, chosen, seed, progress), folder, parts.judge.texts)
+
+
+def fit_lexical(parts: Parts, options: LexicalOptions, seed: int, progress: Progress) -> Rung:
+    """Choose the n-grams on all labelled texts (labels play no part in it), then the head as ``linear`` does."""
+    started = time.monotonic()
+    progress.start("train lexical", len(options.strengths) + 1, "fits")
+    n_outputs = parts.targets(parts.both).shape[1]
+    limit = int(np.clip(MAX_WEIGHTS // n_outputs, 2_000, options.max_features))
+    features = LexicalFeatures.fit(parts.both.texts, limit)
+    fit_rows, judge_rows = features.rows(parts.fit.texts), features.rows(parts.judge.texts)
+    fitted = choose_head(
+        parts, fit_rows, judge_rows, options.strengths, seed=seed, progress=progress, reject=options.reject
+    )
+    progress.finish()
+    # Half precision here too, so that the model answers the same before and after it was saved.
+    weight = fitted.head.weight.astype(np.float16).astype(np.float32)
+    model = LexicalModel(features, parts.data.class_names, weight, fitted.head.bias, fitted.readout)
+    report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
+    return Rung(
+        recipe=Recipe("lexical", {**asdict(options), "strengths": [report["strength"]]}, seed),
+        model=model,
+        judge_logits=fitted.judging.logits(judge_rows),
+        report=report,
+        decisions=[f"{len(features.buckets):,} n-grams", f"strength {report['strength']:g}", *parts.warnings],
+    )

@@ -1,0 +1,128 @@
+"""Which rows fit, which judge, and what cannot be learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from homegrown.core.models import Examples
+from homegrown.errors import EmptyDataError, UnsuitableLabelsError
+from homegrown.train.judge import with_none_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from homegrown.core.models import TrainingData
+
+FEW_PER_CLASS = 20
+MAX_CLASSES = 20_000
+N_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Training data made ready: empty texts gone, both labelled splits also joined.
+
+    Attributes:
+        fit / judge / both: labelled rows that fit, that judge, and the two together.
+        none_column: whether out-of-scope rows are among them, so that a model learns one more output.
+        warnings: sentences for the report.
+    """
+
+    data: TrainingData
+    fit: Examples
+    judge: Examples
+    both: Examples
+    none_column: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def few(self) -> bool:
+        """Whether there are so few labels per class that unlabelled rows are worth their time."""
+        return len(self.both) <= FEW_PER_CLASS * len(self.data.class_names)
+
+    def targets(self, examples: Examples) -> np.ndarray:
+        """float32 [n, n_outputs]: the probabilities, with the none column where there is one."""
+        return with_none_column(examples.probs) if self.none_column else examples.probs
+
+    def weights(self, examples: Examples) -> np.ndarray:
+        """float32 [n]; the out-of-scope rows together weigh no less than a twentieth of all."""
+        weights = examples.weights.astype(np.float32).copy()
+        if self.none_column:
+            outside = examples.probs.sum(1) == 0
+            total, theirs = float(weights.sum()), float(weights[outside].sum())
+            if 0 < theirs < 0.05 * total:
+                weights[outside] *= 0.05 * total / theirs
+        return weights
+
+
+def make_parts(data: TrainingData) -> Parts:
+    """Clean *data* and refuse what cannot be learnt from.
+
+    Raises:
+        EmptyDataError: no labelled text is left.
+        UnsuitableLabelsError: fewer than two classes have rows, or there are too many classes.
+    """
+    train, n_train = _without_empty(data.train)
+    valid, n_valid = _without_empty(data.valid)
+    both = _join(train, valid)
+    if len(both) == 0:
+        raise EmptyDataError("There is no labelled text to train on. Label some records, then freeze a snapshot.")
+    n_classes = len(data.class_names)
+    if n_classes > MAX_CLASSES:
+        raise UnsuitableLabelsError(
+            f"{n_classes:,} classes are more than can be learnt here ({MAX_CLASSES:,}). Is the label really an id?"
+        )
+    counts = (both.probs > 0).sum(0)
+    if not data.multi and int((counts > 0).sum()) < 2:
+        raise UnsuitableLabelsError("Only one class has labelled texts. At least two are needed to learn a difference.")
+    warnings = []
+    if n_train + n_valid:
+        warnings.append(f"{n_train + n_valid} labelled rows have an empty text and were left out.")
+    single = [data.class_names[i] for i in np.flatnonzero(counts == 1)]
+    if single:
+        warnings.append(f"{len(single)} classes have one row only and cannot be judged, e.g. {single[0]!r}.")
+    outside = not data.multi and bool((both.probs.sum(1) == 0).any())
+    return Parts(data, train, valid, both, outside, tuple(warnings))
+
+
+def _without_empty(examples: Examples) -> tuple[Examples, int]:
+    keep = np.array([bool(t.strip()) for t in examples.texts], bool)
+    if keep.all():
+        return examples, 0
+    return subset(examples, np.flatnonzero(keep)), int((~keep).sum())
+
+
+def subset(examples: Examples, rows: np.ndarray) -> Examples:
+    """The chosen rows, in the given order."""
+    return replace(
+        examples,
+        texts=[examples.texts[i] for i in rows],
+        probs=examples.probs[rows],
+        weights=examples.weights[rows],
+        record_ids=[examples.record_ids[i] for i in rows],
+    )
+
+
+def _join(first: Examples, second: Examples) -> Examples:
+    return Examples(
+        [*first.texts, *second.texts],
+        np.vstack([first.probs, second.probs]),
+        np.concatenate([first.weights, second.weights]),
+        [*first.record_ids, *second.record_ids],
+    )
+
+
+def folds(examples: Examples, seed: int, n_folds: int = N_FOLDS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(rows that fit, rows that judge), stratified by the top class: row r of a class goes to fold r mod n."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(examples))
+    top = np.where(examples.probs.sum(1) > 0, examples.probs.argmax(1), -1)
+    fold = np.empty(len(examples), int)
+    for label in np.unique(top):
+        rows = order[top[order] == label]
+        fold[rows] = (np.arange(len(rows)) + rng.integers(n_folds)) % n_folds
+    for k in range(n_folds):
+        yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)

@@ -1,0 +1,202 @@
+"""Every built-in trainer keeps the contract; what each promises beyond it."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from homegrown import plugins
+from homegrown.core.models import Examples, TrainingData
+from homegrown.core.progress import Silent
+from homegrown.errors import CancelledError, EmptyDataError, InputError, UnsuitableLabelsError
+from homegrown.inference.encoder import Encoder
+from homegrown.inference.encoder_folder import bundled_folder
+from homegrown.inference.predictor import load_predictor
+from homegrown.testing.trainers import check_trainer, toy_data
+
+FINE = {"epochs": 2, "n_fixed": 1, "rounds": 0, "batch": 16}
+
+QUICK = {
+    "lexical": {"strengths": [10.0]},
+    "static": {"max_vocabulary": 50},
+    "linear": {"strengths": [0.1]},
+    "finetune": {"epochs": 1, "n_fixed": 4, "rounds": 0},
+}
+
+
+@pytest.fixture(scope="session")
+def encoder():
+    return Encoder.load()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """An encoder of two narrow layers with random weights: all of finetune's machinery at a hundredth of the cost."""
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    shutil.copytree(bundled_folder(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.manual_seed(0)
+    config = BertConfig(hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=96)
+    BertModel(config).save_pretrained(folder)
+    return Encoder.load(folder)
+
+
+def fit(name, data, folder, encoder, options=None, progress=None):
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = plugins.load("homegrown.trainers", name)()
+    options = QUICK[name] if options is None else options
+    return trainer.fit(data, options, seed=3, folder=folder, encoder=encoder, progress=progress or Silent())
+
+
+@pytest.mark.parametrize("name", ["lexical", "static", "linear"])
+def test_contract(name, tmp_path, encoder):
+    check_trainer(plugins.load("homegrown.trainers", name)(), tmp_path, encoder, QUICK[name])
+
+
+@pytest.mark.slow
+def test_contract_of_finetune_on_the_real_encoder(tmp_path, encoder):
+    check_trainer(plugins.load("homegrown.trainers", "finetune")(), tmp_path, encoder, QUICK["finetune"])
+
+
+def test_contract_of_finetune(tmp_path, tiny):
+    check_trainer(plugins.load("homegrown.trainers", "finetune")(), tmp_path, tiny, FINE, floor=0.5)
+
+
+@pytest.mark.parametrize("name", ["lexical", "static", "linear"])
+def test_many_classes_per_record(name, tmp_path, encoder):
+    data = toy_data(multi=True)
+    model = load_predictor(fit(name, data, tmp_path, encoder).folder, encoder)
+    assert model.multi
+    probs = model.predict(["my refund and my password"]).probs[0]
+    assert probs[0] + probs[2] > 2 * probs[1]
+
+
+def test_out_of_scope_rows_teach_what_is_none_of_these(tmp_path, encoder):
+    data = toy_data(out_of_scope=True)
+    fitted = fit("linear", data, tmp_path, encoder)
+    model = load_predictor(fitted.folder, encoder)
+    inside = model.predict(["where is my parcel?", "i forgot my password"]).in_scope
+    outside = model.predict(["the weather in Paris is fine", "the weather in Cairo is bad"]).in_scope
+    assert inside.min() >= model.threshold
+    assert outside.max() < inside.min()
+    assert "out_of_scope_recall" in fitted.report["scope"]
+
+
+def test_without_any_out_of_scope_row_a_line_is_drawn_all_the_same(tmp_path, encoder):
+    fitted = fit("linear", toy_data(), tmp_path, encoder)
+    assert 0 <= fitted.report["scope"]["turned_away"] <= 0.2
+    model = load_predictor(fitted.folder, encoder)
+    far = model.predict(["Die Katze sitzt auf dem Dach", "E = mc²"]).in_scope
+    assert (far < model.predict(["where is my refund?"]).in_scope).all()
+
+
+def test_weights_and_soft_labels_count(tmp_path, encoder):
+    data = toy_data()
+    n = len(data.train)
+    flipped = data.train.probs[:, [1, 0, 2]]
+    texts, probs = data.train.texts * 2, np.vstack([data.train.probs, flipped])
+    weights = np.r_[np.full(n, 1.0), np.full(n, 0.01)].astype(np.float32)
+    both = TrainingData(
+        data.class_ids,
+        data.class_names,
+        False,
+        Examples(texts, probs, weights, [str(i) for i in range(2 * n)]),
+        data.valid,
+    )
+    fitted = fit("linear", both, tmp_path, encoder)
+    answers = load_predictor(fitted.folder, encoder).predict(data.valid.texts)
+    assert (answers.probs.argmax(1) == data.valid.probs.argmax(1)).mean() > 0.9
+
+
+class StopAfter(Silent):
+    def __init__(self, n):
+        self.left = n
+
+    def advance(self, n=1, **facts):
+        self.left -= 1
+        if self.left < 0:
+            raise CancelledError
+
+
+@pytest.mark.parametrize("steps", [4, 9, 14])
+def test_a_stopped_run_goes_on_and_ends_in_the_same_bits(steps, tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr("homegrown.train.descent.CHECKPOINT_EVERY_S", 0.0)
+    data = toy_data()
+    options = {"epochs": 1, "n_fixed": 1, "batch": 16}
+    whole = fit("finetune", data, tmp_path / "whole", tiny, options)
+    with pytest.raises(CancelledError):
+        fit("finetune", data, tmp_path / "cut", tiny, options, StopAfter(steps))
+    assert list((tmp_path / "cut").rglob("state.safetensors"))
+    resumed = fit("finetune", data, tmp_path / "cut", tiny, options)
+    weights = [(f.folder / "encoder" / "model.safetensors").read_bytes() for f in (whole, resumed)]
+    assert weights[0] == weights[1]
+    heads = [(f.folder / "head.safetensors").read_bytes() for f in (whole, resumed)]
+    assert heads[0] == heads[1]
+
+
+def test_a_student_learns_from_unlabelled_texts(tmp_path, tiny):
+    options = {"epochs": 1, "n_fixed": 1, "rounds": 1, "student_epochs": 1, "refit": False}
+    data = toy_data()
+    few = Examples(data.train.texts[::4], data.train.probs[::4], data.train.weights[::4], data.train.record_ids[::4])
+    fitted = fit(
+        "finetune",
+        TrainingData(data.class_ids, data.class_names, False, few, data.valid, data.unlabelled),
+        tmp_path,
+        encoder,
+        options,
+    )
+    assert fitted.recipe.options["rounds"] == 1
+
+
+def test_the_recipe_of_a_run_fits_the_same_model_again(tmp_path, tiny):
+    data = toy_data()
+    first = fit("finetune", data, tmp_path / "a", tiny, {"budget_s": 60.0, "n_fixed": 1, "epochs": 1})
+    again = fit("finetune", data, tmp_path / "b", tiny, first.recipe.options)
+    assert (first.folder / "head.safetensors").read_bytes() == (again.folder / "head.safetensors").read_bytes()
+
+
+def test_transformers_loads_the_trained_encoder_as_it_is(tmp_path, tiny):
+    from transformers import AutoModel, AutoTokenizer
+
+    fitted = fit("finetune", toy_data(), tmp_path, tiny, FINE)
+    folder = fitted.folder / "encoder"
+    tokens = AutoTokenizer.from_pretrained(folder)(["where is my parcel?"], return_tensors="pt")
+    pooled = AutoModel.from_pretrained(folder).eval()(**tokens).last_hidden_state.mean(1).detach().numpy()[0]
+    ours = load_predictor(fitted.folder).encoder.encode(["where is my parcel?"])[0]
+    assert float(pooled @ ours / np.linalg.norm(pooled)) > 0.999
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "word"),
+    [(0, EmptyDataError, "no labelled text"), (1, UnsuitableLabelsError, "one class")],
+)
+def test_what_cannot_be_learnt_is_refused(rows, error, word, tmp_path, encoder):
+    one = Examples(["hello"] * rows, np.eye(2, dtype=np.float32)[[0] * rows], np.ones(rows, np.float32), ["a"] * rows)
+    none = Examples([], np.zeros((0, 2), np.float32), np.ones(0, np.float32), [])
+    with pytest.raises(error, match=f"(?i){word}"):
+        fit("linear", TrainingData(("a", "b"), ("a", "b"), False, one, none), tmp_path, encoder)
+
+
+def test_empty_texts_are_left_out_and_a_class_of_one_row_is_named(tmp_path, encoder):
+    data = toy_data()
+    probs = np.hstack([data.train.probs, np.zeros((len(data.train), 1), np.float32)])
+    extra = np.eye(4, dtype=np.float32)[[3, 0]]
+    train = Examples(
+        [*data.train.texts, "a lone voice", "   "], np.vstack([probs, extra]),
+        np.ones(len(probs) + 2, np.float32), [str(i) for i in range(len(probs) + 2)],
+    )  # fmt: skip
+    valid = Examples(
+        data.valid.texts, np.pad(data.valid.probs, ((0, 0), (0, 1))), data.valid.weights, data.valid.record_ids
+    )
+    names = (*data.class_names, "lone")
+    fitted = fit("linear", TrainingData(names, names, False, train, valid), tmp_path, encoder)
+    assert any("empty text" in w for w in fitted.report["warnings"])
+    assert any("'lone'" in w for w in fitted.report["warnings"])
+
+
+def test_all_wrong_options_are_named_at_once(tmp_path, encoder):
+    with pytest.raises(InputError) as found:
+        fit("finetune", toy_data(), tmp_path, encoder, {"epoch": 1, "rate": "fast"})
+    assert "'epoch'" in found.value.message
+    assert "rate" in found.value.message
