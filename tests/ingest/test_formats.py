@@ -23,7 +23,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 ROWS = st.lists(st.dictionaries(st.text("abcé", min_size=1, max_size=3), JSON, max_size=4), min_size=1, max_size=6)
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _pdf(pages):

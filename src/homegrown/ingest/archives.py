@@ -24,6 +24,7 @@ from homegrown.errors import UnreadableFileError, UnsafeArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import BufferedIOBase
 
 _BLOCK = 1 << 20
 _STREAMS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -92,9 +93,9 @@ class _Meter:
         if n_bytes > limits.ratio_from and n_bytes > limits.ratio * self._packed:
             self._refuse(f"unpacks to more than {limits.ratio} times its size, as zip bombs do")
 
-    def copy(self, source: BinaryIO, target: BinaryIO) -> None:
+    def copy(self, source: BufferedIOBase, target: BinaryIO) -> None:
         """Unpack one member."""
-        while block := source.read(_BLOCK):
+        while block := source.read1(_BLOCK):  # read() would lose what came before damage
             self._done += len(block)
             self.check(self._done)
             target.write(block)
@@ -181,7 +182,7 @@ def _refused(name: str, *, link: bool) -> str | None:
 
 
 def _member(
-    open_: Callable[[], BinaryIO], target: Path, shown: str, meter: _Meter
+    open_: Callable[[], BufferedIOBase], target: Path, shown: str, meter: _Meter
 ) -> Iterator[tuple[Path, str] | Quarantined]:
     broken = None
     try:

@@ -17,6 +17,7 @@ from homegrown.ingest.preview import preview
 from homegrown.ingest.staging import Roles, Staging
 from homegrown.ingest.warn import merge_offers, notices_as_warnings, numbers_as_text
 from homegrown.store.failpoints import failpoint
+from homegrown.store.files import disk_errors
 
 if TYPE_CHECKING:
     from homegrown.core.protocols import Progress
@@ -69,7 +70,7 @@ def import_file(store: Store, request: IngestRequest, *, progress: Progress) -> 
             the sentence says why.
     """
     roles, guessed = _roles(request)
-    with Staging(store.layout.folder("tmp"), roles) as staging:
+    with disk_errors(), Staging(store.layout.folder("tmp"), roles) as staging:
         progress.start("ingest", None)
         found = _stage(staging, request, progress)
         staging.finish()
