@@ -19,6 +19,7 @@ VERBS = {
     "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
     "doctor": ("doctor", "Check the machine and the workspace; say what is wrong and what to do."),
     "predict": ("predict", "Answer texts with a model, offline."),
+    "export": ("export", "Write a model for sentence-transformers, transformers and ONNX Runtime."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
     "govern": ("govern", "Keys, sign-in links, audit."),
 }

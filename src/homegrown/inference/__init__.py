@@ -9,6 +9,7 @@ from homegrown.core.lazy import on_demand
 if TYPE_CHECKING:
     from homegrown.inference.cached import CachedEncoder
     from homegrown.inference.encoder import Encoder
+    from homegrown.inference.exporting import export_bundle
     from homegrown.inference.predictor import load_predictor
 
 __getattr__ = on_demand(
@@ -16,8 +17,9 @@ __getattr__ = on_demand(
     {
         "CachedEncoder": "homegrown.inference.cached",
         "Encoder": "homegrown.inference.encoder",
+        "export_bundle": "homegrown.inference.exporting",
         "load_predictor": "homegrown.inference.predictor",
     },
 )
 
-__all__ = ["CachedEncoder", "Encoder", "load_predictor"]
+__all__ = ["CachedEncoder", "Encoder", "export_bundle", "load_predictor"]

@@ -18,6 +18,7 @@ from homegrown.errors import InputError
 from homegrown.ingest import IngestRequest, import_file, preview, texts_of_file
 from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
+from homegrown.store.events import record_event
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.uploads import Uploads
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from homegrown.core.records import Preview, SourceVersion
     from homegrown.core.tasks import Task
     from homegrown.inference import CachedEncoder
+    from homegrown.inference.export import ExportReport
     from homegrown.store.endpoints import Endpoint
 
 
@@ -169,6 +171,14 @@ class Workspace(Queries):
         """Let a model answer for an endpoint."""
         version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
         return self.store.endpoints.deploy(self.store.actor, endpoint, version, keep_text=keep_text)
+
+    def export(self, model: str | ModelVersion, folder: Path) -> ExportReport:
+        """Write a model where other software loads it; see ``homegrown.inference.export``."""
+        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
+        report = inference.export_bundle(self.store.bundles.open(version.version_id, version.bundle_digest), folder)
+        with self.store.db.write() as connection:
+            record_event(connection, self.store.actor, "model.export", f"model_version:{version.version_id}")
+        return report
 
     def counts(self) -> Counts:
         """How much of each noun there is."""
