@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -15,7 +16,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Router
 
 from homegrown.api import routes as api
-from homegrown.core.access import Permission, Role
+from homegrown.core.access import SYSTEM, Permission, Role
+from homegrown.core.ids import new_id
 from homegrown.errors import InputError, NotFoundError
 from homegrown.gateway import routes as gateway
 from homegrown.govern.access import Access
@@ -26,6 +28,7 @@ from homegrown.web.answers import refusal
 from homegrown.web.guard import Guard, Hosts
 from homegrown.web.identity import Identity
 from homegrown.web.log import LOGGER
+from homegrown.workspace import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -147,14 +150,78 @@ def serve(ws: Workspace, options: ServeOptions, announce: Callable[[Announcement
         WorkspaceBusyError: another server has this workspace; the message names its address.
         InputError: the port cannot be had.
     """
+    with _prepared(ws, options) as (server, listener, origin):
+        announce(_announcement(ws, origin))
+        server.run(sockets=[listener])
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """A workspace folder to serve in the background, on any free port unless one is named."""
+
+    root: Path
+    port: int = 0
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server in a thread of this process.
+
+    Attributes:
+        address: where it answers.
+        key: a caller's key that lives as long as the server.
+        sign_in_link: opens the studio, once.
+    """
+
+    address: str
+    key: str
+    sign_in_link: str
+    thread: threading.Thread
+
+    def wait(self) -> None:
+        """Until the server ends, or Ctrl-C."""
+        with contextlib.suppress(KeyboardInterrupt):
+            while self.thread.is_alive():
+                self.thread.join(0.5)
+
+
+@contextlib.contextmanager
+def running_server(options: ServerOptions) -> Iterator[RunningServer]:
+    """Serve a workspace while the block runs.
+
+    Example:
+        >>> with running_server(ServerOptions(Path("work"))) as server:  # doctest: +SKIP
+        ...     print(server.address)
+    """
+    chosen = ServeOptions(host=options.host, port=options.port)
+    with (
+        connect(options.root, actor=SYSTEM) as ws,
+        _prepared(ws, chosen) as (server, listener, origin),
+    ):
+        access = Access(ws.store.db)
+        key = access.add_key(SYSTEM, new_id("background"), Role.CALLER)
+        link = f"{origin}/signin?link={access.add_link(SYSTEM)}"
+        thread = threading.Thread(target=lambda: server.run(sockets=[listener]), name="server", daemon=True)
+        thread.start()
+        try:
+            yield RunningServer(origin, key.secret, link, thread)
+        finally:
+            server.should_exit = True
+            thread.join(STOP_WITHIN_S + 5)
+            access.revoke_key(SYSTEM, key.key_id)
+
+
+@contextlib.contextmanager
+def _prepared(ws: Workspace, options: ServeOptions) -> Iterator[tuple[uvicorn.Server, socket.socket, str]]:
+    """The server of *ws* with its lock held and its port bound, not running yet."""
     path = ws.store.layout.folder("locks") / "server.lock"
     with FileLock(path, exclusive=True, wait_s=0.3) as lock, _bound(options.host, options.port) as listener:
         origin = _origin(options, listener.getsockname()[1])
         lock.describe(address=origin)
         _set_up_log(options.log_requests)
-        app = application(ws, origin, _hosts(options))
         config = uvicorn.Config(
-            app,
+            application(ws, origin, _hosts(options)),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -164,8 +231,7 @@ def serve(ws: Workspace, options: ServeOptions, announce: Callable[[Announcement
             timeout_graceful_shutdown=STOP_WITHIN_S,
             h11_max_incomplete_event_size=64 << 10,
         )
-        announce(_announcement(ws, origin))
-        _Uvicorn(config).run(sockets=[listener])
+        yield _Uvicorn(config), listener, origin
 
 
 def _announcement(ws: Workspace, origin: str) -> Announcement:
@@ -182,6 +248,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host.strip("[]"), port))
+        listener.listen(1024)
     except OSError as error:
         listener.close()
         raise InputError(

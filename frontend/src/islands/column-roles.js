@@ -101,7 +101,8 @@ class ColumnRoles extends HTMLElement {
         const item = /** @type {HTMLElement} */ (node);
         const input = item.querySelector("input");
         if (input) input.value = role;
-        item.querySelector("button")?.setAttribute("aria-label", `${item.dataset.name}: ${slot.dataset.says}. Press to change.`);
+        const says = item.querySelector("[data-says]");
+        if (says) says.textContent = `, ${slot.dataset.says}. Press to change.`;
         for (const cell of document.querySelectorAll(`.preview [data-col="${item.dataset.column}"]`)) {
           cell.setAttribute("data-role", role);
         }

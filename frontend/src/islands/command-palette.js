@@ -71,6 +71,8 @@ class CommandPalette extends HTMLElement {
       const text = `${link.textContent} ${link.getAttribute("data-words") ?? ""}`.toLowerCase();
       return words.every((word) => text.includes(word));
     });
+    const named = (/** @type {Element} */ link) => words.every((word) => (link.textContent ?? "").toLowerCase().includes(word));
+    found.sort((one, other) => Number(named(other)) - Number(named(one)));
     const options = found.map((link) => this.#option(link.textContent ?? "", link.getAttribute("href") ?? "", link.getAttribute("data-kind") ?? ""));
     const search = this.getAttribute("search");
     if (typed && search) options.push(this.#option(`Records that say “${typed}”`, search + encodeURIComponent(typed), "Search"));

@@ -8,15 +8,20 @@ from homegrown.core.lazy import on_demand
 
 if TYPE_CHECKING:
     from homegrown.evaluate.document import Evaluation
+    from homegrown.evaluate.pairing import compare
+    from homegrown.evaluate.report import example_ids, render
     from homegrown.evaluate.run import evaluate, stored_evaluation
 
 __getattr__ = on_demand(
     __name__,
     {
         "Evaluation": "homegrown.evaluate.document",
+        "compare": "homegrown.evaluate.pairing",
         "evaluate": "homegrown.evaluate.run",
+        "example_ids": "homegrown.evaluate.report",
+        "render": "homegrown.evaluate.report",
         "stored_evaluation": "homegrown.evaluate.run",
     },
 )
 
-__all__ = ["Evaluation", "evaluate", "stored_evaluation"]
+__all__ = ["Evaluation", "compare", "evaluate", "example_ids", "render", "stored_evaluation"]

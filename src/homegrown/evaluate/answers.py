@@ -34,6 +34,7 @@ class Rows:
 
     record_ids: list[str]
     texts: list[str]
+    text_hashes: list[str]
     fields: pa.ChunkedArray
     sources: list[str]
     truth: np.ndarray
@@ -82,6 +83,7 @@ def split_rows(store: Store, snapshot_id: str, split: str, *, multi: bool) -> Ro
     return Rows(
         record_ids=kept["record_id"].to_pylist(),
         texts=found["text"].to_pylist(),
+        text_hashes=kept["text_hash"].to_pylist(),
         fields=found["fields"],
         sources=found["source"].to_pylist(),
         truth=hard_truth(probs_matrix(kept), multi=multi),

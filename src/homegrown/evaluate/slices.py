@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MIN_ROWS = 20
 MAX_VALUES = 12
+_BOUND = re.compile(r"^(up to|over) (-?[\d,.e+]+)")
 _DATE = re.compile(r"^(\d{4})-(\d{2})-\d{2}")
 
 
@@ -51,7 +52,7 @@ def slices(rows: Rows, right: np.ndarray, inside: np.ndarray, skip: set[str], wa
         SliceRow(p.field, p.value, n, k / n, wilson(k, n), float(q), bool(q < 0.05))
         for p, (k, n), q in zip(parts, counts, adjusted, strict=True)
     ]
-    return sorted(found, key=lambda s: (not s.worse, s.field, s.accuracy))
+    return sorted(found, key=lambda s: not s.worse)
 
 
 def _columns(rows: Rows, skip: set[str], wanted: str | None) -> dict[str, list[Any]]:
@@ -78,7 +79,15 @@ def _parts(name: str, values: list[Any], inside: np.ndarray) -> list[_Part]:
     if len(where) < 2 or n_sliced < 0.5 * n_known:
         return []
     top = sorted(large, key=lambda k: -len(large[k]))[:MAX_VALUES]
-    return [_Part(name, k, np.array(large[k])) for k in sorted(top)]
+    return [_Part(name, k, np.array(large[k])) for k in sorted(top, key=_natural)]
+
+
+def _natural(key: str) -> tuple[float, str]:
+    """Names of quarters in order of their numbers, everything else by name."""
+    found = _BOUND.match(key)
+    if not found:
+        return 0.0, key
+    return float(found[2].replace(",", "")) + (0.5 if found[1] == "over" else 0.0), key
 
 
 def _keys(values: list[Any]) -> list[str | None]:

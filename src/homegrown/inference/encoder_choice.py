@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("int16", "bf16", "fp32")
 LEAST_COSINE = 0.999
 ROUNDS = 3
-PATIENCE_S = 2.0
+PATIENCE_S = 1.0
 SAMPLE: tuple[str, ...] = (
     "where is my card?",
     "Hi, I ordered a replacement two weeks ago and nothing has arrived yet. Can you check what happened?",
@@ -123,7 +123,7 @@ def _chosen(folder: EncoderFolder, tokens: Tokens) -> str:
     seconds, cosine = kept.get(speed_key, {}), kept.get(truth_key, {})
     if not set(possible) <= set(seconds) & set(cosine):
         engines = {p: _make(folder, p) for p in possible}
-        windows = tokens.windows(list(SAMPLE) * 4)[0]
+        windows = tokens.windows(list(SAMPLE) * 2)[0]
         cosine = _cosines(engines, windows)
         seconds = seconds if set(possible) <= set(seconds) else _times(engines, windows)
         _remember({speed_key: seconds, truth_key: cosine})

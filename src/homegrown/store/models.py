@@ -202,6 +202,19 @@ class ModelStore:
             raise NotFoundError(f"There is no model {reference!r} in this workspace. Models here: {known}.")
         return self.version(row["version_id"])
 
+    def aliases(self) -> dict[str, list[str]]:
+        """The aliases of each version that has any, by version id."""
+        found: dict[str, list[str]] = {}
+        for row in self._db.all(sa.select(*tables.aliases.c).order_by(tables.aliases.c.alias)):
+            found.setdefault(row["version_id"], []).append(row["alias"])
+        return found
+
+    def created_at(self, version_id: str) -> str:
+        """When a version was registered, as it is stored."""
+        v = tables.model_versions
+        row = self._db.one(sa.select(v.c.created_at).where(v.c.version_id == version_id))
+        return str(row["created_at"]) if row else ""
+
     def add_evaluation(
         self, actor: Actor, version_id: str, snapshot_id: str, split: str, result: dict[str, Any]
     ) -> str:

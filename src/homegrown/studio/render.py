@@ -18,17 +18,6 @@ from homegrown.studio.frame import Frame
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
-#: No inline script or style, nothing from another host, no frame round us, no form that posts elsewhere.
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
 
 class Page(Protocol):
     """A frozen dataclass that names its template; its fields are the template's variables and the JSON twin's body."""
@@ -83,10 +72,15 @@ def wants_json(request: Request) -> bool:
 def respond(request: Request, page: Page, frame: Frame, status: int = 200) -> Response:
     """The page as the caller wants it."""
     if wants_json(request):
-        return Response(msgspec.json.encode(values(page)), status, SECURITY_HEADERS, "application/json")
-    return HTMLResponse(html(page.template, page, frame), status, SECURITY_HEADERS)
+        return Response(msgspec.json.encode(values(page)), status, media_type="application/json")
+    return HTMLResponse(html(page.template, page, frame), status)
 
 
 def fragment(template: str, page: Page, frame: Frame) -> Response:
     """A part of a page, for htmx to put in place."""
-    return HTMLResponse(html(template, page, frame), headers=SECURITY_HEADERS)
+    return HTMLResponse(html(template, page, frame))
+
+
+def bare(page: Page, status: int = 200) -> Response:
+    """A page without the frame: for somebody who is not signed in, or when something went wrong."""
+    return HTMLResponse(environment().get_template(page.template).render(**values(page)), status)

@@ -30,6 +30,14 @@ _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
     "train.register": lambda d: f"The model {d['model']} has a version {d['number']}",
     "evaluate.run": lambda d: f"A model was measured on the {d['split']} records",
     "serve.deploy": lambda d: f"A model was deployed as {d['name']}",
+    "govern.sign_in": lambda _: "Somebody signed in",
+    "govern.key_add": lambda d: f"A key for {d['name']} was made ({d['role']})",
+    "govern.key_revoke": lambda d: f"The key of {d['name']} was revoked",
+    "govern.link_add": lambda _: "A sign-in link was made",
+    "govern.refused": lambda d: f"Somebody was refused: it needs the permission {d['permission']}",
+    "jobs.submit": lambda d: f"A job was put into the queue: {d['verb']}",
+    "jobs.cancel": lambda _: "A job was asked to stop",
+    "jobs.end": lambda d: f"A job {d['status']}",
     "serve.rollback": lambda d: f"{d['name']} went back to an earlier version",
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from homegrown import plugins
+
 
 @dataclass(frozen=True, kw_only=True)
 class AsCode:
@@ -77,9 +79,20 @@ RECIPES = {
 }
 
 
-def recipe_choices(chosen: str = "auto") -> tuple[RecipeChoice, ...]:
-    """The recipes in the order of the ladder, with `chosen` marked."""
-    return tuple(RecipeChoice(name=name, says=says, is_chosen=name == chosen) for name, says in RECIPES.items())
+def recipe_choices() -> tuple[RecipeChoice, ...]:
+    """The recipes that are installed here, the ladder first, then its rungs from the smallest, then plug-ins."""
+    known = plugins.names("homegrown.trainers")
+    ordered = [name for name in RECIPES if name in known] + [name for name in known if name not in RECIPES]
+    return tuple(
+        RecipeChoice(name=name, says=RECIPES.get(name, "a plug-in"), is_chosen=name == default_recipe())
+        for name in ordered
+    )
+
+
+def default_recipe() -> str:
+    """The ladder where it is installed, else the frozen encoder with a head."""
+    known = plugins.names("homegrown.trainers")
+    return next((name for name in ("auto", "linear") if name in known), known[0])
 
 
 def ladder_floor(rungs: tuple[Rung, ...]) -> float:

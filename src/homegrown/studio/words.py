@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+from urllib.parse import urlencode
 
 _SIZES = ("bytes", "KB", "MB", "GB", "TB")
 
@@ -46,6 +48,11 @@ def size(n_bytes: int | None) -> str:
     return f"{amount:.0f} {_SIZES[step]}" if amount >= 10 or step == 0 else f"{amount:.1f} {_SIZES[step]}"
 
 
+def with_doubt(value: float, low: float, high: float, n: int) -> str:
+    """A share with half its interval and n: ``with_doubt(0.924, 0.915, 0.933, 3080) == "92.4% ± 0.9 (n = 3,080)"``."""
+    return f"{percent(value)} ± {50 * (high - low):.1f} (n = {n:,})"
+
+
 def one_in(error: float) -> str:
     """What an error rate means: ``one_in(0.076) == "About 1 in 13 is wrong."``."""
     if error <= 0:
@@ -53,3 +60,13 @@ def one_in(error: float) -> str:
     if error > 0.5:
         return f"More than half are wrong ({percent(error, 0)})."
     return f"About 1 in {max(round(1 / error), 1):,} is wrong."
+
+
+def query_string(**values: str | int | None) -> str:
+    """Parameters as a query string, those that are empty left out."""
+    return urlencode({k: v for k, v in values.items() if v not in (None, "")})
+
+
+def shell(word: str) -> str:
+    """A word as it is typed in a terminal, quoted when it must be."""
+    return shlex.quote(word)

@@ -67,10 +67,13 @@ def _inside(error: HomegrownError) -> str:
 
 
 def plain_page(title: str, sentence: str, note: str = "", head: str = "") -> str:
-    """A small page without script or style, for where the studio's own pages cannot be."""
+    """A small page without script, for where the studio's own pages cannot be."""
     quoted = [html.escape(part) for part in (title, sentence, note)]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{quoted[0]} · homegrown</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{head}</head><body><main><h1>{quoted[0]}</h1><p>{quoted[1]}</p><p><small>{quoted[2]}</small></p></main></body></html>"
+        # The studio's style, where it is bundled; the page reads well without it.
+        f'<link rel="stylesheet" href="/static/plain.css"><link rel="icon" href="/favicon.ico">{head}</head>'
+        f'<body><main class="bare"><div class="bare-card card stack"><h1>{quoted[0]}</h1>'
+        f'<p>{quoted[1]}</p><p class="faint">{quoted[2]}</p></div></main></body></html>'
     )

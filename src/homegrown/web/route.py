@@ -138,9 +138,12 @@ class Declared:
             call.query = _converted(dict(request.query_params), route.query)
         async with asyncio.timeout(BODY_SECONDS) if route.form or self._decoder else _forever():
             await self._read(call)
-        if self._is_async:
-            return await route.handler(call)  # type: ignore[misc]
-        return await anyio.to_thread.run_sync(route.handler, call)  # type: ignore[arg-type,return-value]
+        try:
+            if self._is_async:
+                return await route.handler(call)  # type: ignore[misc]
+            return await anyio.to_thread.run_sync(route.handler, call)  # type: ignore[arg-type,return-value]
+        finally:
+            await call.form.close()
 
     async def _read(self, call: Call) -> None:
         if self._decoder is not None:

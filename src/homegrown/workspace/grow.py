@@ -78,6 +78,7 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
 
     started = time.monotonic()
     result = ws.evaluate(version)
+    report = ws.write_report(result)
     seconds["evaluate"] = time.monotonic() - started
     if request.deploy:
         ws.deploy(version, name)
@@ -94,6 +95,7 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
         "ladder": version.details["ladder"],
         "seconds": seconds,
         "evaluation_id": result["evaluation_id"],
+        "report_path": str(report),
         "n_twins_removed": snapshot.details["n_twins_removed"],
         "warnings": [*labels.warnings, *snapshot.details["warnings"]],
         "endpoint": name,

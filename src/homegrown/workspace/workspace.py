@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homegrown import evaluate, inference, train
+from homegrown import inference, train
 from homegrown.core.access import TERMINAL, Actor
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
@@ -21,6 +21,7 @@ from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.queries import Queries
+from homegrown.workspace.reports import Reports
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Queries):
+class Workspace(Queries, Reports):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -144,11 +145,6 @@ class Workspace(Queries):
             folder = self.store.bundles.open(version.version_id, version.bundle_digest)
             self._predictors[version.version_id] = inference.load_predictor(folder)
         return self._predictors[version.version_id]
-
-    def evaluate(self, model: str | ModelVersion, *, split: str = "test") -> dict[str, Any]:
-        """Score a model on a split of its snapshot; see ``homegrown.evaluate``."""
-        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
-        return evaluate.evaluate(self.store, version, self.predictor(version), split=split)
 
     def predict(self, model: str | ModelVersion, texts: list[str]) -> list[dict[str, Any]]:
         """Answers for *texts*: ``label`` (None means none of these), ``prob``, ``in_scope``."""

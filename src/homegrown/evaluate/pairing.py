@@ -1,0 +1,116 @@
+"""Two model versions on the same records: which is better, by how much, and where they differ."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.errors import EmptyDataError, InputError
+from homegrown.evaluate.answers import answer, split_rows
+from homegrown.evaluate.baselines import Baseline
+from homegrown.evaluate.opponents import against
+from homegrown.evaluate.sentences import percent
+
+if TYPE_CHECKING:
+    from homegrown.core.models import ModelVersion
+    from homegrown.core.protocols import Predictor
+    from homegrown.store import Store
+
+DIFFERING = 50
+
+
+def compare(
+    store: Store,
+    first: tuple[ModelVersion, Predictor],
+    second: tuple[ModelVersion, Predictor],
+    *,
+    split: str = "test",
+) -> dict[str, Any]:
+    """Compare *first* with *second* on the rows of the first one's split that the second never learnt from.
+
+    Classes are matched by id, so renamed ones stay the same; a class that *first* does not know counts as wrong.
+
+    Returns:
+        ``sentence``, ``opponent`` (an ``Opponent``), ``n_left_out`` (rows that the second one learnt from),
+        ``classes`` (recall of both), ``differ`` (rows with the two answers, by record id).
+
+    Raises:
+        InputError: the two answer different tasks.
+        EmptyDataError: the second learnt from every row of the split.
+    """
+    (ours, model), (theirs, other) = first, second
+    if ours.task_id != theirs.task_id or ours.multi != theirs.multi:
+        raise InputError(f"{ours.model_name} and {theirs.model_name} answer different tasks; they cannot be compared.")
+    rows = split_rows(store, ours.snapshot_id, split, multi=ours.multi)
+    fair = ~np.isin(np.array(rows.text_hashes), _learnt(store, theirs)) & rows.truth.any(1)
+    if not fair.any():
+        raise EmptyDataError(f"{theirs.model_name} learnt from every row of this split: there is no fair comparison.")
+    said = answer(model, rows).said[fair]
+    replies = _translated(answer(other, rows).said, theirs.class_ids, ours.class_ids)[fair]
+    truth = rows.truth[fair]
+    name = f"{theirs.model_name}@{theirs.number} ({theirs.recipe})"
+    opponent = against(truth, said, Baseline("model", name, replies, None))
+    ids = [i for i, keep in zip(rows.record_ids, fair.tolist(), strict=True) if keep]
+    names = np.array(ours.class_names)
+    differ = np.flatnonzero((said != replies).any(1))[:DIFFERING]
+    found = {
+        "sentence": _sentence(f"{ours.model_name}@{ours.number}", name, asdict(opponent)),
+        "opponent": asdict(opponent),
+        "n_left_out": int((rows.truth.any(1) & ~fair).sum()),
+        "classes": _classes(names, truth, said, replies),
+        "differ": [
+            {"record_id": ids[i], "truth": _named(names, truth[i]), "ours": _named(names, said[i])}
+            | {"theirs": _named(names, replies[i])}
+            for i in differ
+        ],
+    }
+    return msgspec.json.decode(msgspec.json.encode(found, enc_hook=lambda scalar: scalar.item()))
+
+
+def _learnt(store: Store, version: ModelVersion) -> np.ndarray:
+    """Hashes of the texts that a version learnt from, in whatever form."""
+    table = store.snapshots.read(version.snapshot_id)
+    used = table.filter(pc.is_in(table["split"], value_set=pa.array(["train", "valid", "unlabelled"])))
+    return used["text_hash"].to_numpy(zero_copy_only=False).astype(str)
+
+
+def _translated(said: np.ndarray, theirs: tuple[str, ...], ours: tuple[str, ...]) -> np.ndarray:
+    """Their answers bool [n, their classes] in the order of our classes."""
+    position = {c: i for i, c in enumerate(ours)}
+    found = np.zeros((len(said), len(ours)), bool)
+    for j, class_id in enumerate(theirs):
+        if class_id in position:
+            found[:, position[class_id]] = said[:, j]
+    return found
+
+
+def _classes(names: np.ndarray, truth: np.ndarray, said: np.ndarray, replies: np.ndarray) -> list[dict[str, Any]]:
+    n = truth.sum(0)
+    hits, others = (truth & said).sum(0), (truth & replies).sum(0)
+    seen = np.flatnonzero(n)
+    order = seen[np.argsort(-np.abs((hits - others)[seen]), kind="stable")]
+    return [
+        {"name": names[i], "n": n[i], "recall": hits[i] / n[i], "recall_other": others[i] / n[i]}
+        for i in order.tolist()
+    ]
+
+
+def _named(names: np.ndarray, flags: np.ndarray) -> list[str]:
+    return [str(n) for n in names[flags]]
+
+
+def _sentence(ours: str, theirs: str, o: dict[str, Any]) -> str:
+    low, high = (abs(x) * 100 for x in o["difference_ci95"])
+    both = f"({percent(o['accuracy'] + o['difference'])} against {percent(o['accuracy'])}, n = {o['n']:,})"
+    if o["verdict"] == "undecided":
+        more = f" About {o['n_more']:,} more test rows would tell." if o["n_more"] else ""
+        return f"{ours} and {theirs} cannot be told apart on these texts {both}.{more}"
+    word = "better" if o["verdict"] == "better" else "worse"
+    near, far = min(low, high), max(low, high)
+    gap = abs(o["difference"]) * 100
+    return f"{ours} is {word} than {theirs} by {gap:.1f} points, 95% interval {near:.1f} to {far:.1f} {both}."

@@ -1,0 +1,59 @@
+"""What page functions need of a call: the frame round the page, a form's fields, the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import UploadFile
+from starlette.responses import RedirectResponse, Response
+
+from homegrown.studio import render
+from homegrown.studio.frame import Frame, frame
+from homegrown.studio.work import n_running
+
+if TYPE_CHECKING:
+    from homegrown.web import Call
+
+
+def framed(call: Call) -> Frame:
+    """What stands round the page that *call* asks for."""
+    return frame(
+        project=call.ws.store.layout.root.name,
+        actor=call.actor.name,
+        role=call.actor.role.value,
+        theme=call.request.cookies.get("hg_theme", ""),
+        n_jobs=n_running(call.ws),
+        path=call.request.scope["path"],
+    )
+
+
+def show(call: Call, page: render.Page, status: int = 200) -> Response:
+    """A whole page, or its JSON twin."""
+    return render.respond(call.request, page, framed(call), status)
+
+
+def part(call: Call, template: str, page: render.Page) -> Response:
+    """A part of a page."""
+    return render.fragment(template, page, framed(call))
+
+
+def go(href: str) -> Response:
+    """Send the browser on after a form; always to one of our own pages."""
+    return RedirectResponse(href, 303)
+
+
+def asked(call: Call, name: str, default: str = "") -> str:
+    """One parameter of the query string."""
+    return call.request.query_params.get(name, default)
+
+
+def posted(call: Call, name: str, default: str = "") -> str:
+    """One text field of the posted form."""
+    value = call.form.get(name)
+    return value if isinstance(value, str) else default
+
+
+def posted_file(call: Call, name: str) -> UploadFile | None:
+    """One file of the posted form; None when none was chosen."""
+    value = call.form.get(name)
+    return value if isinstance(value, UploadFile) and value.filename else None

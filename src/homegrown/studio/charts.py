@@ -1,0 +1,73 @@
+"""Descriptions of charts (Vega-Lite) that pages draw in their own colours; no colour is named here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SHARE = {"type": "quantitative", "axis": {"format": ".0%", "tickCount": 6}}
+
+
+def coverage(curve: list[dict[str, Any]]) -> dict[str, Any]:
+    """Accuracy against the share of records answered, with its 95% band."""
+    rows = [
+        {"answered": p["coverage"], "right": p["accuracy"], "low": low, "high": high}
+        for p in curve
+        for low, high in [p["accuracy_ci95"]]
+    ]
+    x = {"field": "answered", **_SHARE, "title": "Share of records answered"}
+    y = {**_SHARE, "title": "Right", "scale": {"zero": False}}
+    return {
+        "height": 220,
+        "data": {"values": rows},
+        "encoding": {"x": x},
+        "layer": [
+            {
+                "mark": {"type": "area", "opacity": 0.18},
+                "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
+            },
+            {"mark": {"type": "line", "strokeWidth": 2}, "encoding": {"y": {**y, "field": "right"}}},
+        ],
+    }
+
+
+def calibration(bins: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was promised against what came true, with intervals, beside the line on which the two agree."""
+    rows = [
+        {"promised": b["confidence"], "true": b["accuracy"], "low": low, "high": high, "n": b["n"]}
+        for b in bins
+        for low, high in [b["accuracy_ci95"]]
+    ]
+    floor = max(0.0, min([*(r["low"] for r in rows), *(r["promised"] for r in rows)], default=0.0) - 0.05)
+    scale = {"scale": {"domain": [floor, 1.0]}}
+    x = {"field": "promised", **_SHARE, **scale, "title": "Confidence given"}
+    y = {**_SHARE, **scale, "title": "Came true"}
+    line = [{"promised": floor, "true": floor}, {"promised": 1.0, "true": 1.0}]
+    return {
+        "height": 220,
+        "data": {"values": rows},
+        "layer": [
+            {"data": {"values": line}, "mark": {"type": "line", "strokeDash": [4, 4], "opacity": 0.5, "strokeWidth": 1},
+             "encoding": {"x": x, "y": {**y, "field": "true"}}},
+            {"mark": {"type": "rule", "strokeWidth": 1.5},
+             "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
+            {"mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
+             "encoding": {"x": x, "y": {**y, "field": "true"}}},
+        ],
+    }  # fmt: skip
+
+
+def of_result(columns: list[tuple[str, bool]], rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """A bar for each row of a query's result, when it has one name and one number; None when it has not."""
+    names = [name for name, is_number in columns if not is_number]
+    numbers = [name for name, is_number in columns if is_number]
+    if len(names) != 1 or len(numbers) != 1 or not 2 <= len(rows) <= 40:
+        return None
+    return {
+        "height": {"step": 24},
+        "data": {"values": [{"name": str(row[names[0]]), "value": row[numbers[0]]} for row in rows]},
+        "mark": {"type": "bar", "height": {"band": 0.7}, "cornerRadiusEnd": 2},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": None, "title": None},
+            "x": {"field": "value", "type": "quantitative", "title": numbers[0]},
+        },
+    }

@@ -1,0 +1,224 @@
+"""Train: start from labelled records, watch the ladder fill, go on to the report or straight to deploy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from starlette.responses import Response
+
+from homegrown.core.access import Permission
+from homegrown.core.models import Recipe
+from homegrown.jobs import Job
+from homegrown.studio import render, scores, words, work
+from homegrown.studio.answer import framed, go, posted, show
+from homegrown.studio.stream import live
+from homegrown.studio.view import AsCode, RecipeChoice, Rung, default_recipe, ladder_floor, recipe_choices
+from homegrown.web import Route, Shape
+
+if TYPE_CHECKING:
+    from homegrown.web import Call
+    from homegrown.workspace import Workspace
+
+SECONDS = {"1m": 60.0, "5m": 300.0, "10m": 600.0, "30m": 1800.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskChoice:
+    """A task that has labels."""
+
+    task_id: str
+    name: str
+    n_labels: int
+    n_classes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """A training job."""
+
+    name: str
+    recipe: str
+    state: str
+    at: str
+    took: str
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPage:
+    """What can be trained, and what was."""
+
+    template: ClassVar[str] = "train/train.html"
+    tasks: tuple[TaskChoice, ...]
+    recipes: tuple[RecipeChoice, ...]
+    runs: tuple[RunRow, ...]
+    as_code: AsCode
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveTraining:
+    """The part that changes while a model is made. `headline` and what follows it stand when it is done."""
+
+    is_running: bool
+    is_done: bool
+    problem: str
+    steps: tuple[work.Step, ...]
+    share: float | None
+    words: str
+    left: str
+    rungs: tuple[Rung, ...]
+    floor: float
+    headline: str = ""
+    sentence: str = ""
+    model_id: str = ""
+    report_href: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivePage:
+    """One training, live."""
+
+    template: ClassVar[str] = "train/live.html"
+    job_id: str
+    task: str
+    live: LiveTraining
+    as_code: AsCode
+
+
+def choose(call: Call) -> Response:
+    """``GET /train``."""
+    tasks = tuple(_task(call.ws, name) for name in call.ws.store.tasks.names())
+    jobs = [job for job in work.queue(call.ws).list(limit=200) if job.verb in ("grow", "train")]
+    page = TrainPage(
+        tasks=tasks,
+        recipes=recipe_choices(),
+        runs=tuple(_run(job) for job in jobs[:50]),
+        as_code=AsCode(
+            cli=f"homegrown train {tasks[0].name if tasks else 'TASK'} --recipe auto --budget 5m",
+            python='model = ws.train(ws.snapshot(task), hg.Recipe("auto"), task.name)',
+            sql="select * from runs order by started_at desc",
+        ),
+    )
+    return show(call, page)
+
+
+def _task(ws: Workspace, name: str) -> TaskChoice:
+    task = ws.store.tasks.find(name)
+    assert task is not None
+    n_labels = ws.store.votes.table.count(f"task_id = '{task.task_id}'")
+    return TaskChoice(task_id=task.task_id, name=name, n_labels=n_labels, n_classes=len(task.classes))
+
+
+def _run(job: Job) -> RunRow:
+    recipe = job.arguments.get("recipe", "")
+    return RunRow(
+        name=work.title(job),
+        recipe=str(recipe.get("trainer", "") if isinstance(recipe, dict) else recipe),
+        state=work.state(job),
+        at=job.created_at,
+        took=work.took(job),
+        href=f"/train/{job.job_id}",
+    )
+
+
+def start(call: Call) -> Response:
+    """``POST /train``: freeze what is labelled now and train on it, as one job."""
+    task = call.ws.store.tasks.get(posted(call, "task_id"))
+    snapshot = call.ws.snapshot(task)
+    trainer = posted(call, "recipe") or default_recipe()
+    options = {"budget_s": SECONDS.get(posted(call, "budget"), 300.0)} if trainer == "auto" else {}
+    recipe = Recipe(trainer, options)
+    arguments = {
+        "snapshot_id": snapshot.snapshot_id,
+        "name": task.name,
+        "recipe": {"trainer": recipe.trainer, "options": recipe.options, "seed": recipe.seed},
+    }
+    return go(f"/train/{work.submit(call.ws, call.actor, 'train', arguments)}")
+
+
+def watched(call: Call) -> Response:
+    """``GET /train/{job_id}``."""
+    return show(call, _page(call))
+
+
+def stream(call: Call) -> Response:
+    """``GET /train/{job_id}/stream``: the live part, sent again as it changes."""
+    frame = framed(call)
+
+    def fragment() -> tuple[str, bool]:
+        page = _page(call)
+        return render.html("train/_live.html", page, frame), not page.live.is_running
+
+    return live(fragment)
+
+
+def _page(call: Call) -> LivePage:
+    job = work.queue(call.ws).get(call.path["job_id"])
+    source, name = job.arguments.get("source"), str(job.arguments.get("name") or "model")
+    text, label = (words.shell(str(job.arguments.get(column))) for column in ("text", "label"))
+    columns = f"--text {text} --label {label}"
+    cli = f"homegrown grow {words.shell(str(source))} {columns} --name {name}" if source else f"homegrown train {name}"
+    return LivePage(
+        job_id=job.job_id,
+        task=name,
+        live=_live(call.ws, job),
+        as_code=AsCode(cli=cli, python=f'ws.jobs.get("{job.job_id}").progress', sql="select * from runs"),
+    )
+
+
+def _live(ws: Workspace, job: Job) -> LiveTraining:
+    done = job.status == "succeeded" and bool(job.result)
+    finished = _finished(ws, job.result or {}) if done else {}
+    ladder = (job.result or {}).get("ladder") or _ladder_so_far(job)
+    chosen = (job.result or {}).get("recipe")
+    rungs = scores.rungs(ladder, chosen)
+    stopped = "It was cancelled. What was finished is kept." if job.status == "cancelled" else ""
+    return LiveTraining(
+        is_running=job.status in ("queued", "running"),
+        is_done=done,
+        problem=(job.error or "It failed.") if job.status == "failed" else stopped,
+        steps=work.steps(job),
+        share=work.share(job),
+        words=work.said(job),
+        left=work.left(job),
+        rungs=rungs,
+        floor=ladder_floor(rungs),
+        **finished,
+    )
+
+
+def _ladder_so_far(job: Job) -> list[dict[str, Any]]:
+    """The rungs that a running job has told of: those measured, and the one being trained."""
+    stages = [s for s in work.stages(job) if str(s.get("stage", "")).startswith("train ")]
+    rows: dict[str, dict[str, Any]] = {}
+    for stage in stages:
+        name = str(stage["stage"]).removeprefix("train ")
+        measured = stage.get("accuracy") is not None
+        rows[name] = {**stage, "recipe": name, "state": "done" if measured else "running"}
+    for name in list(rows)[:-1]:
+        rows[name]["state"] = "done"
+    return list(rows.values())
+
+
+def _finished(ws: Workspace, result: dict[str, Any]) -> dict[str, Any]:
+    model_id = str(result["model_id"])
+    measured = result if result.get("accuracy_ci95") else scores.evaluation(ws, model_id)
+    facts = {"model_id": model_id, "report_href": f"/evaluate/{model_id}", "headline": "It is trained."}
+    if not measured:
+        return facts | {"sentence": "It was not measured yet; the report will say how often it is right."}
+    n = int(result.get("n_test") or measured.get("n") or 0)
+    low, high = measured["accuracy_ci95"]
+    return facts | {
+        "headline": f"Right on {words.percent(measured['accuracy'])} of {n:,} records it had never seen",
+        "sentence": f"{words.one_in(1 - measured['accuracy'])} "
+        f"The true figure lies between {words.percent(low)} and {words.percent(high)} (95% interval).",
+    }
+
+
+ROUTES = (
+    Route("/train", choose, Permission.READ, shape=Shape.PAGE),
+    Route("/train", start, Permission.BUILD, methods=("POST",), shape=Shape.PAGE, form=True),
+    Route("/train/{job_id}", watched, Permission.READ, shape=Shape.PAGE),
+    Route("/train/{job_id}/stream", stream, Permission.READ, shape=Shape.PAGE),
+)

@@ -1,0 +1,97 @@
+"""Records for pages: browsed, searched, with their labels; always a page at a time, whatever their number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+
+from homegrown.errors import InputError
+from homegrown.query import Page
+from homegrown.store import tables
+from homegrown.store.lance_tables import quoted
+
+if TYPE_CHECKING:
+    from homegrown.workspace import Workspace
+
+ROWS = 50
+MODES = {"words": "text", "meaning": "semantic"}
+
+
+def page(ws: Workspace, *, text: str = "", by: str = "words", source: str = "", cursor: str | None = None) -> Page:
+    """One page of records, and where to go on.
+
+    Args:
+        ws: the workspace.
+        text: what to look for; empty to browse.
+        by: ``words`` or ``meaning``.
+        source: browse this source alone; a search looks in all of them.
+        cursor: of the page before.
+    """
+    if source and not text.strip():
+        return _of_source(ws, source, cursor)
+    if by not in MODES:
+        raise InputError("Records are searched by words or by meaning.")
+    return ws.search_records(text, mode=MODES[by], limit=ROWS, cursor=cursor)
+
+
+def _of_source(ws: Workspace, source: str, cursor: str | None) -> Page:
+    start = int(cursor) if cursor and cursor.isdigit() and len(cursor) < 12 else 0
+    if not ws.store.records.table.exists:
+        return Page([], [], None)
+    where = f"source IN {quoted([source])}"
+    ids = ws.store.records.table.scan(["record_id"], where=where, limit=ROWS + 1, offset=start)["record_id"].to_pylist()
+    retired = set(ws.store.records.retired_ids().to_pylist())
+    shown = [i for i in ids[:ROWS] if i not in retired]
+    return Page(ws.store.records.get(shown), [], str(start + ROWS) if len(ids) > ROWS else None)
+
+
+def labels(ws: Workspace, record_ids: list[str], task_id: str | None = None) -> dict[str, str]:
+    """The label of each of a few records, by the names of its classes: what most votes say, a person's first.
+
+    Args:
+        ws: the workspace.
+        record_ids: a page of them, not all.
+        task_id: of this task alone; otherwise of the newest that voted.
+    """
+    if not record_ids:
+        return {}
+    names = _class_names(ws)
+    said: dict[str, Counter[str]] = {}
+    for record_id, task, value, weight in _votes(ws, record_ids):
+        if task_id is not None and task != task_id:
+            continue
+        decoded = msgspec.json.decode(value)
+        for class_id in decoded.get("classes") or [decoded.get("class")]:
+            if class_id in names:
+                said.setdefault(record_id, Counter())[names[class_id]] += weight
+    return {record_id: _best(counted) for record_id, counted in said.items()}
+
+
+def _best(counted: Counter[str]) -> str:
+    most = max(counted.values())
+    return ", ".join(sorted(name for name, n in counted.items() if n == most)[:5])
+
+
+def _votes(ws: Workspace, record_ids: list[str]) -> list[tuple[str, str, str, int]]:
+    found: list[tuple[str, str, str, int]] = []
+    if ws.store.votes.table.exists:
+        where = f"record_id IN {quoted(record_ids)}"
+        rows = ws.store.votes.table.scan(["record_id", "task_id", "value"], where=where).to_pylist()
+        found += [(r["record_id"], r["task_id"], r["value"], 1) for r in rows if r["value"] is not None]
+    v = tables.votes
+    people = ws.store.db.all(sa.select(v.c.record_id, v.c.task_id, v.c.value).where(v.c.record_id.in_(record_ids)))
+    return found + [(r["record_id"], r["task_id"], r["value"], 1000) for r in people if r["value"] is not None]
+
+
+def _class_names(ws: Workspace) -> dict[str, str]:
+    found = [ws.store.tasks.find(name) for name in ws.store.tasks.names()]
+    return {c.class_id: c.name for task in found if task for c in task.classes}
+
+
+def votes(ws: Workspace, record_id: str) -> list[dict[str, Any]]:
+    """Every vote on one record: ``task, kind, label_source, class, confidence``."""
+    sql = "select task, kind, label_source, class, value, confidence from votes where record_id = ?"
+    return ws.sql(sql, parameters=[record_id], max_rows=200).rows()

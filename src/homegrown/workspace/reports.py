@@ -1,0 +1,70 @@
+"""Evaluate, compare, report: the part of ``Workspace`` that measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from homegrown import evaluate
+from homegrown.core.models import ModelVersion
+from homegrown.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from homegrown.core.protocols import Predictor
+    from homegrown.store import Store
+
+
+class Reports:
+    """Verbs of ``Workspace``."""
+
+    store: Store
+
+    def predictor(self, model: str | ModelVersion) -> Predictor:
+        """A model, loaded once and kept."""
+        raise NotImplementedError
+
+    def evaluate(
+        self,
+        model: str | ModelVersion,
+        *,
+        split: str = "test",
+        slice_by: str | None = None,
+        compare: str | ModelVersion | None = None,
+    ) -> dict[str, Any]:
+        """Score a model on a split of its snapshot; see ``homegrown.evaluate``.
+
+        Args:
+            model: name, ``name@2``, version id, or the version itself.
+            split: ``test``, which is touched once per version; or ``valid``, ``train``.
+            slice_by: one field only, instead of all that suit.
+            compare: another model; the paired comparison comes under ``comparison``.
+
+        Returns:
+            ``evaluation_id`` and the fields of ``homegrown.evaluate.Evaluation``.
+        """
+        version = self._named(model)
+        found = evaluate.evaluate(self.store, version, self.predictor(version), split=split, slice_by=slice_by)
+        if compare is not None:
+            found = {**found, "comparison": self.compare(version, compare, split=split)["opponent"]}
+        return found
+
+    def compare(self, model: str | ModelVersion, other: str | ModelVersion, *, split: str = "test") -> dict[str, Any]:
+        """Two models on the same records: the paired difference, and where they differ."""
+        first, second = self._named(model), self._named(other)
+        pair = (first, self.predictor(first)), (second, self.predictor(second))
+        return evaluate.compare(self.store, *pair, split=split)
+
+    def report(self, model: str | ModelVersion, path: Path | None = None) -> Path:
+        """Write the report of a model as one HTML file; returns its path, in the workspace's reports by default."""
+        return self.write_report(self.evaluate(model), path)
+
+    def write_report(self, document: dict[str, Any], path: Path | None = None) -> Path:
+        """Write the report of an evaluation that is at hand."""
+        target = path or self.store.layout.folder("reports") / f"{document['evaluation_id']}.html"
+        texts = self.store.records.texts(evaluate.example_ids(document))
+        write_atomic(target, evaluate.render(document, texts).encode("utf-8", "replace"))
+        return target
+
+    def _named(self, model: str | ModelVersion) -> ModelVersion:
+        return model if isinstance(model, ModelVersion) else self.store.models.version(model)
