@@ -18,7 +18,6 @@ import uvicorn
 from homegrown.core.access import SYSTEM, TERMINAL, Role
 from homegrown.core.models import Recipe
 from homegrown.govern.access import Access
-from homegrown.jobs import WorkerProcess
 from homegrown.server import LOOPBACK, application
 from homegrown.studio.render import STATIC
 from homegrown.web.guard import Hosts
@@ -60,12 +59,13 @@ class Studio:
 
 
 @contextlib.contextmanager
-def running(ws: Workspace):
-    """Serve *ws* while the block runs."""
+def running(ws: Workspace, *, with_worker: bool = False):
+    """Serve *ws* while the block runs; the worker comes with the application's own start, and only when asked for."""
     listener = socket.create_server(("127.0.0.1", 0))
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(
         application(ws, origin, Hosts(LOOPBACK)), log_config=None, access_log=False, ws="none", proxy_headers=False,
+        lifespan="on" if with_worker else "off",
         timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -108,14 +108,9 @@ def grown(tmp_path_factory):
 
 @pytest.fixture
 def with_worker(tmp_path):
-    """A studio over an empty workspace, with a worker that runs its jobs."""
-    with connect(tmp_path / "desk", actor=SYSTEM) as ws, running(ws) as studio:
-        worker = WorkerProcess(tmp_path / "desk", log=tmp_path / "worker.log")
-        worker.start()
-        try:
-            yield studio
-        finally:
-            worker.stop()
+    """A studio over an empty workspace, with the worker that runs its jobs."""
+    with connect(tmp_path / "desk", actor=SYSTEM) as ws, running(ws, with_worker=True) as studio:
+        yield studio
 
 
 def _missing(what: str) -> None:

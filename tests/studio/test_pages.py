@@ -77,9 +77,10 @@ def test_numbers_carry_their_doubt(grown):
     version = grown.ws.store.models.versions()[0]
     with grown.client() as client:
         report = client.get(f"/evaluate/{version.version_id}").text
-        assert re.search(r"\d+\.\d%</span> <span class=\"metric-doubt\">± [\d.]+ \(n = [\d,]+\)", report)
-        assert re.search(r"± [\d.]+ \(n = [\d,]+\)", client.get("/").text)
-        assert re.search(r"± [\d.]+ \(n = [\d,]+\)", client.get("/evaluate").text)
+        doubt = r"(± [\d.]+ \(|\([\d.]+% to [\d.]+%, )n = [\d,]+\)"
+        assert re.search(r"\d%</span> <span class=\"metric-doubt\">" + doubt, report)
+        for path in ("/", "/evaluate", "/serve"):
+            assert re.search(doubt, client.get(path).text), path
 
 
 def test_the_playground_answers_with_its_neighbours(grown):

@@ -35,7 +35,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name, function in (("percent", words.percent), ("count_words", words.count)):
+    for name, function in (("percent", words.percent), ("count_words", words.count), ("doubt", words.doubt)):
         found.filters[name] = function
     found.globals["static"] = static_href
     return found

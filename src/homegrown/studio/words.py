@@ -29,7 +29,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 1:
-        return f"{1000 * seconds:.1f} ms"
+        return f"{1000 * seconds:.{1 if seconds < 0.01 else 0}f} ms"
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -48,9 +48,21 @@ def size(n_bytes: int | None) -> str:
     return f"{amount:.0f} {_SIZES[step]}" if amount >= 10 or step == 0 else f"{amount:.1f} {_SIZES[step]}"
 
 
+def doubt(value: float, low: float, high: float, n: int) -> str:
+    """How far the true share may lie: half the interval where it is about even, both ends where it is not.
+
+    Example:
+        >>> doubt(0.924, 0.915, 0.933, 3080), doubt(1.0, 0.824, 1.0, 18)
+        ('± 0.9 (n = 3,080)', '(82.4% to 100.0%, n = 18)')
+    """
+    if abs((high - value) - (value - low)) > 0.3 * (high - low):
+        return f"({percent(low)} to {percent(high)}, n = {n:,})"
+    return f"± {50 * (high - low):.1f} (n = {n:,})"
+
+
 def with_doubt(value: float, low: float, high: float, n: int) -> str:
-    """A share with half its interval and n: ``with_doubt(0.924, 0.915, 0.933, 3080) == "92.4% ± 0.9 (n = 3,080)"``."""
-    return f"{percent(value)} ± {50 * (high - low):.1f} (n = {n:,})"
+    """A share with its doubt and n: ``with_doubt(0.924, 0.915, 0.933, 3080) == "92.4% ± 0.9 (n = 3,080)"``."""
+    return f"{percent(value)} {doubt(value, low, high, n)}"
 
 
 def one_in(error: float) -> str:
