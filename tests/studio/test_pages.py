@@ -156,3 +156,23 @@ def test_every_route_draws_its_refusals_and_asks_for_a_permission():
     assert all(r.refuse is routes.refuse for r in mine)
     assert all(r.permission is not Permission.PUBLIC for r in mine)
     assert all("POST" in r.methods for r in mine if r.form)
+
+
+def test_two_models_are_compared_on_the_same_records(grown):
+    second, first = [v.version_id for v in grown.ws.store.models.versions()[:2]]
+    with grown.client(accept="application/json") as client:
+        found = client.get("/evaluate/compare", params={"model": [first, second]}).json()
+        assert found["verdict"].endswith(".")
+        assert [s["accuracy"]["n"] for s in found["sides"]] == [18, 18]
+        assert not found["differences"]
+        assert "tick two" in client.get("/evaluate/compare", params={"model": [first]}).json()["problem"]
+
+
+def test_the_report_goes_out_as_one_file_without_script(grown):
+    version = grown.ws.store.models.versions()[0]
+    with grown.client() as client:
+        found = client.get(f"/evaluate/{version.version_id}/report.html")
+    assert found.headers["content-disposition"].startswith("attachment")
+    assert found.headers["content-security-policy"] == "sandbox"
+    assert "<script" not in found.text
+    assert "<svg" in found.text

@@ -41,6 +41,10 @@ def rungs(ladder: list[dict[str, Any]], chosen: str | None) -> tuple[Rung, ...]:
     return tuple(_rung(row, chosen) for row in ladder)
 
 
+def _score(row: dict[str, Any]) -> Figure:
+    return figure(row) if row.get("accuracy_ci95") else share(row["accuracy"], row["n"])
+
+
 def _rung(row: dict[str, Any], chosen: str | None) -> Rung:
     name = str(row.get("recipe", "")) or "model"
     accuracy, n = row.get("accuracy"), row.get("n")
@@ -48,10 +52,10 @@ def _rung(row: dict[str, Any], chosen: str | None) -> Rung:
         name=name,
         says=RECIPES.get(name, ""),
         state=str(row.get("state") or ("done" if accuracy is not None else "skipped")),
-        score=share(accuracy, n) if accuracy is not None and n else None,
+        score=_score(row) if accuracy is not None and n else None,
         ms=words.duration(row["ms_per_text"] / 1000) if row.get("ms_per_text") is not None else "",
         size=words.size(row.get("size_bytes")),
         took=words.duration(row.get("seconds")),
-        note=str(row.get("note") or row.get("decision") or ""),
+        note=str(row.get("note") or " ".join(map(str, row.get("decisions", ())))),
         is_chosen=name == chosen,
     )

@@ -189,7 +189,7 @@ def report(call: Call) -> Response:
         rungs=rungs,
         floor=ladder_floor(rungs),
         made=_made(call.ws, version),
-        download_href="",
+        download_href=f"/evaluate/{version.version_id}/report.html" if result else "",
         as_code=AsCode(
             cli=f"homegrown evaluate {version.model_name}@{version.number}",
             python=f'ws.evaluate("{version.model_name}@{version.number}")',
