@@ -134,7 +134,10 @@ def download(call: Call) -> Response:
         raise NotFoundError(f"{scores.title(version)} was not measured yet, so there is no report of it.")
     path = call.ws.write_report({**rows[0]["result"], "evaluation_id": rows[0]["evaluation_id"]})
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in scores.title(version))
-    headers = {"Content-Security-Policy": "sandbox", "Content-Disposition": f'attachment; filename="report-{name}.html"'}
+    headers = {
+        "Content-Security-Policy": "sandbox",
+        "Content-Disposition": f'attachment; filename="report-{name}.html"',
+    }
     return Response(path.read_bytes(), media_type="text/html", headers=headers)
 
 
