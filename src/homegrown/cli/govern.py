@@ -1,4 +1,4 @@
-"""``homegrown govern``: keys and sign-in links."""
+"""``homegrown govern``: keys, sign-in links, audit, forgetting."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any
 import click
 
 from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.cli.forget import command as forget_command
 from homegrown.core.access import Role
 from homegrown.govern.access import Access
+from homegrown.govern.audit import COLUMNS
+from homegrown.store.spreadsheets import write_csv
 from homegrown.workspace import connect
 
 
 @click.group("govern")
 def command() -> None:
-    """Who may do what."""
+    """Who may do what, and who did what."""
 
 
 @command.group("key")
@@ -73,3 +76,42 @@ def link(url: str, workspace: Path, as_json: bool) -> None:
         secret = Access(ws.store.db).add_link(ws.store.actor)
     address = f"{url.rstrip('/')}/signin?link={secret}"
     emit({"url": address}, f"{address}\nValid for one hour and one use.", as_json=as_json)
+
+
+@command.command("audit")
+@click.option("--since", help="From this time on, e.g. 2026-11-01.")
+@click.option("--until", help="Before this time.")
+@click.option("--actor", help="Name or id of who acted.")
+@click.option("--action", help="Whole (serve.deploy) or a room (serve).")
+@click.option("--resource", help="Whole (endpoint:ep_…) or a kind (endpoint).")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="At most so many, newest first.  [default: 50; all for files]"
+)
+@click.option("--csv", type=click.Path(path_type=Path), help="Write to this CSV file.")
+@workspace_option
+@json_option
+def audit(
+    since: str | None,
+    until: str | None,
+    actor: str | None,
+    action: str | None,
+    resource: str | None,
+    limit: int | None,
+    csv: Path | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Show who did what to what, newest first."""
+    asked = limit if limit or csv or as_json else 50
+    with connect(workspace) as ws:
+        entries = ws.audit(since=since, until=until, actor=actor, action=action, resource=resource, limit=asked)
+        if csv:
+            n = write_csv(csv, COLUMNS, (e.as_dict().values() for e in entries))
+            emit({"path": str(csv), "n_rows": n}, f"{csv}: {n:,} events.", as_json=as_json)
+            return
+        rows = [e.as_dict() for e in entries]
+    lines = [f"{r['created_at'][:19]}  {r['actor'] or r['actor_id']}  {r['action']}  {r['resource']}" for r in rows]
+    emit({"events": rows}, "\n".join(lines) or "No events match.", as_json=as_json)
+
+
+command.add_command(forget_command)

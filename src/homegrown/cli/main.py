@@ -23,6 +23,7 @@ VERBS = {
     "predict": ("predict", "Answer texts with a model, offline."),
     "export": ("export", "Write a model for sentence-transformers, transformers and ONNX Runtime."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
+    "forget": ("forget", "Remove records for good, and name what they touched."),
     "govern": ("govern", "Keys, sign-in links, audit."),
 }
 

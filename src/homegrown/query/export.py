@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
 from homegrown.errors import InputError, StorageError
 from homegrown.store.files import disk_errors
+from homegrown.store.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-# A spreadsheet runs a cell that begins with one of these; OWASP, "CSV Injection".
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 FORMATS = ("csv", "parquet", "jsonl")
-
-
-def harmless(value: Any) -> Any:
-    """*value* as a cell that no spreadsheet takes for a formula; numbers stay numbers.
-
-    Example:
-        >>> harmless("=HYPERLINK(1)"), harmless("-2"), harmless("- two"), harmless(-2)
-        ("'=HYPERLINK(1)", '-2', "'- two", -2)
-    """
-    if not isinstance(value, str) or not value.startswith(_FORMULA):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return "'" + value
-    return value
 
 
 def write_stream(reader: pa.RecordBatchReader, target: Path, kind: str) -> int:
@@ -64,19 +46,8 @@ def write_stream(reader: pa.RecordBatchReader, target: Path, kind: str) -> int:
 
 
 def _csv(reader: pa.RecordBatchReader, path: Path) -> int:
-    n = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([harmless(name) for name in reader.schema.names])
-        for batch in reader:
-            for row in zip(*(c.to_pylist() for c in batch.columns), strict=True):
-                writer.writerow([harmless(_plain(v)) for v in row])
-            n += batch.num_rows
-    return n
-
-
-def _plain(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (list, dict)) else value
+    rows = (row for batch in reader for row in zip(*(c.to_pylist() for c in batch.columns), strict=True))
+    return write_csv(path, reader.schema.names, rows)
 
 
 def _jsonl(reader: pa.RecordBatchReader, path: Path) -> int:

@@ -61,7 +61,7 @@ class Functions:
             duck.add_function("similarity", self._guarded(self._similarity), ["VARCHAR", "VARCHAR"], "DOUBLE")
         if "embed" in names:
             dim = self.abilities.encoder().dim
-            duck.add_function("embed", self._guarded(self._embed), ["VARCHAR"], f"FLOAT[{dim}]")
+            duck.add_function("embed", self._guarded(self._embed, 1), ["VARCHAR"], f"FLOAT[{dim}]")
 
     def finish(self) -> list[str]:
         """Keep what was computed; returns notes when it could not be kept."""
@@ -74,10 +74,10 @@ class Functions:
         self._answers, self._vectors = {}, None
         return notes
 
-    def _guarded(self, function: Callable[..., pa.Array]) -> Callable[..., pa.Array]:
+    def _guarded(self, function: Callable[..., pa.Array], n_arguments: int = 2) -> Callable[..., pa.Array]:
         """One call at a time, and the first error kept whole: DuckDB would pass on its text only."""
 
-        def call(*columns: pa.ChunkedArray) -> pa.Array:
+        def guarded(*columns: pa.ChunkedArray) -> pa.Array:
             with self._lock:
                 try:
                     return function(*(c.to_pylist() for c in columns))
@@ -85,7 +85,14 @@ class Functions:
                     self.failure = self.failure or error
                     raise
 
-        return call
+        # DuckDB counts the parameters of the function that it is given.
+        def one(a: pa.ChunkedArray) -> pa.Array:
+            return guarded(a)
+
+        def two(a: pa.ChunkedArray, b: pa.ChunkedArray) -> pa.Array:
+            return guarded(a, b)
+
+        return one if n_arguments == 1 else two
 
     def _answer(self, names: list[str | None], texts: list[str | None]) -> list[tuple[str | None, float] | None]:
         found: list[tuple[str | None, float] | None] = [None] * len(texts)

@@ -74,6 +74,10 @@ class BundleStore:
                 raise CorruptDataError(_corrupt(version_id, name))
         return folder
 
+    def remove(self, version_id: str) -> None:
+        """Remove a bundle's files for good; its version stays registered and says that they are gone."""
+        shutil.rmtree(self._folder / version_id, ignore_errors=True)
+
     def size(self, version_id: str) -> int:
         """Bytes of a bundle on disk."""
         return sum(p.stat().st_size for p in (self._folder / version_id).rglob("*") if p.is_file())

@@ -110,6 +110,19 @@ class Database:
         if verdict != "ok":
             raise CorruptDataError(_corrupt_message(str(verdict)))
 
+    def vacuum(self) -> None:
+        """Rewrite the database, so that deleted rows leave no bytes behind."""
+        with _translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                # Past SQLAlchemy, which would open a transaction, in which VACUUM is refused.
+                cursor = connection.connection.cursor()
+                cursor.execute("VACUUM")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor.fetchall()
+                cursor.close()
+            else:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM FULL")
+
     def close(self) -> None:
         """Drop all connections."""
         self.engine.dispose()

@@ -121,3 +121,22 @@ def nearest_vectors(table: LanceTable, vector: np.ndarray, limit: int) -> list[t
     with translated(table.path):
         rows = table.dataset().scanner(columns=["text_hash", "_distance"], nearest=nearest).to_table()
     return [(h, 1.0 - d) for h, d in zip(rows["text_hash"].to_pylist(), rows["_distance"].to_pylist(), strict=True)]
+
+
+def drop_indexes(table: LanceTable) -> list[str]:
+    """Take every index off the table, since an index holds words and vectors of its own; returns their names."""
+    if not table.exists:
+        return []
+    with translated(table.path):
+        names = [index.name for index in table.dataset().describe_indices()]
+        for name in names:
+            table.dataset().drop_index(name)
+    return names
+
+
+def rebuild_indexes(table: LanceTable, names: list[str]) -> None:
+    """Build those of *names* that are ours; the others are rebuilt by who made them."""
+    if WORDS_INDEX in names:
+        build_words_index(table)
+    if VECTORS_INDEX in names:
+        build_vectors_index(table)

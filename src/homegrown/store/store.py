@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from homegrown.core.access import SYSTEM, TERMINAL, Actor
 from homegrown.core.ids import canonical_json, new_id, timestamp
+from homegrown.errors import WorkspaceBusyError
 from homegrown.store import tables
 from homegrown.store.bundles import BundleStore
 from homegrown.store.database import Database
@@ -31,6 +33,7 @@ from homegrown.store.vectors import VectorStore
 from homegrown.store.votes import VoteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
 FORMAT = 1
@@ -118,6 +121,35 @@ class Store:
     def drop_run_folder(self, run_id: str) -> None:
         """Remove a finished run's scratch files."""
         shutil.rmtree(self.layout.folder("runs") / run_id, ignore_errors=True)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the workspace alone: nobody else, the server included, has it open meanwhile.
+
+        Raises:
+            WorkspaceBusyError: somebody has.
+        """
+        path = self.layout.folder("locks") / "schema.lock"
+        self._schema_lock.release()
+        try:
+            alone = self._alone(path)
+            try:
+                yield
+            finally:
+                alone.release()
+        finally:
+            self._schema_lock = FileLock(path, exclusive=False).acquire()
+
+    @staticmethod
+    def _alone(path: Path) -> FileLock:
+        lock = FileLock(path, exclusive=True, wait_s=2.0)
+        try:
+            lock.acquire()
+        except WorkspaceBusyError as error:
+            raise WorkspaceBusyError(
+                "The workspace is open in another process (a server, a notebook, a command). Stop it and try again."
+            ) from error
+        return lock
 
     def close(self) -> None:
         """Release the lock and the connections."""

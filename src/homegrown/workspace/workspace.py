@@ -20,6 +20,7 @@ from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.governance import Governance
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
 from homegrown.workspace.uploads import Uploads
@@ -48,7 +49,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Queries, Reports):
+class Workspace(Governance, Queries, Reports):
     """One workspace, opened, with every verb of the loop.
 
     Args:

@@ -1,0 +1,216 @@
+"""Forgetting: afterwards no byte of it is left anywhere in the workspace."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import lance
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from homegrown.core.access import Actor, Role
+from homegrown.core.ids import new_id, text_hash, timestamp
+from homegrown.core.models import Recipe
+from homegrown.core.progress import Silent
+from homegrown.core.records import ReadOptions
+from homegrown.errors import ForbiddenError, InputError, NotFoundError, WorkspaceBusyError
+from homegrown.ingest import IngestRequest, import_file
+from homegrown.store import Store, tables
+from homegrown.workspace import connect
+
+CANARY = "xylophonecanary"
+EMAIL = "anna.quetzal@example.org"
+TEXT = f"my name is {CANARY} and my card is lost so please help me at once"
+OLD = f"an older wish of {CANARY} that was corrected later on"
+
+
+def rows(text):
+    lines = ["id,body,intent,email"]
+    lines += [f"{i},where is my card number {i},card,p{i}@example.org" for i in range(20)]
+    lines += [f"{i},i want my money back order {i},refund,p{i}@example.org" for i in range(20, 40)]
+    return "\n".join([*lines, f"99,{text},card,{EMAIL}"]) + "\n"
+
+
+def fill(root):
+    """A workspace in which the canary has reached every place that there is."""
+    path = root / "in.csv"
+    ws = connect(root / "work")
+    for text in (OLD, TEXT):
+        path.write_text(rows(text))
+        ws.ingest(path, text="body", label="intent", id="id", name="desk")
+    other = root / "other.csv"
+    other.write_text("body\na text of another source\n")
+    ws.ingest(other, text="body")
+    ws.embed()
+    ws.build_indexes()
+    task = ws.task_from_column("intent", "intent")
+    snapshot = ws.snapshot(task)
+    version = ws.train(snapshot, Recipe("linear", {}, 0), "intent")
+    ws.evaluate(version)
+    endpoint = ws.deploy(version, "intent", keep_text=True)
+    assert len(ws.sql(f"select predict('intent', text) from records where search('{CANARY}')")) == 1
+    store = ws.store
+    record_id = ws.sql(f"select record_id from records where fields->>'email' = '{EMAIL}'").rows()[0]["record_id"]
+    add_sql_rows(store, task, endpoint, record_id)
+    for folder in ("reports", "exports", "cache", "tmp", "backups"):
+        (store.layout.folder(folder) / "made.txt").write_text(TEXT)
+    (store.run_folder("run_left") / "checkpoint.json").write_text(TEXT)
+    with store.db.write() as connection:
+        connection.execute(
+            sa.insert(tables.runs).values(
+                run_id="run_left", task_id=task.task_id, snapshot_id=snapshot.snapshot_id, recipe="{}", seed=0,
+                status="running", details="{}", error=f"could not read {EMAIL}", started_at=timestamp(),
+            )
+        )  # fmt: skip
+    return ws, record_id, version
+
+
+def add_sql_rows(store, task, endpoint, record_id):
+    with store.db.write() as connection:
+        source_id = connection.execute(sa.select(tables.label_sources.c.label_source_id)).scalar()
+        connection.execute(
+            sa.insert(tables.votes).values(
+                vote_id=new_id("vote"), task_id=task.task_id, record_id=record_id, label_source_id=source_id,
+                actor_id="actor_terminal", value='{"class":"x"}', rationale=f"{CANARY} says so", created_at=timestamp(),
+            )
+        )  # fmt: skip
+        for text in (TEXT, f"write to {EMAIL} now"):
+            trace_id = new_id("trace")
+            connection.execute(
+                sa.insert(tables.traces).values(
+                    trace_id=trace_id, endpoint_id=endpoint.endpoint_id, actor_id="actor_terminal", route="predict",
+                    status=200, input_hash=text_hash(text), text=text, answer="{}", latency_s=0.1,
+                    created_at=timestamp(),
+                )
+            )  # fmt: skip
+            connection.execute(
+                sa.insert(tables.feedback).values(
+                    feedback_id=new_id("fb"), trace_id=trace_id, actor_id="actor_terminal",
+                    value=f'{{"text":"{TEXT}"}}', created_at=timestamp(),
+                )
+            )  # fmt: skip
+        connection.execute(
+            sa.insert(tables.jobs).values(
+                job_id=new_id("job"), project_id="project_default", verb="predict", status="succeeded",
+                arguments=f'{{"texts":["{TEXT}"],"n":1}}', actor_id="actor_terminal", created_at=timestamp(),
+            )
+        )  # fmt: skip
+
+
+def found_in(root, *needles):
+    """Places in which a needle stands: bytes of files, and every version of every table read back."""
+    hits = []
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            hits += [str(path.relative_to(root)) for n in needles if n.encode() in content]
+    for path in root.rglob("*.lance"):
+        if path.is_dir() and (path / "_versions").is_dir():
+            for version in lance.dataset(str(path)).versions():
+                content = str(lance.dataset(str(path), version=version["version"]).to_table().to_pylist())
+                hits += [f"{path.name}@{version['version']}" for n in needles if n in content]
+    for path in root.rglob("*.parquet"):
+        hits += [path.name for n in needles if n in str(pq.read_table(path).to_pylist())]
+    return hits
+
+
+@pytest.fixture(scope="module")
+def forgotten(tmp_path_factory):
+    root = tmp_path_factory.mktemp("forget")
+    ws, record_id, version = fill(root)
+    before = found_in(root / "work", CANARY, EMAIL)
+    done = ws.forget(field="email", value=EMAIL)
+    yield ws, root, record_id, version, before, done
+    ws.close()
+
+
+def test_the_canary_was_everywhere_and_is_nowhere(forgotten):
+    _, root, _, _, before, _ = forgotten
+    for place in ("records.lance", "record_versions.lance", "homegrown.db", "reports", "exports", "cache", "tmp",
+                  "backups", "runs"):  # fmt: skip
+        assert any(place in hit for hit in before), place
+    assert found_in(root / "work", CANARY, EMAIL) == []
+
+
+def test_what_was_touched_is_named_and_what_was_not_is_kept(forgotten):
+    ws, _, record_id, version, _, done = forgotten
+    assert (done.n_records, done.n_votes, done.n_traces) == (1, 2, 2)
+    assert done.snapshots == [version.snapshot_id]
+    assert done.models == [version.version_id]
+    assert done.removed_models == []
+    assert set(done.removed_files) >= {"reports/made.txt", "exports/made.txt", "backups/made.txt"}
+    assert len(ws.sql("select * from records")) == 41
+    assert len(ws.sql("select * from vectors")) == 41
+    assert len(ws.sql("select * from votes")) == 40
+    assert len(ws.sql("select * from records where search('money')")) == 20
+    assert ws.sql("select * from records where search('money')").notes == ()
+    assert not ws.sql(f"select * from all_records where record_id = '{record_id}'").rows()
+    assert ws.predict("intent", ["where is my card"])[0]["label"] == "card"
+    tombstone = ws.sql("select subject, n_records, touched->'record_ids'->>0 as first from tombstones").rows()
+    assert tombstone == [
+        {"subject": "records whose field 'email' held a value that is not kept", "n_records": 1, "first": record_id}
+    ]
+    event = ws.sql("select actor, resource from events where action = 'govern.forget'").rows()
+    assert event == [{"actor": "terminal", "resource": f"tombstone:{done.tombstone_id}"}]
+    with pytest.raises(NotFoundError, match="nothing to forget"):
+        ws.forget(field="email", value=EMAIL)
+
+
+def test_a_record_and_a_source_can_be_named(forgotten):
+    ws, root, *_ = forgotten
+    first = ws.sql("select record_id, text from records where text like '%order 20'").rows()[0]
+    assert ws.forget(record=first["record_id"]).n_records == 1
+    assert found_in(root / "work", first["text"]) == []
+    assert ws.forget(source="other.csv").n_records == 1
+    assert found_in(root / "work", "another source") == []
+    with pytest.raises(NotFoundError, match=r"Sources here: desk"):
+        ws.forget(source="nothing")
+
+
+def test_bad_subjects_actors_and_company_are_refused(tmp_path):
+    with connect(tmp_path / "w") as ws:
+        for subject in ({}, {"field": "email"}, {"record": "a", "source": "b"}):
+            with pytest.raises(InputError, match="Name one thing"):
+                ws.forget(**subject)
+        with Store(tmp_path / "w"), pytest.raises(WorkspaceBusyError, match="open in another process"):
+            ws.forget(record="a")
+        ws.store.actor = Actor("actor_x", "person", "x", Role.BUILDER)
+        with pytest.raises(ForbiddenError):
+            ws.forget(record="a")
+
+
+# Without the workspace, whose import of the models' libraries would be most of the time.
+FORGET = """
+import sys
+from homegrown.core.progress import Silent
+from homegrown.govern.forget import Subject, forget
+from homegrown.store import Store
+
+with Store(sys.argv[1]) as store:
+    print(forget(store, Subject(field="email", value=sys.argv[2]), progress=Silent()).n_records)
+"""
+
+
+SLOW = [pytest.param(step, marks=pytest.mark.slow) for step in ("journal", "lance", "vacuum")]
+
+
+@pytest.mark.parametrize("step", ["sql", "table", *SLOW])
+def test_a_killed_forgetting_goes_on(tmp_path, step):
+    path = tmp_path / "in.csv"
+    path.write_text(rows(TEXT))
+    with Store(tmp_path / "work") as store:
+        import_file(store, IngestRequest(path, "body", None, None, "desk", None, ReadOptions()), progress=Silent())
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    command = [sys.executable, "-c", FORGET, str(tmp_path / "work"), EMAIL]
+    killed = subprocess.run(
+        command, env=env | {"HG_FAILPOINT": f"forget.{step}:kill"}, capture_output=True, check=False
+    )
+    assert killed.returncode == -9, killed.stderr
+    again = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert found_in(tmp_path / "work", CANARY, EMAIL) == []
+    with Store(tmp_path / "work") as store:
+        assert len(store.db.all(sa.select(tables.tombstones.c.tombstone_id))) == 1
+        assert store.records.count() == 40
