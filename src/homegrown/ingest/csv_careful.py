@@ -204,9 +204,9 @@ class _Rows:
         return self._parse("".join(held), line)
 
     def _parse(self, text: str, line: int) -> list[str] | Quarantined:
-        format_ = {"delimiter": self._dialect.delimiter, "quotechar": self._dialect.quote}
+        source, how = io.StringIO(text, newline=""), self._dialect
         try:
-            return next(csv.reader(io.StringIO(text, newline=""), **format_), [])
+            return next(csv.reader(source, delimiter=how.delimiter, quotechar=how.quote), [])
         except csv.Error as error:
             return Quarantined(self._name, line, f"it cannot be parsed: {error}")
 

@@ -37,6 +37,17 @@ def to_hex(ids: np.ndarray) -> pa.Array:
     return pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets.tobytes()), pa.py_buffer(text))
 
 
+def sorted_order(ids: np.ndarray) -> np.ndarray:
+    """Positions that sort *ids*; equal ones stay in their order."""
+    hi, lo = ids["hi"].astype(np.uint64), ids["lo"].astype(np.uint64)
+    order = np.argsort(hi, kind="stable")
+    hi, by_hi = hi[order], lo[order]
+    # Ids are hashes: two that differ and share their first half are rare enough to pay for a full sort.
+    if ((hi[1:] == hi[:-1]) & (by_hi[1:] < by_hi[:-1])).any():
+        return np.lexsort((lo, ids["hi"]))
+    return order
+
+
 def twins(ids: np.ndarray) -> np.ndarray:
     """For each id the number of equal ones before it, int64 [n].
 
@@ -48,7 +59,7 @@ def twins(ids: np.ndarray) -> np.ndarray:
     counts = np.zeros(n, np.int64)
     if n < 2:
         return counts
-    order = np.lexsort((ids["lo"], ids["hi"]))
+    order = sorted_order(ids)
     ordered = ids[order]
     fresh = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     starts = np.flatnonzero(fresh)
@@ -65,7 +76,7 @@ class IdSet:
     """
 
     def __init__(self, ids: np.ndarray) -> None:
-        self._order = np.lexsort((ids["lo"], ids["hi"]))
+        self._order = sorted_order(ids)
         self._hi = ids["hi"][self._order].astype(np.uint64)
         self._lo = ids["lo"][self._order].astype(np.uint64)
 

@@ -108,6 +108,7 @@ def _array(file: TextIO, name: str) -> Iterator[Parsed | Quarantined]:
         at = _SPACE.match(buffer, at).end()  # type: ignore[union-attr]
         if buffer.startswith("]", at):
             return
+        value, end = None, at
         try:
             value, end = decode(buffer, at)
             # A number or a word at the end of the buffer may go on behind it.

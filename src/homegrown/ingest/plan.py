@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from homegrown.core.ids import canonical_json, record_id, record_id_by_key
 from homegrown.core.records import Quarantined
-from homegrown.ingest.hexids import ID, from_bytes, twins
+from homegrown.ingest.hexids import ID, from_bytes, sorted_order, twins
 
 if TYPE_CHECKING:
     from homegrown.ingest.staging import Roles, Staging
@@ -63,10 +64,8 @@ def _number_twins(staging: Staging, content: np.ndarray, count: np.ndarray) -> N
     for batch in staging.batches():
         n = len(batch.ids)
         again = np.flatnonzero(count[at : at + n])
-        hashed = batch.hashed if len(again) else None
-        for i in again:
-            fields = hashed[int(i)].as_py().encode()
-            new = record_id(batch.hashes[int(i)].as_py().hex(), fields, int(count[at + i]))
+        for i, fields in zip(again, batch.hashed.take(pa.array(again)).to_pylist() if len(again) else [], strict=True):
+            new = record_id(batch.hashes[int(i)].as_py().hex(), fields.encode(), int(count[at + i]))
             content[at + i] = from_bytes(bytes.fromhex(new))[0]
         at += n
 
@@ -85,7 +84,7 @@ def _doubled(staging: Staging, again: np.ndarray) -> list[Quarantined]:
 
 
 def _digest(ids: np.ndarray, content: np.ndarray, roles: Roles) -> str:
-    order = np.lexsort((ids["lo"], ids["hi"]))
+    order = sorted_order(ids)
     hashed = hashlib.blake2b(canonical_json([roles.text, roles.label, roles.id]), digest_size=16)
     hashed.update(np.ascontiguousarray(ids[order]).view(ID).tobytes())
     if roles.id:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PARSED_ROWS = 4096
 PARSED_CHARS = 1 << 23
 MAX_LABELS = 50_000
+ENOUGH_TEXTS = 20_000  # to tell whether they are numbers
 _HASH = pa.binary(16)
 _ROW = [
     pa.field("id", _HASH),
@@ -185,7 +186,7 @@ class Staging:
         columns = dict(zip(cells.names, cells.columns, strict=True))
         lines = cells.lines
         for name in filter(None, (self._roles.id, self._roles.text)):
-            blank = pc.match_substring_regex(columns[name], r"^\s*$")
+            blank = pc.or_(pc.equal(pc.binary_length(columns[name]), 0), pc.utf8_is_space(columns[name]))
             if pc.any(blank).as_py():
                 what = "text" if name == self._roles.text else "id"
                 for line in lines.filter(blank).to_pylist():
@@ -218,6 +219,8 @@ class Staging:
             self.counts.labels[entry["values"].as_py()] += entry["counts"].as_py()
 
     def _see_texts(self, column: pa.Array) -> None:
+        if self.counts.n_text >= ENOUGH_TEXTS:
+            return
         self.counts.n_text += len(column)
         numeric = pc.match_substring_regex(column, r"^[-+0-9.,\s]+$")
         self.counts.n_numeric_text += pc.sum(numeric).as_py() or 0
@@ -284,7 +287,7 @@ class Staging:
         self.counts.n_rows += len(ids) // 16
 
     def _close(self) -> None:
-        if self._writer is not None:
+        if self._writer is not None and self._sink is not None:
             self._writer.close()
             self._sink.close()
             self._writer = None
