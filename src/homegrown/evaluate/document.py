@@ -76,7 +76,8 @@ class Opponent:
         kind: ``majority``, ``tfidf`` or ``model``.
         difference: ours minus theirs, in accuracy.
         p_value: McNemar, mid-p, two-sided.
-        n_more: rows that a comparison would need to settle a difference of this size, when it is not settled.
+        n_more: rows that would settle a difference of this size, when it is not settled; None also when it would
+            take more than twenty times what there is.
     """
 
     kind: str

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from homegrown.evaluate.baselines import Baseline
 
 RESAMPLES = 500
+MOST = 20  # a difference that needs more than so many times the rows is none that matters
 
 
 def against(truth: np.ndarray, ours: np.ndarray, other: Baseline, *, seed: int = 0) -> Opponent:
@@ -35,6 +36,8 @@ def against(truth: np.ndarray, ours: np.ndarray, other: Baseline, *, seed: int =
     discordant = (pair.n_first + pair.n_second) / max(1, pair.n)
     settled = pair.p_value < 0.05
     n_more = None if settled else n_to_tell(pair.difference, discordant)
+    if n_more is not None and not pair.n < n_more <= pair.n * MOST:
+        n_more = None
     return Opponent(
         kind=other.kind,
         name=other.name,
@@ -50,7 +53,7 @@ def against(truth: np.ndarray, ours: np.ndarray, other: Baseline, *, seed: int =
         n_only_theirs=pair.n_second,
         p_value=pair.p_value,
         verdict=("better" if pair.difference > 0 else "worse") if settled else "undecided",
-        n_more=None if n_more is None else max(0, n_more - pair.n) or None,
+        n_more=None if n_more is None else n_more - pair.n,
         seconds=other.seconds,
     )
 
