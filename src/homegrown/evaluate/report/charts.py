@@ -136,7 +136,7 @@ def reliability(bins: Sequence[dict[str, Any]]) -> Markup:
 
 def trade_off(scope: dict[str, Any]) -> Markup:
     """Out-of-scope recall against in-scope accuracy over all thresholds, the model's own one marked."""
-    points = sorted((p["recall"], p["in_scope_accuracy"]) for p in scope["curve"])
+    points = sorted(((p["recall"], p["in_scope_accuracy"]) for p in scope["curve"]), key=lambda p: (p[0], -p[1]))
     floor = max(0.0, min(0.9, int(min([scope["in_scope_accuracy"], 0.9]) * 10 - 1) / 10))
     frame = _Frame("Out-of-scope recall against in-scope accuracy", (0.0, 1.0), (floor, 1.0))
     frame.axes("out-of-scope texts that are recognised as such", "in-scope texts answered right", ticks)
