@@ -15,6 +15,7 @@ from homegrown.inference.encoder import Encoder
 from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.predictor import load_predictor
 from homegrown.testing.trainers import check_trainer, toy_data
+from homegrown.train.auto import worth_it
 
 FINE = {"epochs": 2, "n_fixed": 1, "rounds": 0, "batch": 16}
 
@@ -61,6 +62,40 @@ def test_contract_of_finetune_on_the_real_encoder(tmp_path, encoder):
 
 def test_contract_of_finetune(tmp_path, tiny):
     check_trainer(plugins.load("homegrown.trainers", "finetune")(), tmp_path, tiny, FINE, floor=0.5)
+
+
+def test_contract_of_auto(tmp_path, tiny):
+    check_trainer(plugins.load("homegrown.trainers", "auto")(), tmp_path, tiny, {"rungs": ["lexical", "linear"]})
+
+
+def test_auto_shows_every_rung_and_hands_back_the_recipe_of_the_chosen_one(tmp_path, tiny):
+    options = {"budget_s": 1000.0, "rungs": ["linear", "finetune"], "least_gain": -1.0}
+    fitted = fit("auto", toy_data(), tmp_path, tiny, options)
+    assert [row["recipe"] for row in fitted.ladder] == ["linear", "finetune"]
+    assert sum(row.get("chosen", False) for row in fitted.ladder) == 1
+    assert all(
+        row["ms_per_text"] > 0 and row["size_bytes"] > 0 for row in fitted.ladder if row.get("state") != "skipped"
+    )
+    again = fit(fitted.recipe.trainer, toy_data(), tmp_path / "again", tiny, fitted.recipe.options)
+    names = ["head.safetensors"]
+    assert [(fitted.folder / n).read_bytes() for n in names] == [(again.folder / n).read_bytes() for n in names]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again", "bundle"]
+
+
+def test_auto_leaves_out_what_there_is_no_time_for(tmp_path, tiny):
+    fitted = fit("auto", toy_data(), tmp_path, tiny, {"budget_s": 0.001})
+    assert [row.get("state") == "skipped" for row in fitted.ladder] == [False, True, True, True]
+
+
+def test_a_larger_model_must_win_by_more_than_chance():
+    rng = np.random.default_rng(0)
+    before = rng.random(1000) < 0.9
+    better, same = before | (rng.random(1000) < 0.2), before ^ (rng.random(1000) < 0.01)
+    assert worth_it(before, better, 0.003, few=False)[0]
+    assert not worth_it(before, same & before, 0.003, few=False)[0]
+    lucky = before.copy()
+    lucky[np.flatnonzero(~before)[:1]] = True
+    assert not worth_it(before, lucky, 0.003, few=False)[0]
 
 
 @pytest.mark.parametrize("name", ["lexical", "static", "linear"])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from homegrown.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +39,19 @@ def emit(document: Any, text: str | Callable[[], str], *, as_json: bool) -> None
         click.echo(json.dumps(document, ensure_ascii=False, default=str))
     else:
         click.echo(text if isinstance(text, str) else text())
+
+
+def seconds(text: str) -> float:
+    """A length of time as people type it: ``90``, ``90s``, ``5m``, ``1h``.
+
+    Example:
+        >>> seconds("5m")
+        300.0
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
+    if found is None or float(found[1]) <= 0:
+        raise InputError(f"The time {text!r} is not understood; write it as 90s, 5m or 1h.")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 class TerminalProgress:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
+from homegrown.cli.common import TerminalProgress, emit, json_option, seconds, workspace_option
 from homegrown.workspace import connect
 from homegrown.workspace.grow import GrowRequest, grow
 
@@ -18,7 +18,10 @@ from homegrown.workspace.grow import GrowRequest, grow
 @click.option("--test", type=click.Path(path_type=Path), help="A file kept whole as the test split.")
 @click.option("--unlabelled", type=click.Path(path_type=Path), help="A file of further texts without labels.")
 @click.option("--name", help="Name of the task, the model and the endpoint.")
-@click.option("--recipe", default="linear", show_default=True, help="How to train.")
+@click.option(
+    "--recipe", default="auto", show_default=True, help="How to train: lexical, static, linear, finetune, auto."
+)
+@click.option("--budget", default="5m", show_default=True, help="Time for auto and finetune: 90s, 5m, 1h.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--out-of-scope", multiple=True, help="Label that means: belongs to none of the classes. Repeatable.")
 @click.option("--merge", multiple=True, metavar="OLD=NEW", help="Count label OLD as NEW. Repeatable.")
@@ -27,11 +30,11 @@ from homegrown.workspace.grow import GrowRequest, grow
 @click.option("--time-by", help="Column with a date: the newest fifth becomes the test.")
 @workspace_option
 @json_option
-def command(workspace: Path, as_json: bool, **options: object) -> None:
+def command(workspace: Path, as_json: bool, budget: str, **options: object) -> None:
     """From FILE to an evaluated, deployed model."""
     with connect(workspace) as ws:
         ws.progress = TerminalProgress()
-        result = grow(ws, GrowRequest(**options))  # type: ignore[arg-type]
+        result = grow(ws, GrowRequest(**options, budget_s=seconds(budget)))  # type: ignore[arg-type]
     low, high = result["accuracy_ci95"]
     emit(
         result,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -11,19 +12,18 @@ from safetensors.numpy import load_file, save_file
 
 from homegrown.core.ids import canonical_json
 from homegrown.inference.encoder import Encoder as LocalEncoder
+from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.readout import Readout
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from homegrown.core.models import Predictions
     from homegrown.core.protocols import Encoder
 
 
 @cache
-def shared_encoder() -> LocalEncoder:
-    """The bundled encoder, loaded once for all models of this process that need it."""
-    return LocalEncoder.load()
+def shared_encoder(folder: Path | None = None) -> LocalEncoder:
+    """The bundled encoder, or the one in *folder*, loaded once for all models of this process that need it."""
+    return LocalEncoder.load(folder)
 
 
 class LinearModel:
@@ -62,6 +62,7 @@ class LinearModel:
         """Write the bundle's files."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({"weight": self._weight, "bias": self._bias}, folder / "head.safetensors")
+        own: Path | None = getattr(self._encoder, "folder", None)
         facts = {
             "kind": self.kind,
             "class_names": self.class_names,
@@ -69,6 +70,7 @@ class LinearModel:
             "threshold": self.threshold,
             "readout": self.readout.facts(),
             "encoder": self._encoder.fingerprint,
+            "encoder_folder": None if own is None or own == bundled_folder() else str(own),
         }
         (folder / "model.json").write_bytes(canonical_json(facts))
 
@@ -77,8 +79,9 @@ class LinearModel:
         """Read what ``save`` wrote."""
         facts = msgspec.json.decode((folder / "model.json").read_bytes())
         head = load_file(folder / "head.safetensors")
+        folder_name = facts.get("encoder_folder")
         return cls(
-            encoder or shared_encoder(),
+            encoder or shared_encoder(None if folder_name is None else Path(folder_name)),
             tuple(facts["class_names"]),
             head["weight"],
             head["bias"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.models import Recipe
@@ -62,8 +62,10 @@ def fit_finetune(
     scratch = folder / "finetune"
     fitter = Fitter(parts, seed, scratch, encoder, progress)
     plan, decisions = decide(options, fitter, scratch / "plan.json")
-    judged = fitter.fit("judge", fitter.fit_rows, plan)
-    candidates = fitter.heads(judged, plan)
+    # A student costs as much as all the rest. It is spared here: what is judged, and calibrated, is its teacher.
+    teacher = replace(plan, rounds=0)
+    judged = fitter.fit("judge", fitter.fit_rows, teacher)
+    candidates = fitter.heads(judged, teacher)
     logits = [fitter.logits(head, fitter.judge_rows) for _, head in candidates]
     best = best_of(logits, parts.judge, multi=parts.data.multi) if len(parts.judge) else 0
     readout = fit_readout(
@@ -74,8 +76,10 @@ def fit_finetune(
     decisions.append(f"head {head_kind!r} of {[name for name, _ in candidates]}, by {len(parts.judge)} validation rows")
     if plan.refit:
         final = fitter.fit("final", fitter.both_rows, plan)
-        head = dict(fitter.heads(final, plan))[head_kind]
+        head = final if plan.rounds else dict(fitter.heads(final, plan))[head_kind]
         decisions.append(f"fitted again on all {len(parts.both)} labelled rows")
+    if plan.rounds:
+        decisions.append(f"{plan.rounds} students after that; the accuracy shown is their first teacher's")
     path = write_encoder(fitter.net, fitter.folder, scratch / "encoder")
     model = FinetunedModel(path, parts.data.class_names, head.weight, head.bias, readout)
     report |= {"seconds": time.monotonic() - started, "warnings": [*parts.warnings, *fitter.warnings]}

@@ -42,7 +42,8 @@ class FinetuneOptions:
         rate: peak learning rate.
         batch: rows per step.
         n_fixed: lower layers that stay as they are.
-        rounds: students trained on the unlabelled rows, each teaching the next; 0 leaves them out.
+        rounds: students trained on the unlabelled rows, each teaching the next; 0 leaves them out. They belong to
+            the last fit, so they need ``refit``.
         student_epochs: passes of a student over labelled and unlabelled rows.
         refit: whether to fit again on the validation rows too, once they have judged.
         reject: share of right answers that "none of these" may cost.
@@ -201,8 +202,8 @@ class Fitter:
 
     def n_visits(self, plan: FinetuneOptions) -> int:
         """Rows that will be trained on in all phases together, a row being counted each time."""
-        found = 0
-        for rows in [self.fit_rows, *([self.both_rows] if plan.refit else [])]:
-            students = (plan.rounds or 0) * plan.student_epochs * (len(rows) + self.n_unlabelled)
-            found += (plan.epochs or 1) * len(rows) + students
+        found = (plan.epochs or 1) * len(self.fit_rows)
+        if plan.refit:
+            found += (plan.epochs or 1) * len(self.both_rows)
+            found += (plan.rounds or 0) * plan.student_epochs * (len(self.both_rows) + self.n_unlabelled)
         return found

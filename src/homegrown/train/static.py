@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,21 +17,26 @@ from homegrown.core.models import Recipe
 from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.ngrams import HashedTexts, word_pairs
+from homegrown.inference.readout import softmax
 from homegrown.inference.static import StaticModel, StaticVectors
 from homegrown.train.heads import choose_head
-from homegrown.train.judge import REJECT_SHARE
+from homegrown.train.judge import REJECT_SHARE, fit_readout, judge, right
 from homegrown.train.options import parse_options
 from homegrown.train.parts import make_parts
 from homegrown.train.rung import Rung, finish
+from homegrown.train.softmax import fit_head
+from homegrown.train.static_tune import tune
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from homegrown.core.models import Fitted, TrainingData
+    from homegrown.core.models import Examples, Fitted, TrainingData
     from homegrown.core.protocols import Encoder, Progress
     from homegrown.train.parts import Parts
+    from homegrown.train.softmax import Head
 
-RARE = 1e-3
+RARE = 1e-2
+TEACHER_STRENGTH = 0.1
 ENCODE_BATCH = 4096
 
 
@@ -42,9 +47,10 @@ class StaticOptions:
     Attributes:
         dim: numbers per vector, by principal components of the encoder's.
         max_words: words of the texts that get a vector, the most frequent first.
-        max_pairs: pairs of words that do; those that occur in at least three places.
+        max_pairs: pairs of words that do; those that occur at least twice.
         max_vocabulary: words of the encoder's vocabulary that do although no text has them.
-        strengths: candidates for the inverse of the regularisation.
+        strengths: candidates for the inverse of the regularisation of the first head.
+        epochs: passes in which vectors and head are trained together; 0 keeps the vectors as they were distilled.
         reject: share of right answers that "none of these" may cost.
     """
 
@@ -53,6 +59,7 @@ class StaticOptions:
     max_pairs: int = 10_000
     max_vocabulary: int = 10_000
     strengths: tuple[float, ...] = (0.1, 0.3, 1.0)
+    epochs: int = 6
     reject: float = REJECT_SHARE
 
 
@@ -76,29 +83,55 @@ class StaticTrainer:
 
 
 def fit_static(parts: Parts, options: StaticOptions, seed: int, encoder: Encoder, progress: Progress) -> Rung:
-    """Distil, choose, calibrate, fit."""
+    """Distil, fit a head, then train both together if that helps on the judge rows."""
     started = time.monotonic()
     base = getattr(encoder, "folder", None) or bundled_folder()
-    features = distil([*parts.both.texts, *parts.data.unlabelled], LocalEncoder.load(base), base, options, progress)
+    first = distil([*parts.both.texts, *parts.data.unlabelled], LocalEncoder.load(base), base, options, progress)
     progress.start("train static", len(options.strengths) + 1, "fits")
-    fit_vectors, judge_vectors = features.encode(parts.fit.texts), features.encode(parts.judge.texts)
+    fit_vectors, judge_vectors = first.encode(parts.fit.texts), first.encode(parts.judge.texts)
     fitted = choose_head(
         parts, fit_vectors, judge_vectors, options.strengths, seed=seed, progress=progress, reject=options.reject
     )
     progress.finish()
-    model = StaticModel(features, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
-    report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
-    return Rung(
-        recipe=Recipe("static", {**asdict(options), "strengths": [report["strength"]]}, seed),
-        model=model,
-        judge_logits=fitted.judging.logits(judge_vectors),
-        report=report,
-        decisions=[
-            f"{len(features.keys):,} words and pairs in {options.dim} dimensions",
-            f"strength {report['strength']:g} of {list(options.strengths)}",
-            *parts.warnings,
-        ],
-    )
+    features, head, readout, report = first, fitted.head, fitted.readout, fitted.report
+    logits = fitted.judging.logits(judge_vectors)
+    decisions = [f"{len(first.keys):,} words and pairs in {options.dim} dimensions"]
+    if options.epochs and len(parts.judge):
+        judging = _tune(first, fitted.judging, parts, parts.fit, encoder, options, seed)
+        tuned = judging[1].logits(judging[0].encode(parts.judge.texts))
+        multi, probs = parts.data.multi, parts.judge.probs
+        before, after = (int(right(z, probs, multi=multi).sum()) for z in (logits, tuned))
+        decisions.append(f"trained together {options.epochs} epochs: {before} → {after} right of {len(parts.judge)}")
+        if after >= before:
+            logits = tuned
+            readout = fit_readout(tuned, probs, multi=multi, none_column=parts.none_column, reject=options.reject)
+            report = {**judge(readout, tuned, parts.judge), "strength": report["strength"]}
+            features, head = _tune(first, fitted.head, parts, parts.both, encoder, options, seed)
+        else:
+            options = replace(options, epochs=0)
+    model = StaticModel(features, parts.data.class_names, head.weight, head.bias, readout)
+    report = {**report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
+    recipe = Recipe("static", {**asdict(options), "strengths": [report["strength"]]}, seed)
+    return Rung(recipe, model, logits, report, [*decisions, *parts.warnings])
+
+
+def _tune(
+    first: StaticVectors,
+    head: Head,
+    parts: Parts,
+    examples: Examples,
+    encoder: Encoder,
+    options: StaticOptions,
+    seed: int,
+) -> tuple[StaticVectors, Head]:
+    """Train vectors and head on the labels, softened by what a head on the encoder itself answers."""
+    targets, weights = parts.targets(examples), parts.weights(examples)
+    vectors = encoder.encode(examples.texts)
+    teacher = fit_head(vectors, targets, weights, TEACHER_STRENGTH, multi=parts.data.multi, max_iter=60)
+    answers = teacher.logits(vectors)
+    soft = 1 / (1 + np.exp(-answers)) if parts.data.multi else softmax(answers)
+    mixed = ((targets + soft) / 2).astype(np.float32)
+    return tune(first, head, examples.texts, mixed, weights, epochs=options.epochs, seed=seed, multi=parts.data.multi)
 
 
 def distil(
@@ -112,7 +145,7 @@ def distil(
     known = {w for w, _ in words.most_common(options.max_words)}
     listed = [w for w, _ in words.most_common(options.max_words)]
     listed += [w for w in _vocabulary(base) if w not in known][: options.max_vocabulary]
-    paired = [p for p, count in pairs.most_common(options.max_pairs) if count >= 3]
+    paired = [p for p, count in pairs.most_common(options.max_pairs) if count >= 2]
     entries = listed + paired
     progress.start("distil words", len(entries), "entries")
     vectors = encoder.encode(entries, progress)

@@ -14,6 +14,8 @@ from homegrown.errors import InputError
 if TYPE_CHECKING:
     from homegrown.workspace.workspace import Workspace
 
+BUDGETED = ("auto", "finetune")
+
 
 @dataclass(frozen=True, slots=True)
 class GrowRequest:
@@ -73,7 +75,8 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
         group_by=request.group_by,
         time_by=request.time_by,
     )
-    version = ws.train(snapshot, Recipe(request.recipe, {}, request.seed), name)
+    options = {"budget_s": request.budget_s} if request.recipe in BUDGETED else {}
+    version = ws.train(snapshot, Recipe(request.recipe, options, request.seed), name)
     seconds["train"] = time.monotonic() - started
 
     started = time.monotonic()

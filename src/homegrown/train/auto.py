@@ -1,0 +1,168 @@
+"""The ladder: lexical, static, linear, finetune; climbed while a step is worth it and there is time.
+
+Each rung is judged on the same validation rows by a model that did not see them, so that two rungs are compared row by
+row. A larger model has to be better by what a person would notice, and not by chance alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import beta
+
+from homegrown.core.models import Fitted
+from homegrown.errors import InputError
+from homegrown.train.finetune import fit_finetune
+from homegrown.train.finetune_fit import FinetuneOptions
+from homegrown.train.judge import right
+from homegrown.train.lexical import LexicalOptions, fit_lexical
+from homegrown.train.linear import LinearOptions, fit_linear
+from homegrown.train.options import parse_options
+from homegrown.train.parts import make_parts
+from homegrown.train.rung import finish
+from homegrown.train.static import StaticOptions, fit_static
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from homegrown.core.models import TrainingData
+    from homegrown.core.protocols import Encoder, Progress
+    from homegrown.train.parts import Parts
+    from homegrown.train.rung import Rung
+
+RUNGS = ("lexical", "static", "linear", "finetune")
+SURE, SURE_WITH_FEW = 0.75, 0.5
+GOOD_ENOUGH = 0.995
+
+
+@dataclass(frozen=True, slots=True)
+class AutoOptions:
+    """Options of ``auto``.
+
+    Attributes:
+        budget_s: seconds for the whole ladder, on the machine at hand.
+        rungs: which to try, from ``lexical, static, linear, finetune``; always tried from the smallest up.
+        least_gain: share of validation rows that a larger model must win to be taken.
+    """
+
+    budget_s: float = 300.0
+    rungs: tuple[str, ...] = RUNGS
+    least_gain: float = 0.003
+
+
+class AutoTrainer:
+    """Trainer ``auto``."""
+
+    def fit(
+        self,
+        data: TrainingData,
+        options: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        encoder: Encoder,
+        progress: Progress,
+    ) -> Fitted:
+        """Climb; see ``core.protocols.Trainer``. The recipe that comes back is the chosen rung's own."""
+        chosen = parse_options(AutoOptions, "auto", options)
+        unknown = sorted(set(chosen.rungs) - set(RUNGS))
+        if unknown or not chosen.rungs:
+            raise InputError(f"The recipe auto knows no rung {unknown}; its rungs: {', '.join(RUNGS)}.")
+        return _Climb(make_parts(data), chosen, seed, folder, encoder, progress).run()
+
+
+class _Climb:
+    def __init__(
+        self, parts: Parts, options: AutoOptions, seed: int, folder: Path, encoder: Encoder, progress: Progress
+    ) -> None:
+        self._parts, self._options, self._seed = parts, options, seed
+        self._folder, self._encoder, self._progress = folder, encoder, progress
+        self._started = time.monotonic()
+        self._best: Rung | None = None
+        self._chosen: Fitted | None = None
+        self._ladder: list[dict[str, Any]] = []
+
+    def run(self) -> Fitted:
+        """Try each rung, keep the best that is worth its size."""
+        for name in (r for r in RUNGS if r in self._options.rungs):
+            reason = self._reason_to_stop(name)
+            if reason is not None:
+                self._ladder.append({"recipe": name, "state": "skipped", "note": reason})
+                continue
+            rung = self._fit(name)
+            scratch = self._folder / f"rung-{name}"
+            fitted = finish(rung, scratch, self._parts.judge.texts)
+            taken, verdict = self._compare(rung)
+            self._ladder.append({**fitted.ladder[0], "note": verdict})
+            if taken:
+                self._best, self._chosen = rung, fitted
+        assert self._chosen is not None
+        return self._settle(self._chosen)
+
+    def _settle(self, chosen: Fitted) -> Fitted:
+        bundle = self._folder / "bundle"
+        shutil.rmtree(bundle, ignore_errors=True)
+        chosen.folder.rename(bundle)
+        for name in RUNGS:
+            shutil.rmtree(self._folder / f"rung-{name}", ignore_errors=True)
+        shutil.rmtree(self._folder / "finetune", ignore_errors=True)
+        for row in self._ladder:
+            row["chosen"] = row["recipe"] == chosen.recipe.trainer
+        return Fitted(bundle, chosen.recipe, chosen.report, tuple(self._ladder))
+
+    def _left(self) -> float:
+        return self._options.budget_s - (time.monotonic() - self._started)
+
+    def _reason_to_stop(self, name: str) -> str | None:
+        if self._best is None or (self._folder / name / "plan.json").is_file():
+            return None
+        if self._best.report["accuracy"] >= GOOD_ENOUGH:
+            return f"{self._best.recipe.trainer} is right on {self._best.report['accuracy']:.1%} already"
+        # One rung may not eat the time of the rungs above it, of which each is slower than the last.
+        least = {"lexical": 0.0, "static": 0.5, "linear": 0.0, "finetune": 0.3}[name] * self._options.budget_s
+        if self._left() <= least:
+            return f"{max(0.0, self._left()):.0f} s are left of {self._options.budget_s:.0f} s"
+        return None
+
+    def _fit(self, name: str) -> Rung:
+        parts, seed, encoder, progress = self._parts, self._seed, self._encoder, self._progress
+        if name == "lexical":
+            return fit_lexical(parts, LexicalOptions(), seed, progress)
+        if name == "static":
+            return fit_static(parts, StaticOptions(), seed, encoder, progress)
+        if name == "linear":
+            return fit_linear(parts, LinearOptions(), seed, encoder, progress)
+        return fit_finetune(parts, FinetuneOptions(budget_s=self._left()), seed, self._folder, encoder, progress)
+
+    def _compare(self, rung: Rung) -> tuple[bool, str]:
+        if self._best is None:
+            return True, "the first rung"
+        multi, probs = self._parts.data.multi, self._parts.judge.probs
+        before = right(self._best.judge_logits, probs, multi=multi)
+        after = right(rung.judge_logits, probs, multi=multi)
+        return worth_it(before, after, self._options.least_gain, few=self._parts.few, other=self._best.recipe.trainer)
+
+
+def worth_it(
+    before: np.ndarray, after: np.ndarray, least_gain: float, *, few: bool, other: str = "before"
+) -> tuple[bool, str]:
+    """Whether a larger model is worth it, from who was right on each of the same rows; bool [n] each.
+
+    Taken when it gains at least *least_gain* and is the better one with probability 0.75, by the rows on which exactly
+    one of the two is right (the rows of McNemar 1947) under a uniform prior. With few labels there are too few
+    validation rows to show anything; then the larger number is enough.
+
+    Example:
+        >>> worth_it(np.array([True] * 90 + [False] * 10), np.array([True] * 98 + [False] * 2), 0.003, few=False)[0]
+        True
+    """
+    wins, losses, n = int((after & ~before).sum()), int((before & ~after).sum()), len(before)
+    gain = (wins - losses) / n if n else 0.0
+    sure = float(beta.sf(0.5, wins + 1, losses + 1))
+    taken = gain >= least_gain and sure >= (SURE_WITH_FEW if few else SURE)
+    word = "taken" if taken else "not worth it"
+    return taken, f"{word}: {wins} won, {losses} lost to {other} on {n} rows ({gain:+.1%}, better with {sure:.0%})"
