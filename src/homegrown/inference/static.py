@@ -6,13 +6,12 @@ place of a forward pass: a hundred thousand texts a second and more.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 import numpy as np
-import torch
 from safetensors.numpy import load_file, save_file
-from torch.nn.functional import embedding_bag
 
 from homegrown.core.ids import canonical_json
 from homegrown.core.models import Predictions
@@ -43,7 +42,9 @@ class StaticVectors:
         self.keys, self.vectors = keys[first], np.ascontiguousarray(vectors[first])
         self._slot = np.zeros(1 << SLOT_BITS, np.int32)
         self._slot[slots[first]] = np.arange(len(first))
-        self._table = torch.from_numpy(self.vectors)
+        # Imported here: who loads another kind of model through the same door does not wait for PyTorch.
+        self._torch = import_module("torch")
+        self._table = self._torch.from_numpy(self.vectors)
 
     def entries(self, grams: Grams, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Entry numbers int64 of the known *grams*, and for each of n texts where its own begin."""
@@ -58,8 +59,12 @@ class StaticVectors:
         parts = [self._run(run) for run in chunks(texts)]
         return np.vstack(parts) if parts else np.zeros((0, self.vectors.shape[1]), np.float32)
 
-    @torch.inference_mode()
     def _run(self, texts: list[str]) -> np.ndarray:
+        with self._torch.inference_mode():
+            return self._summed(texts)
+
+    def _summed(self, texts: list[str]) -> np.ndarray:
+        torch, embedding_bag = self._torch, self._torch.nn.functional.embedding_bag
         words = HashedTexts(texts).words()
         total = torch.zeros(len(texts), self.vectors.shape[1])
         for found in (words, word_pairs(words)):
