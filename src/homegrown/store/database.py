@@ -155,6 +155,11 @@ def _as_ours(error: sa.exc.DBAPIError) -> HomegrownError:
     low = reason.lower()
     if "disk is full" in low or "no space" in low:
         return DiskFullError()
+    if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_IOERR_WRITE":
+        return DiskFullError(
+            "The disk refused a write to the workspace's database: a size limit was reached, or it is failing. "
+            "What was acknowledged is kept. Make room or check the disk, then run the same command again."
+        )
     if "locked" in low or "lock timeout" in low:
         return WorkspaceBusyError("Another process is writing to this workspace; try again in a moment.")
     if "malformed" in low or "not a database" in low or "disk image" in low:
