@@ -120,5 +120,6 @@ def source_version(row: dict[str, Any], **changes: Any) -> SourceVersion:
         "text_column": row["text_column"],
         "label_column": row["label_column"],
         "options": msgspec.json.decode(row["options"]),
+        "id_column": msgspec.json.decode(row["options"]).get("id_column"),
     }
     return SourceVersion(**(facts | changes))
