@@ -111,6 +111,18 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_the_loop_step_by_step(grown):
+    root, _ = grown
+    at = ["--workspace", root / "w", "--json"]
+    labelled = json.loads(run("label", "steps", "topic", *at).stdout)
+    assert labelled["n_votes"] == 60
+    snapshot = json.loads(run("curate", "steps", *at).stdout)
+    assert sum(snapshot["n_by_split"].values()) == 60
+    trained = run("train", snapshot["snapshot_id"], "--name", "steps", "--recipe", "lexical", *at)
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(trained.stdout)["number"] == 1
+
+
 def test_doctor_finds_a_changed_model_file(grown):
     root, result = grown
     healthy = run("doctor", "--workspace", root / "w", "--json")

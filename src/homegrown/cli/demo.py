@@ -47,12 +47,14 @@ def command(workspace: Path | None, recipe: str, port: int) -> None:
             headers={"Authorization": f"Bearer {server.key}"},
             json={"text": data.question},
             timeout=60,
-        ).json()
-        click.echo(f"Asked over HTTP: {data.question}\nAnswered:        {answer['label']} ({answer['prob']:.0%})")
+        )
+        best = answer.raise_for_status().json()["answers"][0]
+        said = f"{best['label'] or 'none of these'} ({best['prob']:.0%})"
+        click.echo(f"Asked over HTTP: {data.question}\nAnswered:        {said}")
         click.echo(f"From the CSV to the served answer: {time.monotonic() - started:.0f} s.\n")
         click.echo(f"The studio:      {server.sign_in_link}")
         if sys.stdin.isatty() and sys.stdout.isatty():
             click.echo("It stays until you press Ctrl-C.")
             server.wait()
-    if workspace is None and not sys.stdin.isatty():
+    if workspace is None:
         shutil.rmtree(root, ignore_errors=True)

@@ -28,13 +28,14 @@ from homegrown.workspace.grow import GrowRequest, grow
 @click.option("--separator", help="Parts a cell with several labels, e.g. ';'.")
 @click.option("--group-by", help="Column whose equal values stay on one side of the split (a customer, a thread).")
 @click.option("--time-by", help="Column with a date: the newest fifth becomes the test.")
+@click.option("--serve", "then_serve", is_flag=True, help="Serve the model until Ctrl-C.")
 @workspace_option
 @json_option
-def command(workspace: Path, as_json: bool, budget: str, **options: object) -> None:
+def command(workspace: Path, as_json: bool, budget: str, then_serve: bool, **options: object) -> None:
     """From FILE to an evaluated, deployed model."""
     with connect(workspace) as ws:
         ws.progress = TerminalProgress()
-        result = grow(ws, GrowRequest(**options, budget_s=seconds(budget)))  # type: ignore[arg-type]
+        result = grow(ws, GrowRequest(budget_s=seconds(budget), **options))  # type: ignore[arg-type]
     low, high = result["accuracy_ci95"]
     emit(
         result,
@@ -43,3 +44,9 @@ def command(workspace: Path, as_json: bool, budget: str, **options: object) -> N
         f'Try it: homegrown predict {result["endpoint"]} "…" --workspace {workspace}',
         as_json=as_json,
     )
+    if then_serve:
+        context = click.get_current_context()
+        root = context.find_root().command
+        serve = root.get_command(context, "serve") if isinstance(root, click.Group) else None
+        if serve is not None:
+            serve.main(["--workspace", str(workspace), result["endpoint"]], standalone_mode=False)

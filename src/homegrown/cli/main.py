@@ -12,19 +12,22 @@ from homegrown.errors import HomegrownError
 
 # verb → (module below homegrown.cli, one line of help); a test holds this table and the modules together.
 VERBS = {
-    "demo": ("demo", "The whole loop on real bank queries, from the CSV to a live answer."),
     "grow": ("grow", "From a file to a served model: the whole loop in one command."),
     "ingest": ("ingest", "Read files into records."),
     "embed": ("embed", "Give every record its vector."),
     "query": ("query", "Ask the workspace in SQL; search its records."),
-    "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
-    "doctor": ("doctor", "Check the machine and the workspace; say what is wrong and what to do."),
+    "label": ("label", "Turn a column into classes and votes."),
+    "curate": ("curate", "Freeze what is labelled into a snapshot with its splits."),
+    "train": ("train", "Fit a model on a snapshot."),
     "evaluate": ("evaluate", "Measure a model on texts it never saw, and write the report."),
     "predict": ("predict", "Answer texts with a model, offline."),
     "export": ("export", "Write a model for sentence-transformers, transformers and ONNX Runtime."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
+    "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
     "forget": ("forget", "Remove records for good, and name what they touched."),
     "govern": ("govern", "Keys, sign-in links, audit."),
+    "doctor": ("doctor", "Check the machine and the workspace; say what is wrong and what to do."),
+    "demo": ("demo", "The whole loop on real bank queries, from the CSV to a live answer."),
 }
 
 
