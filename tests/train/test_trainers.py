@@ -171,14 +171,14 @@ def test_a_stopped_run_goes_on_and_ends_in_the_same_bits(steps, tmp_path, tiny, 
 
 
 def test_a_student_learns_from_unlabelled_texts(tmp_path, tiny):
-    options = {"epochs": 1, "n_fixed": 1, "rounds": 1, "student_epochs": 1, "refit": False}
+    options = {"epochs": 1, "n_fixed": 1, "rounds": 1, "student_epochs": 1}
     data = toy_data()
     few = Examples(data.train.texts[::4], data.train.probs[::4], data.train.weights[::4], data.train.record_ids[::4])
     fitted = fit(
         "finetune",
         TrainingData(data.class_ids, data.class_names, False, few, data.valid, data.unlabelled),
         tmp_path,
-        encoder,
+        tiny,
         options,
     )
     assert fitted.recipe.options["rounds"] == 1
