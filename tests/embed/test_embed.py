@@ -15,7 +15,7 @@ from homegrown.cli.main import cli
 from homegrown.core.ids import text_hash
 from homegrown.errors import CancelledError
 from homegrown.inference import cached
-from homegrown.inference.cached import CachedEncoder
+from homegrown.inference.encoder import Encoder
 from homegrown.workspace import connect
 
 
@@ -74,11 +74,13 @@ def test_the_same_text_in_two_records_has_one_vector(tmp_path):
 
 def test_vectors_are_those_of_their_texts(workspace):
     workspace.embed()
-    position, matrix = table_of(workspace).load()
     text = workspace.store.records.scan(["text"])["text"][0].as_py()
-    alone = CachedEncoder(workspace.encoder._encoder, table_of(workspace))._encoder.encode([text])[0]
-    assert float(matrix[position[text_hash(text)]] @ alone) > 0.9999
-    assert np.allclose(workspace.encoder.encode([text, text])[1], matrix[position[text_hash(text)]])
+    where, matrix = table_of(workspace).fetch([text_hash("not there"), text_hash(text), text_hash(text)])
+    assert where.tolist() == [-1, 0, 0]
+    assert matrix.shape == (1, 384)
+    assert float(matrix[0] @ Encoder.load().encode([text])[0]) > 0.9999
+    assert np.array_equal(workspace.encoder.encode([text, "a new text", text])[[0, 2]], matrix[[0, 0]])
+    assert len(table_of(workspace).known()) == 37
 
 
 def test_a_cancelled_run_keeps_what_it_committed(workspace, monkeypatch):
@@ -123,9 +125,9 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path):
         assert ws.embed().n_embedded == 400 - kept
         hashes = vectors.table.scan(["text_hash"])["text_hash"].to_pylist()
         assert len(hashes) == len(set(hashes)) == 400
-        position, matrix = vectors.load()
         text = "message number 7 about a parcel that has not arrived " + "at all " * 7 + "now"
-        assert float(matrix[position[text_hash(text)]] @ ws.encoder._encoder.encode([text])[0]) > 0.9999
+        _, matrix = vectors.fetch([text_hash(text)])
+        assert float(matrix[0] @ Encoder.load().encode([text])[0]) > 0.9999
 
 
 def test_the_command_reports_in_json_and_warns(tmp_path):

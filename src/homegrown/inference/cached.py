@@ -40,14 +40,12 @@ class CachedEncoder:
     def encode(self, texts: list[str], progress: Progress | None = None) -> np.ndarray:
         """float32 [n, dim] for *texts*, each distinct text computed once, ever."""
         hashes = [text_hash(t) for t in texts]
-        if not hashes:
-            return np.zeros((0, self.dim), np.float32)
-        position, matrix = self._vectors.load()
-        missing = {h: t for h, t in zip(hashes, texts, strict=True) if h not in position}
+        where, matrix = self._vectors.fetch(hashes)
+        missing = {h: t for h, t, row in zip(hashes, texts, where, strict=True) if row < 0}
         if missing:
             self.add(missing, progress)
-            position, matrix = self._vectors.load()
-        return matrix[[position[h] for h in hashes]]
+            where, matrix = self._vectors.fetch(hashes)
+        return matrix[where]
 
     def known(self) -> set[str]:
         """Hashes of the texts that have a vector."""

@@ -35,9 +35,7 @@ def export_bundle(bundle: Path, target: Path) -> ExportReport:
 
 def _head(bundle: Path, facts: dict) -> Head:
     """The head with its temperature divided in; a column for "none of these" becomes a class of that name."""
-    arrays, readout = load_file(bundle / "head.safetensors"), facts.get("readout", {})
-    # Bundles without a readout hold the weight as [n_classes, dim] and the temperature beside it.
-    weight = arrays["weight"] if readout else arrays["weight"].T
-    temperature = np.float32(readout.get("temperature") or facts.get("temperature", 1.0))
-    names = (*facts["class_names"], *(["none of these"] if readout.get("none_column") else []))
-    return Head(weight / temperature, arrays["bias"] / temperature, names, bool(facts.get("multi")))
+    arrays, readout = load_file(bundle / "head.safetensors"), facts["readout"]
+    temperature = np.float32(readout["temperature"])
+    names = (*facts["class_names"], *(["none of these"] if readout["none_column"] else []))
+    return Head(arrays["weight"] / temperature, arrays["bias"] / temperature, names, facts["multi"])

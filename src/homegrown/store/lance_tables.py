@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import lance
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from homegrown.errors import CorruptDataError, DiskFullError, StorageError
 
@@ -104,6 +106,21 @@ class LanceTable:
         """Read rows into memory; *where* is a SQL predicate of Lance."""
         with translated(self.path):
             return self.dataset().to_table(columns=columns, filter=where, limit=limit, offset=offset)
+
+    def take(self, key: str, values: list[str], columns: list[str]) -> tuple[np.ndarray, pa.Table]:
+        """The rows of *values* of the unique column *key*, without reading the others' content.
+
+        Returns:
+            For each value its row in the table that follows, -1 where there is none (int64); and those rows.
+        """
+        with translated(self.path):
+            dataset = self.dataset()
+            keys = dataset.to_table([key])[key].combine_chunks()
+            where = pc.index_in(pa.array(values, pa.string()), value_set=keys).fill_null(-1).to_numpy()
+            rows, place = np.unique(where[where >= 0], return_inverse=True)
+            found = np.full(len(values), -1, np.int64)
+            found[where >= 0] = place
+            return found, dataset.take(rows.tolist(), columns=columns)
 
     def batches(
         self, columns: list[str] | None = None, where: str | None = None, rows: int = 8192

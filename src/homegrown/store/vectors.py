@@ -39,10 +39,14 @@ class VectorStore:
         column = pa.FixedSizeListArray.from_arrays(flat, self.dim)
         self.table.insert_missing(pa.Table.from_arrays([pa.array(hashes), column], schema=self.schema), "text_hash")
 
-    def load(self) -> tuple[dict[str, int], np.ndarray]:
-        """All vectors: position by hash, and float32 [n, dim]."""
-        if not self.table.exists:
-            return {}, np.zeros((0, self.dim), np.float32)
-        rows = self.table.scan(["text_hash", "vector"]).combine_chunks()
-        matrix = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dim)
-        return {h: i for i, h in enumerate(rows["text_hash"].to_pylist())}, matrix
+    def fetch(self, hashes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors of *hashes*, however many others there are.
+
+        Returns:
+            For each hash its row in the matrix, -1 where it has no vector (int64 [n]); float32 [n_found, dim].
+        """
+        if not self.table.exists or not hashes:
+            return np.full(len(hashes), -1, np.int64), np.zeros((0, self.dim), np.float32)
+        where, rows = self.table.take("text_hash", hashes, ["vector"])
+        flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return where, flat.reshape(-1, self.dim)

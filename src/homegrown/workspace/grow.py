@@ -54,7 +54,7 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
     seconds["ingest"] = time.monotonic() - started
 
     started = time.monotonic()
-    ws.embed()
+    embedded = ws.embed()
     seconds["embed"] = time.monotonic() - started
 
     started = time.monotonic()
@@ -100,7 +100,7 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
         "evaluation_id": result["evaluation_id"],
         "report_path": str(report),
         "n_twins_removed": snapshot.details["n_twins_removed"],
-        "warnings": [*labels.warnings, *snapshot.details["warnings"]],
+        "warnings": [*embedded.warnings, *labels.warnings, *snapshot.details["warnings"]],
         "endpoint": name,
     }
 
