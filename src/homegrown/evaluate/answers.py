@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.errors import EmptyDataError, InputError
+from homegrown.inference.answers import MULTI_THRESHOLD
 from homegrown.metrics.classification import NONE
 from homegrown.store.snapshots import probs_matrix
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 SPLITS = ("test", "valid", "train")
-MANY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def hard_truth(probs: np.ndarray, *, multi: bool) -> np.ndarray:
         [[False, True], [False, False]]
     """
     if multi:
-        return probs >= MANY
+        return probs >= MULTI_THRESHOLD
     truth = np.zeros(probs.shape, bool)
     inside = probs.sum(1) > 0
     truth[inside, probs[inside].argmax(1)] = True
@@ -129,7 +129,7 @@ def decide(probs: np.ndarray, in_scope: np.ndarray, threshold: float, *, multi: 
         [[False, True], [False, False]]
     """
     if multi:
-        said = probs >= MANY
+        said = probs >= MULTI_THRESHOLD
     else:
         said = np.zeros(probs.shape, bool)
         said[np.arange(len(probs)), probs.argmax(1)] = True
