@@ -48,7 +48,7 @@ def test_the_walk_sees_what_was_not_declared(served):
     assert len(undeclared([*served.app.router.routes, *bad])) == 3
 
 
-PUBLIC = {"/healthz", "/signin", "/signout", "/api/v1/openapi.json", "/api/v1/me", "/{rest:path}"}
+PUBLIC = {"/favicon.ico", "/healthz", "/signin", "/signout", "/api/v1/openapi.json", "/api/v1/me", "/{rest:path}"}
 
 
 def test_what_is_public_is_a_short_list(served):

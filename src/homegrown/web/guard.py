@@ -96,12 +96,12 @@ class Guard:
         request_id = f"req_{secrets.token_hex(8)}"
         scope["homegrown.request_id"] = request_id
         started = time.monotonic()
-        status = 500
+        status, begun = 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 message = {**message, "headers": with_security(message["headers"], request_id)}
             await send(message)
 
@@ -112,7 +112,10 @@ class Guard:
             else:
                 await self.router(scope, receive, sending)
         except HomegrownError as error:
-            await self._refuse(error, scope, receive, sending, send)
+            if begun:  # too late for a status of its own
+                note_fault(request_id, error)
+            else:
+                await self._refuse(error, scope, receive, sending, send)
         except Exception as error:  # an answer that broke after its start: close, and say nothing
             note_fault(request_id, error)
         finally:
