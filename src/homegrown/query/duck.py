@@ -109,11 +109,10 @@ class Duck:
         with _sentences(self._limits):
             self._connection.execute(statement).fetchall()
 
-    def add_function(self, name: str, function: Callable[..., Any], arguments: list[str], answer: str) -> None:
+    def add_function(self, name: str, function: Callable[..., Any], arguments: list[Any], answer: str) -> None:
         """Add a function over Arrow arrays; NULLs reach it."""
-        self._connection.create_function(
-            name, function, arguments, answer, type="arrow", null_handling="special", side_effects=False
-        )
+        options: dict[str, Any] = {"type": "arrow", "null_handling": "special", "side_effects": False}
+        self._connection.create_function(name, function, arguments, answer, **options)
 
     def lock(self) -> None:
         """From here on no setting can be changed; files and addresses were closed from the start."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from homegrown.errors import InputError, QueryError
 from homegrown.store.lance_search import nearest_vectors, search_words
 from homegrown.store.lance_tables import quoted
-from homegrown.store.records import RECORDS
+from homegrown.store.records import RECORDS, record_of
 
 if TYPE_CHECKING:
     from homegrown.core.protocols import Encoder
@@ -105,16 +105,14 @@ def search_records(store: Store, text: str, *, mode: str, limit: int, cursor: st
         return Page(stored.records, [], stored.next_cursor)
     start = _position(cursor)
     if mode == "text":
-        rows, note = by_words(store, text, start + limit + 1, ["record_id"])
+        rows, note = by_words(store, text, start + limit + 1, COLUMNS)
     elif mode == "semantic":
-        rows, note = by_meaning(store, abilities.encoder(), text, start + limit + 1, ["record_id", "text_hash"])
+        rows, note = by_meaning(store, abilities.encoder(), text, start + limit + 1, COLUMNS)
     else:
         raise InputError(f"Search mode {mode!r} is unknown. Modes: text, semantic.")
-    page = rows.slice(start, limit)
-    scores: dict[str, Any] = dict(zip(page["record_id"].to_pylist(), page["score"].to_pylist(), strict=True))
-    records = store.records.get(list(scores))
+    page = rows.slice(start, limit).to_pylist()
     more = str(start + limit) if rows.num_rows > start + limit else None
-    return Page(records, [float(scores[r.record_id]) for r in records], more, note)
+    return Page([record_of(r) for r in page], [float(r["score"]) for r in page], more, note)
 
 
 def _position(cursor: str | None) -> int:

@@ -94,10 +94,7 @@ class _Prepared:
         self.functions.add(self.duck, plan.functions & set(VALUE_FUNCTIONS))
         for lookup in plan.lookups:
             rows, note = answer_lookup(self.store, lookup, self.functions.abilities)
-            self.duck.register(f"_rows{lookup.table}", rows)
-            self.duck.run_trusted(
-                f'CREATE VIEW "{lookup.table}" AS SELECT * REPLACE (fields::JSON AS fields) FROM "_rows{lookup.table}"'  # noqa: S608
-            )
+            self.duck.register(lookup.table, rows)
             self.duck.run_trusted(
                 f'CREATE MACRO "_is_in{lookup.table}"(id) AS id IN (SELECT record_id FROM "{lookup.table}")'  # noqa: S608
             )

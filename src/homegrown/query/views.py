@@ -23,7 +23,8 @@ class View:
     about: str
 
 
-_RECORD = "record_id, text, fields::JSON AS fields, source, source_id, external_id, n_chars, text_hash, created_at"
+# ``fields`` stays the JSON text that it is: ->> reads it as well, and a cast would parse every row twice.
+_RECORD = "record_id, text, fields, source, source_id, external_id, n_chars, text_hash, created_at"
 
 _VOTES = """
 SELECT v.vote_id, v.task_id, t.name AS task, v.record_id, v.label_source_id, s.kind, s.name AS label_source,

@@ -168,7 +168,7 @@ class RecordStore:
         if not self.table.exists or not record_ids:
             return []
         rows = self.table.scan(where=f"record_id IN {quoted(record_ids)}").to_pylist()
-        by_id = {row["record_id"]: _record(row) for row in rows}
+        by_id = {row["record_id"]: record_of(row) for row in rows}
         return [by_id[i] for i in record_ids if i in by_id]
 
     def retire(self, record_ids: pa.Array) -> None:
@@ -217,7 +217,7 @@ class _Walk:
         if len(self._retired):
             kept = pc.invert(pc.is_in(rows["record_id"], value_set=self._retired))
             rows, positions = rows.filter(kept), pc.filter(positions, kept)
-        return list(zip(positions.to_pylist(), map(_record, rows.to_pylist()), strict=True))
+        return list(zip(positions.to_pylist(), map(record_of, rows.to_pylist()), strict=True))
 
 
 def _position(cursor: str | None) -> tuple[int, bool]:
@@ -229,7 +229,8 @@ def _position(cursor: str | None) -> tuple[int, bool]:
     return int(cursor[1:]), cursor[0] == "p"
 
 
-def _record(row: dict[str, object]) -> Record:
+def record_of(row: dict[str, object]) -> Record:
+    """A row with the columns of ``RECORDS`` as a noun."""
     return Record(
         record_id=str(row["record_id"]),
         text=str(row["text"]),
