@@ -17,8 +17,10 @@ def live(fragment: Callable[[], tuple[str, bool]]) -> Response:
     """Send *fragment* whenever its HTML changes, until it says that it is final; then the event ``done``.
 
     Args:
-        fragment: builds the HTML in a thread, and whether it is the last one.
+        fragment: builds the HTML in a thread, and whether it is the last one. Built once before the stream opens, so
+            that what does not exist is a 404 and not a stream that breaks.
     """
+    fragment()
     return StreamingResponse(_events(fragment), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

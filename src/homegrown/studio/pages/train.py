@@ -145,7 +145,6 @@ def watched(call: Call) -> Response:
 def stream(call: Call) -> Response:
     """``GET /train/{job_id}/stream``: the live part, sent again as it changes."""
     frame = framed(call)
-    _page(call)  # an unknown job is a 404, not a stream that breaks
 
     def fragment() -> tuple[str, bool]:
         page = _page(call)
