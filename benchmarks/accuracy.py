@@ -79,7 +79,8 @@ def run(name: str, recipe: str, options: dict, data: TrainingData, test: Pairs, 
     n, right = int(inside.sum()), int(hits.sum())
     low, high = wilson(right, n)
     print(
-        f"  {name} seed {seed}: {fitted.recipe.trainer} {right / n:.2%} [{low:.2%}, {high:.2%}] n {n:,}, {seconds:.0f} s"
+        f"  {name} seed {seed}: {fitted.recipe.trainer} {right / n:.2%} "
+        f"[{low:.2%}, {high:.2%}] n {n:,}, {seconds:.0f} s"
     )
     for row in fitted.ladder:
         print(f"    {row['recipe']}: validation {row.get('accuracy', float('nan')):.2%}; {row.get('note', '')}")

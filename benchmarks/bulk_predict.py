@@ -1,7 +1,7 @@
 """Bulk answers per second of each recipe.
 
-Figures: ``static`` 100,000 texts/s; the fine-tuned encoder 3 times a transformers ``pipeline`` with the same weights, at
-the pipeline's best batch size.
+Figures: ``static`` 100,000 texts/s; the fine-tuned encoder 3 times a transformers ``pipeline`` with the same weights,
+at the pipeline's best batch size.
 
 python -m benchmarks.bulk_predict [--n 2000] [--rounds 3]
 

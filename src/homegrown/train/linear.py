@@ -31,7 +31,7 @@ class LinearOptions:
         reject: share of right answers that "none of these" may cost.
     """
 
-    strengths: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    strengths: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
     reject: float = REJECT_SHARE
 
 

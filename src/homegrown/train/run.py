@@ -42,14 +42,26 @@ def train(
     except Exception as error:
         store.models.end_run(store.actor, run_id, "failed", {}, f"{type(error).__name__}: {error}")
         raise
-    return _register(store, run_id, snapshot, task, name, fitted)
+    return _register(store, run_id, snapshot, task, name, fitted, encoder.fingerprint)
 
 
-def _register(store: Store, run_id: str, snapshot: Snapshot, task: Task, name: str, fitted: Fitted) -> ModelVersion:
+def _register(
+    store: Store,
+    run_id: str,
+    snapshot: Snapshot,
+    task: Task,
+    name: str,
+    fitted: Fitted,
+    encoder_fingerprint: str,
+) -> ModelVersion:
     version_id = new_id("mv")
     facts = {"run_id": run_id, "snapshot_id": snapshot.snapshot_id, "recipe": fitted.recipe.trainer}
     bundle_digest = store.bundles.add(version_id, fitted.folder, facts)
     details = {
+        # All that replaying needs: train this recipe on this snapshot again, with as many threads.
+        "replay": {"trainer": fitted.recipe.trainer, "options": fitted.recipe.options, "seed": fitted.recipe.seed},
+        "encoder": encoder_fingerprint,
+        "torch": str(torch.__version__),
         "report": fitted.report,
         "ladder": list(fitted.ladder),
         "size_bytes": store.bundles.size(version_id),
