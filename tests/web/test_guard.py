@@ -1,10 +1,12 @@
 """Attacks on a private server through a browser or by odd requests (RELIABILITY T11, T12, T17, T27, T28)."""
 
+import socket
 import time
 
 import pytest
 
 from homegrown.core.access import Role
+from homegrown.server import _bound
 from homegrown.web.guard import Hosts
 
 
@@ -142,3 +144,8 @@ def test_too_many_headers_are_refused(served):
     with served.client(None) as client:
         answer = client.get("/api/v1/me", headers={"X-Big": "a" * 40000})
     assert answer.status_code in (400, 413, 431)
+
+
+def test_the_listening_socket_names_its_protocol_so_that_answers_do_not_wait_for_acknowledgements():
+    with _bound("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP

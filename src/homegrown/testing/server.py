@@ -98,7 +98,9 @@ class Served:
 @contextlib.contextmanager
 def running(ws: Workspace) -> Iterator[Served]:
     """Serve *ws* while the block runs."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = application(ws, origin, Hosts(LOOPBACK))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", proxy_headers=False))
