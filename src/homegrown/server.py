@@ -227,6 +227,8 @@ def _prepared(ws: Workspace, options: ServeOptions) -> Iterator[tuple[uvicorn.Se
             server_header=False,
             proxy_headers=False,
             ws="none",
+            # h11 bounds the size of a request's head; httptools, which "auto" would take if it were there, does not.
+            http="h11",
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=STOP_WITHIN_S,
             h11_max_incomplete_event_size=64 << 10,

@@ -39,6 +39,32 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
+class IdPool:
+    """As ``new_id`` for paths that make many: asks the system for randomness once in several hundred ids.
+
+    Example:
+        >>> len(IdPool("req").new())
+        24
+    """
+
+    _BYTES = 10
+    _AT_ONCE = 400
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._ready: list[str] = []
+
+    def new(self) -> str:
+        """A fresh id."""
+        try:
+            return f"{self._prefix}_{self._ready.pop()}"
+        except IndexError:
+            text = secrets.token_hex(self._BYTES * self._AT_ONCE)
+            step = 2 * self._BYTES
+            self._ready.extend(text[i : i + step] for i in range(0, len(text), step))
+            return f"{self._prefix}_{self._ready.pop()}"
+
+
 def digest(*parts: bytes) -> str:
     """BLAKE2b-128 of *parts* as 32 hex characters; parts are separated, so ``(ab, c)`` differs from ``(a, bc)``.
 

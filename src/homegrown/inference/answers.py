@@ -43,8 +43,9 @@ def answers(predictor: Predictor, predictions: Predictions, top: int = 1) -> lis
     """
     names, threshold, multi = predictor.class_names, predictor.threshold, predictor.multi
     found = []
-    for row, scope in zip(predictions.probs, predictions.in_scope.tolist(), strict=True):
-        best = _best(row, top)
+    ranked = _ranked(predictions.probs, top)
+    for row, best, scope in zip(predictions.probs, ranked, predictions.in_scope.tolist(), strict=True):
+        values: list[float] = row[best].tolist()
         inside = scope >= threshold
         labels = None
         if multi:
@@ -53,16 +54,17 @@ def answers(predictor: Predictor, predictions: Predictions, top: int = 1) -> lis
         found.append(
             Answer(
                 names[best[0]] if inside else None,
-                float(row[best[0]]),
+                values[0],
                 scope,
                 labels,
-                tuple((names[i], float(row[i])) for i in best),
+                tuple(zip([names[i] for i in best], values, strict=True)),
             )
         )
     return found
 
 
-def _best(row: np.ndarray, top: int) -> list[int]:
+def _ranked(probs: np.ndarray, top: int) -> list[list[int]]:
+    """The most likely classes of each row, most likely first; one call for all rows."""
     if top <= 1:
-        return [int(row.argmax())]
-    return (-row).argsort(kind="stable")[:top].tolist()
+        return probs.argmax(1)[:, None].tolist()
+    return (-probs).argsort(axis=1, kind="stable")[:, :top].tolist()

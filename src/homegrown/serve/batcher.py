@@ -52,6 +52,7 @@ class Batcher:
         self._rate = FIRST_RATE
         self.n_waiting = 0
         self.on_batch: Callable[[int], None] = lambda _: None
+        self.on_start: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to run."""
@@ -101,6 +102,7 @@ class Batcher:
         return work.future
 
     def _loop(self) -> None:
+        self.on_start()
         while True:
             with self._wake:
                 while not self._turns and not self._stopping:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from homegrown.core.ids import new_id
+from homegrown.core.ids import IdPool
 from homegrown.errors import (
     CorruptDataError,
     HomegrownError,
@@ -29,6 +29,7 @@ from homegrown.errors import (
 from homegrown.inference.answers import Answer, answers
 from homegrown.inference.encoder import Encoder
 from homegrown.inference.predictor import load_predictor
+from homegrown.inference.threads import settle_threads
 from homegrown.serve.batcher import Batcher
 from homegrown.serve.meters import Meters
 from homegrown.serve.traces import Trace, TraceWriter
@@ -47,6 +48,7 @@ CANARY_WITHIN_S = 5.0
 CANARY = "A canary text: where is my order?"
 MAX_TEXTS = 1000
 TOP = 20
+_TRACE_IDS = IdPool("trace")
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +86,7 @@ class Engine:
         self.traces = TraceWriter(store.endpoints)
         self.meters = Meters(self)
         self.batcher.on_batch = self.meters.batch
+        self.batcher.on_start = settle_threads
         self._live: dict[str, Live] = {}
         self._broken: dict[str, tuple[str, str]] = {}
         self._embed: Callable[[list[str]], list[np.ndarray]] | None = None
@@ -229,7 +232,7 @@ class Engine:
             raise TooLargeError(f"{len(texts):,} texts in one call; at most {MAX_TEXTS:,} are taken at once.")
         live = await self.find(name)
         at, started = time.time(), time.perf_counter()
-        ids = [new_id("trace") for _ in texts]
+        ids = [_TRACE_IDS.new() for _ in texts]
         try:
             said = await self.batcher.submit(live.run, texts) if texts else []
         except (HomegrownError, asyncio.CancelledError) as error:

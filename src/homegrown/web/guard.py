@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import secrets
 import time
 from typing import TYPE_CHECKING
 
+from homegrown.core.ids import IdPool
 from homegrown.errors import ForbiddenError, HomegrownError, InputError, TooLargeError
 from homegrown.web.answers import Shape, refusal
 from homegrown.web.call import header_values
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADER_BYTES = 32 << 10
+_REQUEST_IDS = IdPool("req")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::(\d{1,5}))?")
 
 CSP = (
@@ -93,7 +94,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.router(scope, receive, send)
             return
-        request_id = f"req_{secrets.token_hex(8)}"
+        request_id = _REQUEST_IDS.new()
         scope["homegrown.request_id"] = request_id
         started = time.monotonic()
         status, begun = 500, False
