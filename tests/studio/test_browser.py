@@ -34,7 +34,7 @@ def test_from_a_file_to_a_served_model_in_at_most_eight_clicks(chromium, with_wo
         visit.click("button[name=do]")
         page.wait_for_url("**/train/job_*")
         visit.shot("training")
-        page.wait_for_selector("#finished", timeout=180_000)
+        page.wait_for_selector("#finished, #live .notice-wrong", timeout=180_000)
         assert re.search(r"Right on [\d.]+% of \d+ records", page.inner_text("#finished"))
         visit.shot("trained", full_page=True)
         visit.click("text=Read the report")

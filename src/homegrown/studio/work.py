@@ -75,7 +75,8 @@ def said(job: Job) -> str:
         return "Waits for its turn"
     if not progress:
         return "Starting"
-    done, total, unit = progress.get("done", 0), progress.get("total"), progress.get("unit", "")
+    total, unit = progress.get("total"), progress.get("unit", "")
+    done = min(progress.get("done", 0), total or progress.get("done", 0))
     amount = f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}" if done else ""
     return f"{str(progress.get('stage', '')).capitalize()}{': ' + amount if amount else ''}"
 

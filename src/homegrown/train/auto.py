@@ -98,10 +98,18 @@ class _Climb:
             fitted = finish(rung, scratch, self._parts.judge.texts)
             taken, verdict = self._compare(rung)
             self._ladder.append({**fitted.ladder[0], "note": verdict})
+            self._tell(name, fitted.ladder[0])
             if taken:
                 self._best, self._chosen = rung, fitted
         assert self._chosen is not None
         return self._settle(self._chosen)
+
+    def _tell(self, name: str, row: dict[str, Any]) -> None:
+        """Say what a rung reached as soon as it is known, so that who watches sees the ladder fill."""
+        facts = {k: row[k] for k in ("accuracy", "accuracy_ci95", "ms_per_text", "size_bytes") if k in row}
+        self._progress.start(f"train {name}", 1, "measured")
+        self._progress.advance(1, n_valid=row["n"], **facts)
+        self._progress.finish()
 
     def _settle(self, chosen: Fitted) -> Fitted:
         bundle = self._folder / "bundle"

@@ -190,14 +190,16 @@ def _live(ws: Workspace, job: Job) -> LiveTraining:
 
 def _ladder_so_far(job: Job) -> list[dict[str, Any]]:
     """The rungs that a running job has told of: those measured, and the one being trained."""
-    stages = [s for s in work.stages(job) if str(s.get("stage", "")).startswith("train ")]
     rows: dict[str, dict[str, Any]] = {}
-    for stage in stages:
-        name = str(stage["stage"]).removeprefix("train ")
-        measured = stage.get("accuracy") is not None
-        rows[name] = {**stage, "recipe": name, "state": "done" if measured else "running"}
-    for name in list(rows)[:-1]:
-        rows[name]["state"] = "done"
+    for stage in work.stages(job):
+        name = str(stage.get("stage", ""))
+        if name.startswith("train "):
+            rung = name.removeprefix("train ")
+            known = rows.get(rung, {})
+            seconds = known.get("seconds") if stage.get("unit") == "measured" else stage.get("seconds")
+            rows[rung] = {**known, **stage, "recipe": rung, "seconds": seconds, "n": stage.get("n_valid")}
+    for rung, row in rows.items():
+        row["state"] = "done" if row.get("accuracy") is not None or rung != list(rows)[-1] else "running"
     return list(rows.values())
 
 
