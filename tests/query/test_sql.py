@@ -94,6 +94,7 @@ def test_max_rows_says_that_it_cut(ws):
         ("select * from enable_logging(storage='file', storage_path='x')", "cannot change settings"),
         ("select nothing from records", 'column "nothing" not found'),
         ("select * from nothing", "Tables here: records"),
+        ("select * from recrods", "Did you mean records"),
         ("select cast('x' as int)", "Could not convert"),
         ("select search(text) from records", "takes a text in quotes"),
         ("select * from search('')", "nothing to look for"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from homegrown.errors import HomegrownError, QueryError
@@ -146,6 +148,10 @@ def _prepared(store: Store, sql: str, abilities: Abilities, limits: Limits) -> I
 
 
 def _with_tables(message: str) -> str:
-    if "Table with name" in message and "does not exist" in message:
-        return f"{message.rstrip('.')}. Tables here: {', '.join(VIEWS)}."
-    return message
+    """Name the tables that there are, in place of DuckDB's guess among its own."""
+    missing = re.search(r"Table with name (\S+) does not exist", message)
+    if missing is None:
+        return message
+    near = get_close_matches(missing.group(1).lower(), VIEWS, n=1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    return f"There is no table {missing.group(1)} (it does not exist).{guess} Tables here: {', '.join(VIEWS)}."
