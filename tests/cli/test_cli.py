@@ -127,6 +127,7 @@ def test_doctor_finds_a_changed_model_file(grown):
     root, result = grown
     healthy = run("doctor", "--workspace", root / "w", "--json")
     assert healthy.returncode == 0, healthy.stdout
+    assert '"kernel"' in healthy.stdout
     file = next((root / "w" / "models" / result["model_id"]).glob("*.safetensors"))
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from homegrown.errors import HomegrownError
 from homegrown.inference.encoder_folder import open_folder
+from homegrown.inference.encoder_native import library
 from homegrown.store.database import wal_is_safe
 from homegrown.store.locks import FileLock, read_note
 from homegrown.store.migrate import current_version
@@ -54,6 +55,10 @@ def _machine() -> Iterator[Finding]:
     why = "" if wal_is_safe() else ": this version can lose commits with a write-ahead log, so the safe way is used"
     yield Finding("sqlite", state, f"{sqlite3.sqlite_version}, {mode}{why}")
     yield _guarded("encoder", lambda: f"{open_folder().name}: the weights are the published ones")
+    if library() is None:
+        yield Finding("kernel", "note", "not compiled here: encoding takes about twice as long; see scripts/native")
+    else:
+        yield Finding("kernel", "ok", "the encoder can compute in integers")
 
 
 def _workspace(ws: Workspace) -> Iterator[Finding]:
