@@ -2,7 +2,7 @@
 
 Each server runs in a process of its own with all cores; so does the client, which is the same for all. The peer has
 the same encoder weights with a classification head of as many classes, takes what waits into a batch as we do
-(no waiting when idle, up to 32), and writes nothing; ours checks a key and leaves a trace of every call.
+(no waiting when idle; it takes up to 32, ours 8), and writes nothing; ours checks a key and leaves a trace of every call.
 
 python -m benchmarks.serve_latency [--rungs linear,static,finetune] [--n 400] [--seconds 5] [--rounds 2]
     [--folder DIR [--prepare]]
