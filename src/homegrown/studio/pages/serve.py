@@ -157,7 +157,8 @@ def _card(call: Call, endpoint: Endpoint) -> EndpointCard:
     previous = _previous(ws, endpoint)
     facts = [("Answers with", scores.title(version)), ("Recipe", version.recipe)]
     if result:
-        facts.append(("Right", words.with_doubt(result["accuracy"], *result["accuracy_ci95"], result["n"])))
+        low, high = result["accuracy_ci95"]
+        facts.append(("Right", words.with_doubt(result["accuracy"], low, high, result["n"])))
     facts += _traffic(ws, endpoint)
     return EndpointCard(
         name=endpoint.name,
