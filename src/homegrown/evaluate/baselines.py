@@ -83,12 +83,12 @@ def _tfidf(store: Store, ids: pa.ChunkedArray, truth: np.ndarray, labelled: np.n
         sublinear_tf=True,
         min_df=2 if len(kept) > 2000 else 1,
         token_pattern=r"(?u)\w+|[^\w\s]",  # noqa: S106 - a pattern of words
-        dtype=np.float32,
+        dtype=np.float32,  # pyright: ignore[reportArgumentType]  # the stub knows float64 alone
     )
     features = vectorizer.fit_transform([texts[names[i]] for i in kept])
     head = OneVsRestClassifier(LogisticRegression(C=10.0, solver="liblinear", tol=1e-2, random_state=0))
     head.fit(features, classes)
-    return head.predict(vectorizer.transform(rows.texts))
+    return np.asarray(head.predict(vectorizer.transform(rows.texts)))
 
 
 def _key(snapshot_id: str, rows: Rows) -> str:

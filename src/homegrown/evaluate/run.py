@@ -142,7 +142,7 @@ class _Measured:
             calibration=quality,
             coverage=self._coverage(),
             out_of_scope=self._scope(),
-            slices=tuple(slices(self.rows, right, inside, skip, slice_by)),
+            slices=tuple(slices(self.rows, right, np.asarray(inside), skip, slice_by)),
             opponents=opponents,
             latency=latency(self.predictor, self.rows.texts, self.answers),
             size_bytes=self.store.bundles.size(version.version_id),
@@ -241,7 +241,7 @@ class _Measured:
             return None
         best = self.answers.probs.argmax(1)
         right = self.rows.truth[np.arange(len(best)), best]
-        return asdict(scope(self.answers.in_scope, ~self.inside, right, self.answers.threshold))
+        return asdict(scope(self.answers.in_scope, np.asarray(~self.inside), right, self.answers.threshold))
 
     def _noise(self) -> dict[str, Any] | None:
         if self.version.multi or self.split != "test":

@@ -61,7 +61,11 @@ class LexicalFeatures:
     def rows(self, texts: list[str]) -> sparse.csr_matrix:
         """float32 [n, n_features], rows of length 1 (or 0 where nothing is known)."""
         parts = [self._run(run) for run in chunks(texts)]
-        return sparse.vstack(parts).tocsr() if parts else sparse.csr_matrix((0, len(self.buckets)), dtype=np.float32)
+        return (
+            sparse.csr_matrix(sparse.vstack(parts))
+            if parts
+            else sparse.csr_matrix((0, len(self.buckets)), dtype=np.float32)
+        )
 
     def _run(self, texts: list[str]) -> sparse.csr_matrix:
         found = grams(texts)

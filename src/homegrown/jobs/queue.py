@@ -178,5 +178,7 @@ class JobQueue:
 
 
 def _job(row: dict[str, Any]) -> Job:
-    decoded = {k: msgspec.json.decode(row[k]) if row[k] else None for k in ("arguments", "progress", "result")}
-    return Job(**{k: v for k, v in row.items() if k != "project_id"} | decoded)
+    facts: dict[str, Any] = {k: v for k, v in row.items() if k != "project_id"}
+    for name in ("arguments", "progress", "result"):
+        facts[name] = msgspec.json.decode(row[name]) if row[name] else None
+    return Job(**facts)

@@ -130,7 +130,7 @@ class Descent:
         self._optimizer.step()
         return float(loss.detach())
 
-    def _named(self) -> dict[str, nn.Parameter]:
+    def _named(self) -> dict[str, torch.Tensor]:
         upper = {f"upper.{i}": p for i, p in enumerate(self._upper)}
         return {**upper, "head.weight": self.head.weight, "head.bias": self.head.bias}
 

@@ -92,7 +92,7 @@ class EncoderNet(nn.Module):
         attention, output = layer.attention, layer.output  # type: ignore[union-attr]
         inner = attention.self  # type: ignore[union-attr]
         query, key, value = (
-            part(hidden).view(n, length, self.heads, -1).transpose(1, 2)
+            part(hidden).view(n, length, self.heads, -1).transpose(1, 2)  # pyright: ignore[reportCallIssue]
             for part in (inner.query, inner.key, inner.value)  # type: ignore[union-attr]
         )
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)

@@ -50,6 +50,7 @@ def decide(options: FinetuneOptions, fitter: Fitter, path: Path) -> tuple[Finetu
 
 def _within(plan: FinetuneOptions, budget_s: float, fitter: Fitter) -> tuple[FinetuneOptions, str]:
     per_row = fitter.seconds_per_row(plan)
+    smaller, seconds = plan, 0.0
     for smaller in _smaller(plan):
         seconds = per_row * fitter.n_visits(smaller)
         if seconds <= SAFETY * budget_s:
@@ -59,6 +60,6 @@ def _within(plan: FinetuneOptions, budget_s: float, fitter: Fitter) -> tuple[Fin
 
 def _smaller(plan: FinetuneOptions) -> list[FinetuneOptions]:
     """*plan* and what is cheaper, in the order in which quality is given up."""
-    shorter = [replace(plan, epochs=e) for e in range(plan.epochs, 1, -1)]
+    shorter = [replace(plan, epochs=e) for e in range(plan.epochs or 1, 1, -1)]
     once = [replace(p, refit=False) for p in shorter]
     return [*shorter, *once, replace(plan, epochs=1, rounds=0, refit=False)]

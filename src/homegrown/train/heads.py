@@ -67,6 +67,7 @@ def choose_head(
     multi = parts.data.multi
     both_inputs = _stack(fit_inputs, judge_inputs)
     crossed = len(parts.both) < CROSS_VALIDATE_BELOW or len(parts.judge) == 0
+    path: list[Any] = []
     if crossed:
         held_out, logits = parts.both, _cross(parts, both_inputs, strengths, seed, progress)
     else:

@@ -64,7 +64,7 @@ class Workspace(Governance, Queries, Reports):
         self._predictors: dict[str, Predictor] = {}
 
     @cached_property
-    def encoder(self) -> CachedEncoder:
+    def encoder(self) -> CachedEncoder:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The frozen encoder with this workspace's vectors behind it; loaded at its first use."""
         local = inference.Encoder.load()
         return inference.CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
