@@ -1,5 +1,6 @@
 """A real server over a small workspace with two versions of one model."""
 
+import shutil
 import time
 
 import pytest
@@ -30,14 +31,14 @@ def grown(tmp_path_factory):
 @pytest.fixture
 def fresh(grown, tmp_path):
     """A copy of that workspace, for tests that change or damage it."""
-    import shutil
-
     shutil.copytree(grown[0], tmp_path / "ws")
     return tmp_path / "ws", grown[1]
 
 
 @pytest.fixture(scope="session")
-def served(grown):
-    with connect(grown[0], actor=SYSTEM) as ws, running(ws) as one:
+def served(grown, tmp_path_factory):
+    # A copy: the original is never open while a test copies it.
+    root = shutil.copytree(grown[0], tmp_path_factory.mktemp("served") / "ws")
+    with connect(root, actor=SYSTEM) as ws, running(ws) as one:
         wait_for(lambda: "intent" in one.engine.live, 60)
         yield one
