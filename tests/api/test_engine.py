@@ -212,10 +212,13 @@ def test_text_is_kept_only_where_the_endpoint_says_so(fresh):
     root, (first, _) = fresh
     with connect(root, actor=SYSTEM) as ws, running(ws) as served, served.client() as client:
         wait_for(lambda: version_of(served), 60)
+        client.post(PREDICT, json={"text": "not this one"})
         client.post("/api/v1/endpoints/intent/deploy", json={"model": first.version_id, "keep_text": True})
         wait_for(lambda: served.engine.live["intent"].endpoint.keep_text)
         client.post(PREDICT, json={"text": "keep this one"})
         wait_for(lambda: any(t["text"] == "keep this one" for t in ws.store.endpoints.traces()))
+        texts = [t["text"] for t in ws.store.endpoints.traces()]
+    assert sorted(texts, key=str) == [None, "keep this one"]
 
 
 def test_one_server_per_workspace(served):
