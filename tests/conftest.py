@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,41 @@ def write_messages(path: Path, n_per_class: int = 12) -> Path:
 def messages(tmp_path: Path) -> Path:
     """The CSV of ``write_messages``."""
     return write_messages(tmp_path / "messages.csv")
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """The folder of the socket of a real PostgreSQL of our own, stopped afterwards."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL is not installed, and the checks need it")
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path("/tmp") / f"hg-pg-{os.getpid()}"
+    folder.mkdir()
+    as_user = []
+    if os.getuid() == 0:
+        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        subprocess.run(["chown", "nobody:nogroup", str(folder)], check=True)
+    binaries = found[-1].parent
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C"}
+    data = folder / "data"
+    made = [*as_user, str(binaries / "initdb"), "-D", str(data), "-U", "hg", "--auth=trust", "-E", "UTF8", "-N"]
+    subprocess.run(made, check=True, capture_output=True, env=env, cwd=folder)
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-w"]
+    subprocess.run([*control, "-o", options, "start"], check=True, capture_output=True, env=env, cwd=folder)
+    yield folder
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, env=env, cwd=folder)
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+@pytest.fixture
+def postgres(postgres_server: Path, request: pytest.FixtureRequest) -> str:
+    """The address of an empty database."""
+    import psycopg
+
+    name = f"t{abs(hash(request.node.nodeid)):x}"
+    with psycopg.connect(host=str(postgres_server), user="hg", dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    return f"postgresql+psycopg://hg@/{name}?host={postgres_server}"

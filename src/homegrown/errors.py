@@ -9,7 +9,9 @@
     │   ├── QueryError            a SQL query was refused or failed
     │   ├── UnsafeArchiveError    an archive would write outside, or unpack without end
     │   ├── TooLargeError         a request carries more than is taken at once
-    │   └── UnsupportedTypeError  a request's body is of another type than is read here
+    │   ├── UnsupportedTypeError  a request's body is of another type than is read here
+    │   ├── SlowRequestError      a request's body came too slowly
+    │   └── ReusedKeyError        an idempotency key came with another request before
     ├── NotFoundError             no such record, task, model, endpoint, ...
     ├── ConflictError             it clashes with what is there
     │   └── WorkspaceBusyError    another process holds this workspace
@@ -109,6 +111,19 @@ class UnsupportedTypeError(InputError):
 
     code = "unsupported_type"
     status = 415
+
+
+class SlowRequestError(InputError):
+    """The request's body came too slowly; send it again over a better connection."""
+
+    code = "too_slow"
+    status = 408
+
+
+class ReusedKeyError(InputError):
+    """This Idempotency-Key was sent with another request before; use a new one for each thing that is to be made."""
+
+    code = "reused_key"
 
 
 class NotFoundError(HomegrownError):

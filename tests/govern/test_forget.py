@@ -167,6 +167,10 @@ CHANGES = {
     "delete_selection": {"query.delete_selection"},
     "import_labels": {"label.define_task", "label.add_source"},
     "task_from_column": {"label.define_task", "label.add_source"},
+    "task": {"label.define_task"},
+    "vote": {"label.vote"},
+    "teach": {"label.vote"},
+    "undo_vote": {"label.undo_vote"},
     "snapshot": {"curate.freeze"},
     "train": {"train.start", "train.end"},
     "evaluate": {"evaluate.run"},
@@ -176,8 +180,8 @@ CHANGES = {
 # ``export`` leaves ``model.export``; its own tests drive it.
 READS = {
     "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
-    "predict", "predictor", "preview", "report", "search_records", "selected_ids", "selections", "sql",
-    "texts_of_file", "write_report",
+    "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
+    "selections", "sql", "stream_csv", "texts_of_file", "write_report",
 }  # fmt: skip
 
 
@@ -188,6 +192,9 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     assert not unsorted, f"say in this test whether these change something: {unsorted}"
     ws.save_selection("some", "select * from records")
     ws.delete_selection("some")
+    ws.undo_vote(
+        ws.vote(ws.sql("select record_id from records order by text").rows()[0]["record_id"], "intent", "card")
+    )
     entries = list(ws.audit())
     assert set().union(*CHANGES.values()) <= {e.action for e in entries}
     for entry in entries:
@@ -195,6 +202,16 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
         assert all(entry.resource.partition(":"))
         assert EMAIL not in str(entry)
         assert CANARY not in str(entry)
+
+
+def test_a_text_that_a_person_taught_is_forgotten_too(forgotten):
+    ws, root, *_ = forgotten
+    secret = "the parrot of the canary knows the number 8841"
+    taught = ws.teach(secret, "intent", "card")
+    assert found_in(root / "work", secret)
+    assert ws.forget(record=taught.record_id).n_records == 1
+    assert found_in(root / "work", secret) == []
+    assert not ws.sql(f"select * from votes where record_id = '{taught.record_id}'").rows()
 
 
 def test_a_record_and_a_source_can_be_named(forgotten):

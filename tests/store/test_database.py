@@ -1,5 +1,6 @@
 """The database: migrations, damage, a full disk, two processes, SQLite and PostgreSQL."""
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from homegrown.errors import ConflictError, CorruptDataError, DiskFullError, New
 from homegrown.store import Store, tables
 from homegrown.store.database import Database, wal_is_safe
 from homegrown.store.events import read_events, record_event
+from homegrown.store.files import write_atomic
 from homegrown.store.migrate import current_version, migrate, migrations
 
 ENV = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
@@ -171,33 +173,6 @@ def test_many_first_openings_make_one_workspace(tmp_path):
     assert len({out for out, _ in results}) == 1
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """A real server of our own, stopped afterwards; None when it is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        if os.environ.get("CI") == "true":
-            pytest.fail("PostgreSQL is not installed, and the checks need it")
-        pytest.skip("PostgreSQL is not installed")
-    folder = Path("/tmp") / f"hg-pg-{os.getpid()}"
-    folder.mkdir()
-    as_user = []
-    if os.getuid() == 0:
-        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        subprocess.run(["chown", "nobody:nogroup", str(folder)], check=True)
-    binaries = found[-1].parent
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C"}
-    data = folder / "data"
-    made = [*as_user, str(binaries / "initdb"), "-D", str(data), "-U", "hg", "--auth=trust", "-E", "UTF8", "-N"]
-    subprocess.run(made, check=True, capture_output=True, env=env, cwd=folder)
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-w"]
-    subprocess.run([*control, "-o", options, "start"], check=True, capture_output=True, env=env, cwd=folder)
-    yield f"postgresql+psycopg://hg@/postgres?host={folder}"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, env=env, cwd=folder)
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
-
-
 def two_and_a_clash(connection):
     record_event(connection, TERMINAL, "test.event", "thing:2")
     connection.execute(sa.insert(tables.actors).values(actor_id="actor_system", kind="x", name="x", created_at="x"))
@@ -217,3 +192,21 @@ def test_the_same_workspace_on_postgresql(postgres, tmp_path):
         assert [e["resource"] for e in read_events(store.db)] == ["thing:1"]
         assert not (tmp_path / "w" / "homegrown.db").exists()
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS])
+def test_a_flush_that_fails_is_said_once_and_leaves_the_old_file(tmp_path, monkeypatch, number):
+    path = tmp_path / "facts.json"
+    write_atomic(path, b"old")
+    calls = []
+
+    def failing(descriptor):
+        calls.append(descriptor)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(StorageError, match="The disk failed"):
+        write_atomic(path, b"new")
+    assert len(calls) == 1, "a failed flush is never tried again"
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

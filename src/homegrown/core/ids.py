@@ -39,6 +39,17 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
+def keyed_id(prefix: str, owner: str, key: str) -> str:
+    """The id of what *owner* creates under an idempotency *key*: the same again for the same key.
+
+    Example:
+        >>> keyed_id("job", "actor_a", "k") == keyed_id("job", "actor_a", "k") != keyed_id("job", "actor_b", "k")
+        True
+    """
+    digest = hashlib.blake2b(canonical_json([prefix, owner, key]), digest_size=10)
+    return f"{prefix}_{digest.hexdigest()}"
+
+
 class IdPool:
     """As ``new_id`` for paths that make many: asks the system for randomness once in several hundred ids.
 

@@ -36,6 +36,8 @@ class Reader(Protocol):
 
     Attributes:
         suffixes: endings of the file names that it reads, with the dot, in lower case.
+        isolated: optional; True has it run in a child process with limits (``ingest.isolated``). It then yields no
+            ``Cells``, and only values that JSON has.
     """
 
     suffixes: tuple[str, ...]

@@ -60,6 +60,11 @@ class Database:
                 "(install homegrown[postgres])."
             ) from error
 
+    @property
+    def kind(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return "sqlite" if self.is_sqlite else "postgresql"
+
     @staticmethod
     def _sqlite_engine(path: Path) -> sa.Engine:
         engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})

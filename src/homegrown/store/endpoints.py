@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from homegrown.core.ids import canonical_json, new_id, timestamp
-from homegrown.errors import NotFoundError
+from homegrown.core.ids import canonical_json, keyed_id, new_id, timestamp
+from homegrown.errors import NotFoundError, ReusedKeyError
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
@@ -127,11 +127,29 @@ class EndpointStore:
         rows = self._db.all(statement.order_by(t.c.created_at.desc()).limit(limit))
         return [{**r, "answer": msgspec.json.decode(r["answer"]) if r["answer"] else None} for r in rows]
 
-    def add_feedback(self, actor: Actor, trace_id: str, value: dict[str, Any]) -> str:
-        """Keep what somebody said of an answer; returns the feedback's id."""
-        t = tables.traces
-        feedback_id = new_id("fb")
+    def add_feedback(self, actor: Actor, trace_id: str, value: dict[str, Any], *, key: str | None = None) -> str:
+        """Keep what somebody said of an answer; returns the feedback's id.
+
+        Args:
+            actor: who says it.
+            trace_id: of the answer.
+            value: what was said.
+            key: an idempotency key of the actor's: the same one again keeps nothing more.
+
+        Raises:
+            NotFoundError: there is no such trace.
+            ReusedKeyError: *key* came with another trace or value before.
+        """
+        t, f = tables.traces, tables.feedback
+        feedback_id = new_id("fb") if key is None else keyed_id("fb", actor.actor_id, key)
         with self._db.write() as connection:
+            before = connection.execute(
+                sa.select(f.c.trace_id, f.c.value).where(f.c.feedback_id == feedback_id)
+            ).first()
+            if before is not None:
+                if tuple(before) != (trace_id, canonical_json(value).decode()):
+                    raise ReusedKeyError
+                return feedback_id
             if connection.execute(sa.select(t.c.trace_id).where(t.c.trace_id == trace_id)).first() is None:
                 raise NotFoundError("There is no such trace. Traces are written within a second of their answer.")
             connection.execute(

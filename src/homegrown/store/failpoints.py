@@ -1,7 +1,7 @@
 """Named places where a test may kill the process or fill the disk: ``HG_FAILPOINT=name:action[:n]``.
 
-``action`` is ``kill`` (SIGKILL, as the kernel or a power cut would) or ``enospc`` (no space left); *n* is the visit at
-which it happens, default 1. Without the variable a call costs one look-up.
+``action`` is ``kill`` (SIGKILL, as the kernel or a power cut would), ``enospc`` (no space left) or ``eio`` (the disk
+fails); *n* is the visit at which it happens, default 1. Without the variable a call costs one look-up.
 
 Example:
     ``HG_FAILPOINT=ingest.records:kill homegrown ingest tickets.csv``
@@ -33,4 +33,6 @@ def _fail(name: str, spec: str) -> None:
         return
     if action == "enospc":
         raise OSError(errno.ENOSPC, "No space left on device")
+    if action == "eio":
+        raise OSError(errno.EIO, "Input/output error")
     os.kill(os.getpid(), signal.SIGKILL)

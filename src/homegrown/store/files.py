@@ -9,7 +9,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from homegrown.errors import DiskFullError
+from homegrown.errors import DiskFullError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Turn "no space left" into a sentence; every writer of the workspace runs inside it."""
+    """Turn "no space left" and a failing disk into a sentence; every writer of the workspace runs inside it.
+
+    A flush that failed is never tried again: the kernel may have dropped the pages and would say that all is well.
+    """
     try:
         yield
     except OSError as error:
@@ -29,6 +32,11 @@ def disk_errors() -> Iterator[None]:
             or "file too large" in text
         ):
             raise DiskFullError from error
+        if error.errno in (errno.EIO, errno.EROFS):
+            raise StorageError(
+                f"The disk failed ({error.strerror}). What was acknowledged before is kept, this is not. "
+                "Check the disk before anything is written again."
+            ) from error
         raise
 
 
@@ -50,7 +58,7 @@ def write_atomic(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside *folder* durable."""
+    """Make a rename inside *folder* durable; of a file: its content."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

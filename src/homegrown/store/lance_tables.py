@@ -6,6 +6,7 @@ same new id both succeed. Merges go in pieces of at most 10,000 rows.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,21 @@ if TYPE_CHECKING:
 MERGE_ROWS = 10_000
 _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 _VERSION = "2.1"
+_RESTORE = "Restore its folder from a copy of the workspace."
+# What Lance says of files that are not what it wrote.
+_DAMAGE = (
+    "corrupt",
+    "unexpected eof",
+    "invalid magic",
+    "magic number",
+    "out of range",
+    "protobuf",
+    "file size is too small",
+    "failed to fill whole buffer",
+    "not appear to be a lance file",
+)
+# Where in Lance's own source it was noticed tells a person nothing.
+_OF_LANCE = re.compile(r",? ?/\S+\.rs:\d+(:\d+)?|LanceError\(\w+\): ")
 
 
 def key_field(name: str) -> pa.Field:
@@ -58,7 +74,10 @@ class LanceTable:
                 except OSError:
                     if not self.exists:
                         raise
-            return lance.dataset(str(self.path))
+            found = lance.dataset(str(self.path))
+        if not found.schema.names:  # what a manifest of zeros says
+            raise CorruptDataError(f"The table {self.path.name} is damaged: it has no columns. {_RESTORE}")
+        return found
 
     def version(self) -> int:
         """Number of the newest version; grows with every commit."""
@@ -166,9 +185,10 @@ def _as_ours(error: Exception, path: Path) -> Exception:
     low = text.lower()
     if "no space left" in low or "file too large" in low or "quota" in low:
         return DiskFullError()
-    if any(word in low for word in ("corrupt", "unexpected eof", "invalid magic", "magic number", "out of range")):
-        return CorruptDataError(f"The table {path.name} is damaged: {text[:160]}. Restore it from a backup.")
-    return StorageError(f"The table {path.name} failed: {text[:240]}")
+    text = _OF_LANCE.sub("", text)
+    if any(word in low for word in _DAMAGE):
+        return CorruptDataError(f"The table {path.name} is damaged: {text[:160].rstrip('. ')}. {_RESTORE}")
+    return StorageError(f"The table {path.name} failed: {text[:240].rstrip('. ')}.")
 
 
 def quoted(values: Iterable[Any]) -> str:

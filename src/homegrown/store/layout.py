@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homegrown.errors import InputError, StorageError
+from homegrown.store.failpoints import failpoint
 
-FOLDERS = ("lance", "snapshots", "models", "runs", "reports", "exports", "cache", "tmp", "backups", "locks", "secrets")
+# ``locks`` first: by it a first opening that was killed half-way is known again as a workspace.
+FOLDERS = ("locks", "lance", "snapshots", "models", "runs", "reports", "exports", "cache", "tmp", "backups", "secrets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,4 @@ class Layout:
             if folder.is_symlink():
                 raise StorageError(f"{folder} is a link. Remove it: a workspace keeps its files inside itself.")
             folder.mkdir(exist_ok=True, mode=0o700)
+            failpoint("workspace.folder")

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from homegrown.core.ids import timestamp
 from homegrown.errors import NewerWorkspaceError
+from homegrown.store.failpoints import failpoint
+from homegrown.store.files import disk_errors, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +55,28 @@ def current_version(database: Database) -> int:
         return connection.execute(sa.select(sa.func.max(_HISTORY.c.version))).scalar() or 0
 
 
-def migrate(database: Database, backups: Path) -> list[str]:
+def refuse_newer(version: int, known: list[Migration]) -> None:
+    """Stop before a database is touched whose steps this homegrown does not know.
+
+    Raises:
+        NewerWorkspaceError: *version* is beyond the last of *known*.
+    """
+    if version > known[-1].version:
+        raise NewerWorkspaceError(
+            f"This workspace has schema {version}, and this homegrown knows {known[-1].version}. "
+            "Install the newer homegrown that wrote it, or open a backup."
+        )
+
+
+def migrate(database: Database, backups: Path, known: list[Migration] | None = None) -> list[str]:
     """Apply the steps that are missing; the caller holds the exclusive ``schema`` lock.
+
+    Killed anywhere, it leaves the last step that was applied whole; the next call goes on from there.
+
+    Args:
+        database: to be brought up to date.
+        backups: the folder for a copy of what was there before.
+        known: the steps, in order; default: those of this homegrown.
 
     Returns:
         Names of the steps applied.
@@ -62,13 +84,9 @@ def migrate(database: Database, backups: Path) -> list[str]:
     Raises:
         NewerWorkspaceError: the database knows steps that this homegrown does not.
     """
-    known = migrations()
+    known = migrations() if known is None else known
     have = current_version(database)
-    if have > known[-1].version:
-        raise NewerWorkspaceError(
-            f"This workspace has schema {have}, and this homegrown knows {known[-1].version}. "
-            "Install the newer homegrown that wrote it, or open a backup."
-        )
+    refuse_newer(have, known)
     todo = [m for m in known if m.version > have]
     if todo and have:
         backup(database, backups / f"before-{todo[0].version:04d}-{timestamp()[:19].replace(':', '')}.db")
@@ -81,13 +99,20 @@ def backup(database: Database, target: Path) -> None:
     """Copy a SQLite database by its online backup; PostgreSQL is backed up by its own tools."""
     if not database.is_sqlite:
         return
+    for left in target.parent.glob("*.part*"):  # of one that was killed
+        left.unlink()
     temporary = target.with_suffix(".part")
-    with sqlite3.connect(database.path) as source, sqlite3.connect(temporary) as copy:
-        source.backup(copy)
-    source.close()
-    copy.close()
-    temporary.chmod(0o600)
-    temporary.replace(target)
+    with disk_errors():
+        with sqlite3.connect(database.path) as source, sqlite3.connect(temporary) as copy:
+            source.backup(copy)
+        source.close()
+        copy.close()
+        temporary.chmod(0o600)
+        sync_folder(temporary)
+        failpoint("migrate.copied")
+        temporary.replace(target)
+        sync_folder(target.parent)
+    failpoint("migrate.backup")
 
 
 def _apply(database: Database, step: Migration) -> None:
@@ -101,6 +126,7 @@ def _apply(database: Database, step: Migration) -> None:
         )
         for statement in filter(None, statements):
             connection.exec_driver_sql(statement)
+            failpoint("migrate.statement")
         connection.execute(
             sa.insert(_HISTORY).values(
                 version=step.version,
@@ -109,3 +135,5 @@ def _apply(database: Database, step: Migration) -> None:
                 applied_at=timestamp(),
             )
         )
+        failpoint("migrate.recorded")
+    failpoint("migrate.applied")

@@ -79,6 +79,14 @@ class SnapshotStore:
             raise CorruptDataError(f"Snapshot {snapshot_id} is damaged: {error}. Restore it from a backup.") from error
         return rows
 
+    def splits(self, snapshot_id: str, record_ids: list[str]) -> dict[str, str]:
+        """The split of each of a few records; those that the snapshot does not hold are left out."""
+        path = self._folder / snapshot_id / "rows.parquet"
+        if not record_ids or not path.exists():
+            return {}
+        found = pq.read_table(path, columns=["record_id", "split"], filters=[("record_id", "in", record_ids)])
+        return dict(zip(found["record_id"].to_pylist(), found["split"].to_pylist(), strict=True))
+
     def folder(self, snapshot_id: str) -> Path:
         """Where a snapshot lies."""
         return self._folder / snapshot_id

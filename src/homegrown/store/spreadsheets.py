@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -42,3 +43,10 @@ def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]])
             writer.writerow([harmless(v) for v in row])
             n += 1
     return n
+
+
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Some *rows* as the text of a CSV."""
+    kept = io.StringIO()
+    csv.writer(kept).writerows([harmless(v) for v in row] for row in rows)
+    return kept.getvalue()

@@ -13,18 +13,20 @@ import sqlalchemy as sa
 
 from homegrown.core.access import SYSTEM, TERMINAL, Actor
 from homegrown.core.ids import canonical_json, new_id, timestamp
-from homegrown.errors import WorkspaceBusyError
+from homegrown.errors import CorruptDataError, InputError, NewerWorkspaceError, WorkspaceBusyError
 from homegrown.store import tables
 from homegrown.store.bundles import BundleStore
 from homegrown.store.database import Database
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
+from homegrown.store.failpoints import failpoint
 from homegrown.store.files import write_atomic
 from homegrown.store.imports import Imports
 from homegrown.store.layout import Layout
 from homegrown.store.locks import FileLock
-from homegrown.store.migrate import current_version, migrate, migrations
+from homegrown.store.migrate import current_version, migrate, migrations, refuse_newer
 from homegrown.store.models import ModelStore
+from homegrown.store.person_votes import PersonVotes
 from homegrown.store.records import RecordStore
 from homegrown.store.snapshots import SnapshotStore
 from homegrown.store.sources import SourceStore
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 FORMAT = 1
+DATABASE_VARIABLE = "HOMEGROWN_DATABASE_URL"
+_RESTORE = "Nothing was changed; bring that file back from a copy of the workspace."
 
 
 class Store:
@@ -46,7 +50,8 @@ class Store:
 
     Args:
         root: the workspace folder; created when it does not exist.
-        database_url: PostgreSQL for the nouns instead of the SQLite file.
+        database_url: PostgreSQL for the nouns instead of the SQLite file; the environment variable
+            ``HOMEGROWN_DATABASE_URL`` when it is not given. A workspace stays with the kind that it began with.
         actor: who acts through this store, for the event log.
     """
 
@@ -55,8 +60,12 @@ class Store:
         self.layout = Layout(Path(root).expanduser().resolve())
         self.layout.create()
         self.actor = actor
-        self.db = Database(self.layout.database, database_url)
-        self._schema_lock = self._open()
+        self.db = Database(self.layout.database, database_url or os.environ.get(DATABASE_VARIABLE) or None)
+        try:
+            self._schema_lock = self._open()
+        except BaseException:
+            self.db.close()
+            raise
         lance_folder = self.layout.folder("lance")
         self.records = RecordStore(lance_folder)
         self.votes = VoteStore(lance_folder)
@@ -66,27 +75,79 @@ class Store:
         self.tasks = TaskStore(self.db)
         self.models = ModelStore(self.db)
         self.endpoints = EndpointStore(self.db)
+        self.person_votes = PersonVotes(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()
 
     def _open(self) -> FileLock:
         path = self.layout.folder("locks") / "schema.lock"
         lock = FileLock(path, exclusive=False).acquire()
-        if current_version(self.db) == migrations()[-1].version and self.layout.marker.exists():
+        try:
+            have, known = current_version(self.db), migrations()
+            refuse_newer(have, known)
+            self._refuse_newer_format()
+            self._refuse_other_database(have)
+        except BaseException:
+            lock.release()
+            raise
+        if have == known[-1].version and self.layout.marker.exists() and self._has_first_rows():
             return lock
         lock.release()
         with FileLock(path, exclusive=True):
+            if not self.layout.marker.exists():
+                self._refuse_other_database(current_version(self.db))
+                facts = {"format": FORMAT, "workspace_id": new_id("ws"), "created_at": timestamp()}
+                write_atomic(self.layout.marker, canonical_json(facts | {"database": self.db.kind}))
+            failpoint("workspace.marker")
             migrate(self.db, self.layout.folder("backups"))
             self._first_rows()
-            if not self.layout.marker.exists():
-                facts = {"format": FORMAT, "workspace_id": new_id("ws"), "created_at": timestamp()}
-                write_atomic(self.layout.marker, canonical_json(facts))
+            failpoint("workspace.rows")
         return FileLock(path, exclusive=False).acquire()
 
+    def _refuse_newer_format(self) -> None:
+        if not self.layout.marker.exists():
+            return
+        found = self._marker().get("format")
+        if not isinstance(found, int):
+            raise CorruptDataError(f"{self.layout.marker} does not say what format the workspace has. {_RESTORE}")
+        if found > FORMAT:
+            raise NewerWorkspaceError(
+                f"This workspace has format {found}, and this homegrown knows {FORMAT}. "
+                "Install the newer homegrown that wrote it."
+            )
+
+    def _refuse_other_database(self, have: int) -> None:
+        """Two databases for one workspace, or two workspaces in one database, would each show half of the truth."""
+        if not self.layout.marker.exists():
+            if have and not self.db.is_sqlite:
+                raise InputError(
+                    f"The database of {DATABASE_VARIABLE} belongs to another workspace already. "
+                    "Create an empty database for this one."
+                )
+            return
+        began = self._marker().get("database", "sqlite")
+        if began == self.db.kind:
+            return
+        if began == "sqlite":
+            raise InputError(
+                f"This workspace keeps its own database file, and {DATABASE_VARIABLE} names another one. "
+                f"Unset it, or choose a new folder with --workspace."
+            )
+        raise InputError(f"This workspace has its database on a PostgreSQL server: set {DATABASE_VARIABLE} to its URL.")
+
+    def _marker(self) -> dict[str, object]:
+        try:
+            return msgspec.json.decode(self.layout.marker.read_bytes(), type=dict[str, object])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CorruptDataError(f"{self.layout.marker} is damaged. {_RESTORE}") from error
+
+    def _has_first_rows(self) -> bool:
+        return self.db.one(sa.select(tables.projects.c.project_id)) is not None
+
     def _first_rows(self) -> None:
+        if self._has_first_rows():
+            return
         with self.db.write() as connection:
-            if connection.execute(sa.select(tables.projects.c.project_id)).first():
-                return
             at = timestamp()
             connection.execute(
                 sa.insert(tables.projects).values(project_id=DEFAULT_PROJECT, name="default", created_at=at)
@@ -106,11 +167,15 @@ class Store:
     @property
     def workspace_id(self) -> str:
         """The id that this workspace got when it was made."""
-        return str(msgspec.json.decode(self.layout.marker.read_bytes())["workspace_id"])
+        return str(self._marker()["workspace_id"])
 
     def vectors(self, fingerprint: str, dim: int) -> VectorStore:
         """Vectors of one embedder."""
         return VectorStore(self.layout.folder("lance"), fingerprint, dim)
+
+    def stored_vectors(self, fingerprint: str) -> VectorStore | None:
+        """Vectors that an embedder left here; None when it left none."""
+        return VectorStore.stored(self.layout.folder("lance"), fingerprint)
 
     def run_folder(self, run_id: str) -> Path:
         """Where a run keeps its checkpoints and builds its bundle."""

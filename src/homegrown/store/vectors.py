@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,12 @@ class VectorStore:
             [key_field("text_hash"), pa.field("vector", pa.list_(pa.float32(), dim), nullable=False)]
         )
         self.table = LanceTable(folder / f"vectors_{fingerprint}.lance", self.schema)
+
+    @classmethod
+    def stored(cls, folder: Path, fingerprint: str) -> Self | None:
+        """What is there of an embedder that need not be loaded for it; None when there is nothing."""
+        table = LanceTable(folder / f"vectors_{fingerprint}.lance", pa.schema([]))
+        return cls(folder, fingerprint, table.dataset().schema.field("vector").type.list_size) if table.exists else None
 
     def known(self) -> set[str]:
         """Hashes of texts that have a vector."""

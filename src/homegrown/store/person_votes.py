@@ -1,0 +1,114 @@
+"""What people said, in the database: each vote is a row that is never edited; a change names the vote it supersedes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from homegrown.core.ids import canonical_json, new_id, timestamp
+from homegrown.errors import ConflictError, ForbiddenError, NotFoundError
+from homegrown.store import tables
+from homegrown.store.events import record_event
+
+if TYPE_CHECKING:
+    from homegrown.core.access import Actor
+    from homegrown.store.database import Database
+
+_V = tables.votes
+
+
+def _standing() -> sa.ColumnElement[bool]:
+    """Not superseded by a later vote."""
+    later = tables.votes.alias()
+    return ~sa.exists(sa.select(later.c.vote_id).where(later.c.supersedes == _V.c.vote_id))
+
+
+class PersonVotes:
+    """People's votes. One person has one standing vote on a record for a task; the older ones stay for lineage."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, actor: Actor, task_id: str, record_id: str, label_source_id: str, value: dict[str, Any]) -> str:
+        """What *actor* now says of a record, in place of what they said before; the same again adds nothing.
+
+        Args:
+            actor: who says it.
+            task_id: of the question.
+            record_id: what it is said of.
+            label_source_id: the person as a source of labels.
+            value: ``{"class": id}`` or ``{"classes": [id, …]}``.
+
+        Returns:
+            The vote's id.
+        """
+        said = canonical_json(value).decode()
+        with self._db.write() as connection:
+            mine = _V.c.task_id == task_id, _V.c.record_id == record_id, _V.c.actor_id == actor.actor_id
+            old = connection.execute(sa.select(_V.c.vote_id, _V.c.value).where(*mine, _standing())).first()
+            if old is not None and old[1] == said:
+                return str(old[0])
+            row = {"task_id": task_id, "record_id": record_id, "label_source_id": label_source_id, "value": said}
+            return _put(connection, actor, row, old[0] if old else None, "label.vote")
+
+    def undo(self, actor: Actor, vote_id: str) -> str:
+        """Take a vote back: what the same person said before it stands again, or nothing.
+
+        Returns:
+            The id of the vote that stands now; undoing that one brings the first back.
+
+        Raises:
+            NotFoundError: there is no such vote.
+            ForbiddenError: somebody else gave it.
+            ConflictError: it was changed since.
+        """
+        with self._db.write() as connection:
+            found = connection.execute(sa.select(*_V.c).where(_V.c.vote_id == vote_id)).mappings().first()
+            if found is None:
+                raise NotFoundError("There is no such vote. Its record may have been forgotten.")
+            if found["actor_id"] != actor.actor_id:
+                raise ForbiddenError("Only who gave a vote can take it back.")
+            if not connection.execute(sa.select(_V.c.vote_id).where(_V.c.vote_id == vote_id, _standing())).first():
+                raise ConflictError("This vote was changed since. Open the record to see what stands now.")
+            before = None
+            if found["supersedes"]:
+                where = _V.c.vote_id == found["supersedes"]
+                before = connection.execute(sa.select(_V.c.value).where(where)).scalar()
+            row = {k: found[k] for k in ("task_id", "record_id", "label_source_id")} | {"value": before}
+            return _put(connection, actor, row, vote_id, "label.undo_vote")
+
+    def find(self, vote_id: str) -> dict[str, Any] | None:
+        """One vote: ``vote_id, task_id, record_id, actor_id, value, supersedes …``; None when there is none."""
+        return self._db.one(sa.select(*_V.c).where(_V.c.vote_id == vote_id))
+
+    def get(self, vote_id: str) -> dict[str, Any]:
+        """``find``, or a ``NotFoundError``."""
+        found = self.find(vote_id)
+        if found is None:
+            raise NotFoundError("There is no such vote. Its record may have been forgotten.")
+        return found
+
+    def standing(self, task_id: str) -> list[tuple[str, str]]:
+        """Record id and value (JSON) of every vote that stands, abstentions left out; in order of record and time."""
+        wanted = sa.select(_V.c.record_id, _V.c.value).where(_V.c.task_id == task_id, _V.c.value.is_not(None))
+        rows = self._db.all(wanted.where(_standing()).order_by(_V.c.record_id, _V.c.created_at, _V.c.vote_id))
+        return [(row["record_id"], row["value"]) for row in rows]
+
+    def history(self, record_id: str) -> list[dict[str, Any]]:
+        """Every vote of people on a record, the oldest first, superseded ones too."""
+        return self._db.all(sa.select(*_V.c).where(_V.c.record_id == record_id).order_by(_V.c.created_at))
+
+    def of_records(self, record_ids: list[str]) -> list[dict[str, Any]]:
+        """The votes that stand on a page of records: ``vote_id, task_id, record_id, actor_id, value``."""
+        columns = (_V.c.vote_id, _V.c.task_id, _V.c.record_id, _V.c.actor_id, _V.c.value)
+        wanted = sa.select(*columns).where(_V.c.record_id.in_(record_ids), _V.c.value.is_not(None), _standing())
+        return self._db.all(wanted.order_by(_V.c.created_at))
+
+
+def _put(connection: sa.Connection, actor: Actor, row: dict[str, Any], supersedes: str | None, action: str) -> str:
+    vote_id = new_id("vote")
+    more = {"vote_id": vote_id, "actor_id": actor.actor_id, "supersedes": supersedes, "created_at": timestamp()}
+    connection.execute(sa.insert(_V).values(**row, **more))
+    record_event(connection, actor, action, f"record:{row['record_id']}", vote_id=vote_id, task_id=row["task_id"])
+    return vote_id
