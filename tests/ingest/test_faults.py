@@ -122,6 +122,23 @@ def test_an_import_that_dies_anywhere_is_whole_or_not_there(tmp_path, together, 
             assert not (store.layout.folder("locks") / "import.json").exists()
 
 
+def test_a_disk_that_fails_is_named_and_leaves_the_workspace_as_it_was(tmp_path, together):
+    path, work = tmp_path / "t.csv", tmp_path / "work"
+    _write(path, OLD)
+    with Store(work) as store:
+        ingest(store, path)
+        before = _state(store)
+    _write(path, NEW)
+    points = ("ingest.batch", "ingest.records", "ingest.retired")
+    for point in points:
+        shutil.copytree(work, tmp_path / point)
+    answers = together(*((tmp_path / point, path, "", f"{point}:eio") for point in points))
+    assert answers == [[1, "StorageError"]] * len(points)
+    for point in points:
+        with Store(tmp_path / point) as store:
+            assert _state(store) == before
+
+
 def test_two_processes_at_once_import_every_record_once(tmp_path, together):
     path, work = tmp_path / "t.csv", tmp_path / "work"
     _write(path, [(i, f"text {i}") for i in range(3000)])

@@ -4,6 +4,7 @@ import pytest
 
 from homegrown.core.ids import identity, record_id, text_hash
 from homegrown.errors import EmptyDataError, MissingColumnError, UnreadableFileError
+from homegrown.ingest.staging import Staging
 from tests.ingest.helpers import fields, ingest
 
 
@@ -20,6 +21,35 @@ def test_a_second_run_adds_nothing(tmp_path, store):
     assert (second.n_added, second.version, second.unchanged) == (0, 1, True)
     assert store.records.count() == 2
     assert store.records.origins.count() == 2
+
+
+def test_a_file_that_is_there_already_is_not_parsed(tmp_path, store, monkeypatch):
+    path = _csv(tmp_path, "text,n", "hello,1", "there,2")
+    first = ingest(store, path)
+    with monkeypatch.context() as blind:
+        blind.setattr("homegrown.ingest.importer.Staging", None)
+        again = ingest(store, path)
+        assert (again.version, again.n_records, again.n_added, again.unchanged) == (1, 2, 0, True)
+        assert again.source_id == first.source_id
+        for other in ({"label": "n"}, {"id": "n"}, {"name": "other"}):
+            with pytest.raises(TypeError):
+                ingest(store, path, **other)
+    assert ingest(store, _csv(tmp_path, "text,n", "hello,1", "there,3")).n_added == 1
+    assert ingest(store, _csv(tmp_path, "text,n", "hello,1", "there,2")).version == 3
+
+
+def test_a_file_that_was_written_to_while_it_was_read_is_read_again(tmp_path, store, monkeypatch):
+    path = _csv(tmp_path, "text,n", "hello,1", "there,2")
+    finish = Staging.finish
+
+    def meanwhile(self):
+        path.write_text("text,n\nhello,1\nthere,2\n\n")
+        finish(self)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(Staging, "finish", meanwhile)
+        ingest(store, path)
+    assert "file_digest" not in store.sources.list()[0].options
 
 
 def test_ids_are_those_of_core(tmp_path, store):

@@ -100,6 +100,7 @@ class HtmlReader:
     """HTML without its scripts; its sections start at headings."""
 
     suffixes = (".html", ".htm", ".xhtml")
+    isolated = True
 
     def read(self, path: Path, name: str, options: ReadOptions) -> Iterator[Parsed | Quarantined | Notice]:
         """The page, or its sections, with its title."""

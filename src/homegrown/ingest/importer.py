@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,12 @@ from homegrown.core.records import Notice, Quarantined, ReadOptions, SourceVersi
 from homegrown.errors import EmptyDataError, InputError, MissingColumnError
 from homegrown.ingest.archives import Limits
 from homegrown.ingest.commit import Commit
-from homegrown.ingest.inputs import STDIN, expand, readers, source_name
+from homegrown.ingest.inputs import STDIN, expand, source_name
+from homegrown.ingest.isolated import Isolated
+from homegrown.ingest.look import preview
 from homegrown.ingest.plan import make_plan
-from homegrown.ingest.preview import preview
-from homegrown.ingest.staging import Roles, Staging
+from homegrown.ingest.seen import Seen
+from homegrown.ingest.staging import Roles, Staging, sweep
 from homegrown.ingest.warn import merge_offers, notices_as_warnings, numbers_as_text
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import disk_errors
@@ -63,22 +65,28 @@ class _Found:
 def import_file(store: Store, request: IngestRequest, *, progress: Progress) -> SourceVersion:
     """Read what *request* names and make it the newest version of its source.
 
-    Nothing is changed when the same content was imported before, or when it is killed on the way.
+    Nothing is changed when the same content was imported before, or when it is killed on the way; a file whose bytes
+    are those of the last import is not even parsed.
 
     Raises:
         UnreadableFileError, MissingColumnError, EmptyDataError, UnsafeArchiveError: there is nothing to import;
             the sentence says why.
     """
+    source, seen = request.name or source_name(request.path), Seen.of(request)
+    latest = next((s for s in store.sources.list() if s.name == source), None) if seen else None
+    if seen and latest and latest.options.get("file_digest") == seen.digest:
+        sweep(store.layout.folder("tmp"))
+        return replace(latest, n_added=0, unchanged=True)
     roles, guessed = _roles(request)
     with disk_errors(), Staging(store.layout.folder("tmp"), roles) as staging:
         progress.start("ingest", None)
-        found = _stage(staging, request, progress)
+        with Isolated() as isolated:
+            found = _stage(staging, isolated, request, progress)
         staging.finish()
         progress.finish()
         failpoint("ingest.staged")
         if not staging.counts.n_rows:
             raise _nothing(request, found)
-        source = request.name or source_name(request.path)
         source_id = store.sources.ensure(source)
         plan, doubled = make_plan(staging, roles, source_id)
         aside = found.aside + doubled
@@ -96,7 +104,7 @@ def import_file(store: Store, request: IngestRequest, *, progress: Progress) -> 
             id_column=roles.id,
             warnings=guessed + notices_as_warnings(found.notices) + numbers_as_text(staging.counts, roles.text),
             merge_offers=merge_offers(labels),
-            options={"id_column": roles.id},
+            options={"id_column": roles.id} | (seen.facts() if seen else {}),
         )
         return Commit(store, staging, plan, aside, progress).run(version)
 
@@ -118,18 +126,24 @@ def _roles(request: IngestRequest) -> tuple[Roles, tuple[str, ...]]:
     return Roles(look.text, label, request.id), (said,)
 
 
-def _stage(staging: Staging, request: IngestRequest, progress: Progress) -> _Found:
+def _stage(staging: Staging, isolated: Isolated, request: IngestRequest, progress: Progress) -> _Found:
     """Read every file into the staging folder; a file that fails costs itself only."""
     found = _Found()
-    known = readers()
-    inputs = expand(request.path, staging.folder, kind=request.kind, limits=request.limits, shown=request.name)
+    inputs = expand(
+        request.path,
+        staging.folder,
+        kind=request.kind,
+        limits=request.limits,
+        shown=request.name,
+        unpack=isolated.unpack,
+    )
     for input_ in inputs:
         if isinstance(input_, Quarantined):
             _set_aside(found, input_)
             continue
         found.n_files += 1
         try:
-            for item in known[input_.suffix]().read(input_.path, input_.name, request.options):
+            for item in isolated.read(input_, request.options):
                 if isinstance(item, Notice):
                     found.notices.append(item)
                 elif isinstance(item, Quarantined):

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from homegrown import plugins
 from homegrown.core.records import Quarantined
 from homegrown.errors import UnreadableFileError
-from homegrown.ingest.archives import Limits, is_packed, unpack
+from homegrown.ingest.archives import Limits, is_packed
+from homegrown.ingest.archives import unpack as unpack_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from homegrown.core.protocols import Reader
 
@@ -66,6 +67,7 @@ def expand(
     limits: Limits | None = None,
     shown: str | None = None,
     stdin: BinaryIO | None = None,
+    unpack: Callable[[Path, str, Path, Limits], Iterator[tuple[Path, str] | Quarantined]] = unpack_here,
 ) -> Iterator[Input | Quarantined]:
     """The files behind *path*, in order of name.
 
@@ -76,6 +78,7 @@ def expand(
         limits: what an archive may hold.
         shown: what a single file is called instead of its own name, if it has the same ending.
         stdin: what ``-`` reads; default: standard input.
+        unpack: how an archive is opened (``Isolated.unpack``: in a child).
 
     Raises:
         UnreadableFileError: there is nothing at *path*.
@@ -91,21 +94,21 @@ def expand(
         if shown and Path(path) == found and Path(shown).suffix.lower() == found.suffix.lower():
             name = shown
         if is_packed(found):
-            yield from _unpacked(found, name, scratch, known, suffix, limits)
+            for member in unpack(found, name, scratch, limits):
+                yield from _member(member, known, suffix)
         else:
             yield _input(found, name, known, suffix)
 
 
-def _unpacked(
-    path: Path, name: str, scratch: Path, known: set[str], suffix: str | None, limits: Limits
+def _member(
+    member: tuple[Path, str] | Quarantined, known: set[str], suffix: str | None
 ) -> Iterator[Input | Quarantined]:
-    for member in unpack(path, name, scratch, limits):
-        if isinstance(member, Quarantined):
-            yield member
-            continue
-        inner, inner_name = member
-        yield _input(inner, inner_name, known, suffix)
-        inner.unlink(missing_ok=True)  # the next one comes when this one is read
+    if isinstance(member, Quarantined):
+        yield member
+        return
+    path, name = member
+    yield _input(path, name, known, suffix)
+    path.unlink(missing_ok=True)  # the next one comes when this one is read
 
 
 def _input(path: Path, name: str, known: set[str], suffix: str | None) -> Input | Quarantined:

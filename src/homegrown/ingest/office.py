@@ -32,6 +32,7 @@ class PdfReader:
     """The text layer of a PDF; its sections are pages. Scans have none and are set aside."""
 
     suffixes = (".pdf",)
+    isolated = True
 
     def read(self, path: Path, name: str, options: ReadOptions) -> Iterator[Parsed | Quarantined | Notice]:
         """The document, or its pages."""
@@ -61,7 +62,7 @@ class PdfReader:
             if reader.is_encrypted and not reader.decrypt(""):
                 raise UnreadableFileError(f"{name} is encrypted. Save it without a password first.")
             n = len(reader.pages)
-        except HomegrownError:
+        except (HomegrownError, MemoryError):
             raise
         except Exception as error:
             raise UnreadableFileError(f"{name} is damaged or no PDF: {_short(error)}.") from error
@@ -73,6 +74,8 @@ class PdfReader:
     def _page(self, reader: _Pdf, i: int) -> str | None:
         try:
             return reader.pages[i].extract_text().encode("utf-8", "replace").decode()
+        except MemoryError:
+            raise
         except Exception:
             return None
 
@@ -84,6 +87,7 @@ class DocxReader:
     """Word documents; their sections start at headings, tables become lines."""
 
     suffixes = (".docx",)
+    isolated = True
 
     def read(self, path: Path, name: str, options: ReadOptions) -> Iterator[Parsed | Quarantined | Notice]:
         """The document, or its sections."""
@@ -94,6 +98,8 @@ class DocxReader:
         try:
             opened = docx.Document(str(path))
             sections = _docx_sections(opened)
+        except MemoryError:
+            raise
         except Exception as error:
             raise UnreadableFileError(f"{name} is damaged or no Word document: {_short(error)}.") from error
         if not options.sections:
@@ -123,6 +129,7 @@ class ExcelReader:
     """Rows of a sheet under its first row that is not empty."""
 
     suffixes = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+    isolated = True
 
     def read(self, path: Path, name: str, options: ReadOptions) -> Iterator[Parsed | Quarantined | Notice]:
         """Rows of the first sheet that has any, or of the one named by ``sheet``."""
@@ -162,6 +169,8 @@ class ExcelReader:
 def _sheet_rows(book: CalamineWorkbook, sheet: str, name: str) -> list[list[Any]]:
     try:
         return book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    except MemoryError:
+        raise
     except Exception as error:
         raise UnreadableFileError(f"{name}: the sheet {sheet} cannot be read: {_short(error)}.") from error
 

@@ -25,6 +25,7 @@ class ParquetReader:
     """Rows of a Parquet file, with their types. Extension types are refused: readers of them have run code."""
 
     suffixes = (".parquet", ".pq")
+    isolated = True
 
     def read(self, path: Path, name: str, options: ReadOptions) -> Iterator[Parsed | Quarantined | Notice]:
         """Rows; columns of bytes are left out."""
@@ -35,6 +36,8 @@ class ParquetReader:
                 if not file.metadata.num_rows:
                     raise EmptyDataError(f"{name} has no rows.")
                 yield from _rows(file, columns, name)
+        except MemoryError:  # Arrow's own is an ArrowException too
+            raise
         except (pa.ArrowException, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
@@ -44,10 +47,13 @@ class ParquetReader:
 def _rows(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[Parsed | Quarantined]:
     n = 0
     try:
-        for batch in file.iter_batches(batch_size=_ROWS, columns=columns, use_threads=False):
-            for row in batch.to_pylist():
-                n += 1
-                yield Parsed({key: plain(value) for key, value in row.items()}, f"{name}#{n}")
+        for group in range(file.num_row_groups):  # one at a time: a batch over two would lose the first with the second
+            for batch in file.iter_batches(_ROWS, row_groups=[group], columns=columns, use_threads=False):
+                for row in batch.to_pylist():
+                    n += 1
+                    yield Parsed({key: plain(value) for key, value in row.items()}, f"{name}#{n}")
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if not n:
             raise

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from homegrown.core.records import Cells, Parsed, ReadOptions
 from homegrown.errors import MissingColumnError
-from homegrown.ingest.inputs import Input, expand, readers, source_name
-from homegrown.ingest.preview import preview
+from homegrown.ingest.inputs import Input, expand, source_name
+from homegrown.ingest.isolated import Isolated
+from homegrown.ingest.look import preview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +27,14 @@ def texts_of_file(path: str | Path, column: str | None = None) -> Iterator[str]:
     chosen = column or preview(path, name).text
     if chosen is None:
         raise MissingColumnError(f"No column of {name} looks like text. Name one with --text.")
-    with tempfile.TemporaryDirectory(prefix="homegrown-") as scratch:
-        for found in expand(path, Path(scratch)):
+    with tempfile.TemporaryDirectory(prefix="homegrown-") as scratch, Isolated() as isolated:
+        for found in expand(path, Path(scratch), unpack=isolated.unpack):
             if isinstance(found, Input):
-                yield from _texts(found, chosen)
+                yield from _texts(isolated, found, chosen)
 
 
-def _texts(found: Input, column: str) -> Iterator[str]:
-    for item in readers()[found.suffix]().read(found.path, found.name, ReadOptions()):
+def _texts(isolated: Isolated, found: Input, column: str) -> Iterator[str]:
+    for item in isolated.read(found, ReadOptions()):
         if isinstance(item, Cells):
             yield from item.columns[_position(column, item.names, found.name)].to_pylist()
         elif isinstance(item, Parsed):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from homegrown.core.records import Cells, Column, ColumnKind, Notice, Parsed, Preview, Quarantined, ReadOptions
 from homegrown.errors import EmptyDataError
-from homegrown.ingest.inputs import Input, expand, readers
+from homegrown.ingest.inputs import Input, expand
+from homegrown.ingest.isolated import Isolated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,27 +51,26 @@ def preview(path: str | Path, name: str, *, kind: str | None = None, options: Re
     Raises:
         EmptyDataError: it has no rows.
     """
-    with tempfile.TemporaryDirectory(prefix="homegrown-") as scratch:
-        input_ = _first(path, Path(scratch), name, kind)
-        return _look(input_, options or ReadOptions())
+    with tempfile.TemporaryDirectory(prefix="homegrown-") as scratch, Isolated() as isolated:
+        input_ = _first(path, Path(scratch), name, kind, isolated)
+        return _look(isolated.read(input_, options or ReadOptions()), input_)
 
 
-def _first(path: str | Path, scratch: Path, name: str, kind: str | None) -> Input:
+def _first(path: str | Path, scratch: Path, name: str, kind: str | None, isolated: Isolated) -> Input:
     """The first file behind *path* that can be read."""
     reasons = []
-    for found in expand(path, scratch, kind=kind, shown=name):
+    for found in expand(path, scratch, kind=kind, shown=name, unpack=isolated.unpack):
         if isinstance(found, Input):
             return found
         reasons.append(found.reason)
     raise EmptyDataError(f"{name} holds no file that can be read" + (f": {reasons[0]}." if reasons else "."))
 
 
-def _look(input_: Input, options: ReadOptions) -> Preview:
+def _look(items: Iterator[Parsed | Cells | Quarantined | Notice], input_: Input) -> Preview:
     rows: list[dict[str, Any]] = []
     aside: list[Quarantined] = []
     notices: list[str] = []
     n_seen = 0
-    items = readers()[input_.suffix]().read(input_.path, input_.name, options)
     for row in _single(items):
         if isinstance(row, Notice):
             notices.append(row.message)
