@@ -184,3 +184,36 @@ def test_the_draw_is_fair(ws, put, rows_of):
     hits = sum(first in texts(rows_of(ws.snapshot(task, seed=s)), "test") for s in range(30))
     low, high = wilson(hits, 30)
     assert low < 0.2 < high
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("sizes", [(80, 10, 10), (33, 33, 34), (60, 20, 10, 10), (1, 1, 98), (50, 48, 2), (30,) * 9])
+def test_few_groups_fill_every_split(ws, put, rows_of, sizes, seed):
+    words = iter(range(10_000))
+    rows = [
+        {"text": " ".join(f"w{next(words)}" for _ in range(6)), "label": "ab"[i % 2], "shop": f"shop {g}"}
+        for g, size in enumerate(sizes)
+        for i in range(size)
+    ]
+    put(rows)
+    snapshot = ws.snapshot(ws.task_from_column("letter", "label"), group_by="shop", seed=seed)
+    found = rows_of(snapshot)
+    of = {split: {r["shop"] for r in found if r["split"] == split} for split in ("train", "valid", "test")}
+    assert all(of.values())
+    assert not of["train"] & of["valid"] | of["train"] & of["test"] | of["valid"] & of["test"]
+    n = snapshot.n_by_split
+    assert n["train"] + n["valid"] >= n["test"]
+    if sizes == (30,) * 9:
+        assert (n["test"], n["valid"]) == (60, 30)
+
+
+def test_groups_that_twins_join_are_too_few(ws, put):
+    def text(i):
+        return " ".join(f"w{i * 10 + k}" for k in range(6))
+
+    rows = [{"text": text(i), "label": "ab"[i % 2], "shop": f"shop {i % 3}"} for i in range(30)]
+    rows.append({"text": text(0), "label": "a", "shop": "shop 1"})
+    put(rows)
+    task = ws.task_from_column("letter", "label")
+    with pytest.raises(InputError, match=r"'shop' the labelled rows hold together as 2 groups .* three are needed"):
+        ws.snapshot(task, group_by="shop")

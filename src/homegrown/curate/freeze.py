@@ -17,6 +17,7 @@ from homegrown.core.ids import digest
 from homegrown.core.models import Snapshot
 from homegrown.curate import splits
 from homegrown.curate.columns import group_codes, moments
+from homegrown.curate.joined import Join
 from homegrown.curate.labels import Labels, read_labels
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
 from homegrown.curate.warnings import warnings_about
@@ -70,8 +71,10 @@ class _Held:
     facts: dict[str, object]
 
 
-def freeze(store: Store, task: Task, plan: SplitPlan | None = None) -> Snapshot:
+def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join | None = None) -> Snapshot:
     """Freeze *task* as it is labelled now; the same rows, labels and plan give the same snapshot.
+
+    *join* weighs the votes of several sources on one record; without it they are counted.
 
     Raises:
         EmptyDataError: nothing is labelled.
@@ -79,11 +82,11 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None) -> Snapshot:
     """
     plan = plan or SplitPlan()
     _check(plan)
-    records, labels = _rows(store, task, plan)
+    records, labels = _rows(store, task, plan, join)
     stratum = labels.stratum()
     held = _held_out(store, records, labels, plan)
     twins = twin_groups(records["text"].combine_chunks(), plan.similarity)
-    unit, group = _units(records, twins, plan)
+    unit, group = _units(records, twins, labels, plan)
     done = splits.assign(
         unit, stratum, seed=plan.seed, held_out=held.rows, balanced=plan.group_by is None,
         test_share=plan.test_share, valid_share=plan.valid_share,
@@ -120,13 +123,13 @@ def _check(plan: SplitPlan) -> None:
         raise InputError(f"similarity is {plan.similarity}; it lies between 0.5 and 1 (1: equal texts only).")
 
 
-def _rows(store: Store, task: Task, plan: SplitPlan) -> tuple[pa.Table, Labels]:
+def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple[pa.Table, Labels]:
     """Records with a label, and those without that may be learnt from; in order of id."""
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
     records = store.records.scan(columns).sort_by("record_id")
-    labels = read_labels(store, task, records["record_id"].combine_chunks())
+    labels = read_labels(store, task, records["record_id"].combine_chunks(), join)
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -137,7 +140,7 @@ def _rows(store: Store, task: Task, plan: SplitPlan) -> tuple[pa.Table, Labels]:
     if len(kept) == records.num_rows:
         return records, labels
     records = records.take(pa.array(kept))
-    return records, read_labels(store, task, records["record_id"].combine_chunks())
+    return records, read_labels(store, task, records["record_id"].combine_chunks(), join)
 
 
 def source_ids(store: Store, name: str) -> pa.Array:
@@ -174,15 +177,30 @@ def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) 
     return _Held(late & labels.labelled, late & ~labels.labelled, facts)
 
 
-def _units(records: pa.Table, twins: np.ndarray, plan: SplitPlan) -> tuple[np.ndarray, np.ndarray | None]:
-    """The unit of each row, and its group's number (None without groups)."""
+def _units(
+    records: pa.Table, twins: np.ndarray, labels: Labels, plan: SplitPlan
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The unit of each row, and its group's number (None without groups).
+
+    Raises:
+        InputError: the labelled rows make fewer units than there are splits to fill.
+    """
     if plan.group_by is None:
         return twins, None
     group = group_codes(records["fields"], plan.group_by)
     has = np.flatnonzero(group >= 0)
     first = np.full(int(group.max()) + 1, len(group))
     np.minimum.at(first, group[has], has)
-    return join(twins, has, first[group[has]]), group
+    unit = join(twins, has, first[group[has]])
+    n = len(np.unique(unit[labels.labelled]))
+    if n < splits.MIN_UNITS:
+        held = "one group" if n == 1 else f"{n} groups"
+        raise InputError(
+            f"By {plan.group_by!r} the labelled rows hold together as {held} (groups that share near-equal texts are "
+            "one): three are needed, one each to learn from, to choose by and to test. Name another column, or split "
+            "at random."
+        )
+    return unit, group
 
 
 def _table(

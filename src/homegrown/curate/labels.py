@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import Task, TaskKind
+from homegrown.curate.joined import Join, joined
 
 if TYPE_CHECKING:
     from homegrown.store import Store
@@ -22,7 +23,7 @@ class Labels:
     """The labels of n records, sparse.
 
     Attributes:
-        row: int [k], record numbers, ascending.
+        row: int [k], record numbers.
         column: int [k], class numbers.
         prob: float32 [k].
         labelled: bool [n], has a label: classes, or the statement that it belongs to none.
@@ -54,15 +55,15 @@ class Labels:
         return matrix
 
 
-def read_labels(store: Store, task: Task, record_ids: pa.Array) -> Labels:
+def read_labels(store: Store, task: Task, record_ids: pa.Array, join: Join | None = None) -> Labels:
     """The labels of *record_ids* as they stand: each class's share of the votes; abstentions do not count.
 
-    With many classes a record has those that at least half of its voters name. A vote for out of scope outweighs others
-    only by majority.
+    With *join*, where sources other than people voted together on records of one class each, it weighs their votes.
+
+    Where a person has spoken, people alone decide: no imported vote stands against them. With many classes a record has
+    those that at least half of its voters name. A vote for out of scope outweighs others only by majority.
     """
-    votes = store.votes.of_task(task.task_id)
-    current = pa.array([s["label_source_id"] for s in store.tasks.label_sources(task.task_id)], pa.string())
-    votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=current), pc.is_valid(votes["value"])))
+    votes = _heard(store, task)
     row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=record_ids), -1).to_numpy()
     values = votes["value"].combine_chunks().dictionary_encode()
     code = values.indices.to_numpy()
@@ -79,7 +80,53 @@ def read_labels(store: Store, task: Task, record_ids: pa.Array) -> Labels:
     unique, counts = np.unique(keys, return_counts=True)
     where, column = np.divmod(unique, n_classes + 1)
     share = counts / np.maximum(n_votes[where], 1)
-    return _settle(where, column, share, n_votes > 0, n_classes, many=task.kind is TaskKind.CLASSES)
+    many = task.kind is TaskKind.CLASSES
+    if join is not None and not many:
+        where, column, share = _weighed(store, task, record_ids, (where, column, share), join)
+    return _settle(where, column, share, n_votes > 0, n_classes, many=many)
+
+
+def _weighed(
+    store: Store,
+    task: Task,
+    record_ids: pa.Array,
+    counted: tuple[np.ndarray, np.ndarray, np.ndarray],
+    join: Join,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Record, class and share, by *join* wherever people have not spoken; theirs, if they agree, teach it."""
+    where, column, share = counted
+    said = store.person_votes.standing(task.task_id)
+    people = pa.array([record_id for record_id, _ in said], pa.string())
+    by_people = pc.is_in(record_ids, value_set=people).to_numpy(zero_copy_only=False)
+    decided = np.full(len(record_ids), -1)
+    settled = by_people[where] & (share == 1)
+    decided[where[settled]] = column[settled]
+    found = joined(store, task, record_ids, decided, join)
+    if found is None:
+        return counted
+    voted, probs = found
+    free = ~by_people[voted]
+    row, new = np.nonzero(probs[free])
+    kept = ~np.isin(where, voted[free])
+    return (
+        np.concatenate([where[kept], voted[free][row]]),
+        np.concatenate([column[kept], new]),
+        np.concatenate([share[kept], probs[free][row, new]]),
+    )
+
+
+def _heard(store: Store, task: Task) -> pa.Table:
+    """Record ids and values of the votes that count: people's, and elsewhere the newest of every other source."""
+    votes = store.votes.of_task(task.task_id)
+    current = pa.array([s["label_source_id"] for s in store.tasks.label_sources(task.task_id)], pa.string())
+    votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=current), pc.is_valid(votes["value"])))
+    votes = votes.select(["record_id", "value"])
+    said = store.person_votes.standing(task.task_id)
+    if not said:
+        return votes
+    ids, values = (pa.array(column, pa.string()) for column in zip(*said, strict=True))
+    people = pa.table({"record_id": ids, "value": values}, schema=votes.schema)
+    return pa.concat_tables([votes.filter(pc.invert(pc.is_in(votes["record_id"], value_set=ids))), people])
 
 
 def _settle(

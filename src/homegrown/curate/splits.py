@@ -41,7 +41,8 @@ def assign(
         seed: the only chance in it.
         held_out: bool [n], rows that are the test split, whole (a file of the user, or what came last in time); their
             twins among the others are removed. None: units are drawn.
-        balanced: draw within each class; otherwise (large groups) over all.
+        balanced: draw within each class; otherwise (large groups) over all, so that each split gets a unit where there
+            are ``MIN_UNITS``.
         test_share: of the labelled rows, when units are drawn.
         valid_share: of the labelled rows that are left.
     """
@@ -52,13 +53,13 @@ def assign(
     n_units = int(unit.max()) + 1 if len(unit) else 0
     tested = np.zeros(n_units, bool)
     if held_out is None:
-        tested[units.draw_test(test_share)] = True
+        tested[units.draw_test(test_share) if balanced else units.draw_groups(test_share, tested, keep=2)] = True
         is_test = tested[unit] & labelled
     else:
         is_test = held_out & labelled
         tested[unit[held_out]] = True
     chosen = np.zeros(n_units, bool)
-    chosen[units.draw_valid(valid_share, tested)] = True
+    chosen[units.draw_valid(valid_share, tested) if balanced else units.draw_groups(valid_share, tested, keep=1)] = True
     split = np.where(labelled, TRAIN, UNLABELLED)
     split[chosen[unit] & labelled] = VALID
     # A twin of a text that chooses the model may not be learnt from without its label either.
@@ -89,6 +90,21 @@ class _Units:
         take = rows.before + self.size / 2 <= share * rows.total
         take |= (rows.rank == 0) & (self.size <= rows.total / 2)
         take &= (rows.n_units >= MIN_UNITS) & (rows.rank < rows.n_units - 1)
+        return self.name[take]
+
+    def draw_groups(self, share: float, tested: np.ndarray, *, keep: int) -> np.ndarray:
+        """Units that make up about *share* of the rows outside *tested*, whatever their classes.
+
+        At least one unit, the smallest if all are too large, and never so many that fewer than *keep* are left.
+        """
+        left = np.flatnonzero(~tested[self.name])
+        wanted = share * float(self.size[left].sum())
+        # Those that overshoot come last: one that came first would leave no room, and the split empty.
+        left = left[np.argsort(self.size[left] > 2 * wanted, kind="stable")]
+        size = self.size[left]
+        take = left[np.cumsum(size) - size / 2 <= wanted][: max(0, len(left) - keep)]
+        if not len(take) and len(left) > keep:
+            take = left[[size.argmin()]]
         return self.name[take]
 
     def draw_valid(self, share: float, tested: np.ndarray) -> np.ndarray:

@@ -1,5 +1,16 @@
 """Record × LabelSource → Vote; Votes → Label."""
 
-from homegrown.label.imported import ImportedLabels, task_from_column
+from __future__ import annotations
 
-__all__ = ["ImportedLabels", "task_from_column"]
+from typing import TYPE_CHECKING
+
+from homegrown.core.lazy import on_demand
+from homegrown.label.imported import ImportedLabels, task_from_column
+from homegrown.label.person import cast_vote, vote_value
+
+if TYPE_CHECKING:
+    from homegrown.label.aggregate import join_votes
+
+__getattr__ = on_demand(__name__, {"join_votes": "homegrown.label.aggregate"})
+
+__all__ = ["ImportedLabels", "cast_vote", "join_votes", "task_from_column", "vote_value"]

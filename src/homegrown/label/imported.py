@@ -80,6 +80,7 @@ def task_from_column(
     merge: Mapping[str, str] | None = None,
     out_of_scope: Sequence[str] = (),
     separator: str | None = None,
+    guidelines: str = "",
 ) -> ImportedLabels:
     """Define the task *task_name* from the values of *column* and record them as votes.
 
@@ -93,6 +94,7 @@ def task_from_column(
         merge: spelling → class name that it is counted as.
         out_of_scope: values that mean "belongs to none of the classes"; an empty string takes empty cells.
         separator: parts a cell into several classes.
+        guidelines: how to decide; those that are there stay when none are given.
 
     Raises:
         UnsuitableLabelsError: there is nothing to learn (no or one class), or the column is really an id.
@@ -102,7 +104,7 @@ def task_from_column(
     used = found.code[found.code >= 0]
     check_classes(column, counts, len(used) - int(found.outside[used].sum()))
     kind = TaskKind.CLASSES if found.multi else TaskKind.CLASS
-    task = store.tasks.define(store.actor, task_name, sorted(counts), kind=kind, column=column)
+    task = store.tasks.define(store.actor, task_name, sorted(counts), kind=kind, column=column, guidelines=guidelines)
     config = {"merge": dict(merge or {}), "out_of_scope": list(out_of_scope), "separator": separator}
     config["sources"] = sorted(sources) if sources is not None else None
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, column, config)

@@ -35,7 +35,13 @@ class Calibration:
 
 
 def calibration(
-    confidence: np.ndarray, right: np.ndarray, *, n_bins: int = 10, seed: int = 0, resamples: int = RESAMPLES
+    confidence: np.ndarray,
+    right: np.ndarray,
+    *,
+    row: np.ndarray | None = None,
+    n_bins: int = 10,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Calibration:
     """Measure the calibration of the top answer.
 
@@ -46,6 +52,8 @@ def calibration(
     Args:
         confidence: float [n], the probability given to the answer.
         right: bool [n].
+        row: int [n], the text that each answer is about, where one text gets several: texts are resampled, so that
+            their answers stay together. None: each answer is about a text of its own.
         n_bins: at most.
         seed: of the bootstrap.
         resamples: of the bootstrap; at most 200 above 20,000 rows.
@@ -60,14 +68,17 @@ def calibration(
     bins = tuple(_bin(sure[a:b], hit[a:b]) for a, b in pairwise(edges))
     group = np.searchsorted(edges[1:-1], np.arange(n), side="right")
     gap, squared = sure - hit, (sure - hit) ** 2
+    text = np.arange(n) if row is None else np.unique(row[order], return_inverse=True)[1]
+    n_texts = int(text.max()) + 1
 
-    def ece(rows: np.ndarray) -> float:
-        return float(np.abs(np.bincount(group[rows], gap[rows], count)).sum() / n)
+    def ece(texts: np.ndarray) -> float:
+        times = np.bincount(texts, minlength=n_texts)[text]
+        return float(np.abs(np.bincount(group, gap * times, count)).sum() / max(1, times.sum()))
 
-    value = ece(np.arange(n))
+    value = ece(np.arange(n_texts))
     resamples = resamples if n <= 20_000 else min(200, resamples)
-    interval = bootstrap_rows(ece, n, seed=seed, resamples=resamples)
-    spread = 1.96 * float(squared.std()) / np.sqrt(n)
+    interval = bootstrap_rows(ece, n_texts, seed=seed, resamples=resamples)
+    spread = 1.96 * float(np.bincount(text, squared - squared.mean()).std()) * np.sqrt(n_texts) / n
     brier = float(squared.mean())
     return Calibration(
         n, value, (min(interval[0], value), interval[1]), brier, (max(0.0, brier - spread), brier + spread), bins

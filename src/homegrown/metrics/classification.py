@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from homegrown.metrics.intervals import RESAMPLES, percentile95, wilson, wilson_many
+from homegrown.metrics.intervals import RESAMPLES, percentile95, percentiles95, wilson, wilson_many
 
 NONE = -1
 
@@ -23,6 +23,7 @@ class ClassScore:
     recall: float
     recall_ci95: tuple[float, float]
     f1: float
+    f1_ci95: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def classification(
     n, right = int(table.sum()), int(np.trace(table))
     precision, recall, f1 = _rates(table[None])
     n_true, n_said, hits = table.sum(1), table.sum(0)[:n_classes], np.diag(table)
-    macro_ci, weighted_ci = _bootstrap(table, seed, resamples)
+    macro_ci, weighted_ci, f1_ci = _bootstrap(table, seed, resamples)
     precision_ci, recall_ci = np.stack(wilson_many(hits, n_said)), np.stack(wilson_many(hits, n_true))
     return Classification(
         n=n,
@@ -97,6 +98,7 @@ def classification(
                 recall=float(recall[0, i]),
                 recall_ci95=(float(recall_ci[0, i]), float(recall_ci[1, i])),
                 f1=float(f1[0, i]),
+                f1_ci95=(float(f1_ci[0, i]), float(f1_ci[1, i])),
             )
             for i in range(n_classes)
         ),
@@ -121,15 +123,17 @@ def _weighted(f1: np.ndarray, tables: np.ndarray) -> np.ndarray:
     return (f1 * true).sum(1) / np.maximum(true.sum(1), 1)
 
 
-def _bootstrap(table: np.ndarray, seed: int, resamples: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Intervals of macro and weighted F1.
+def _bootstrap(
+    table: np.ndarray, seed: int, resamples: int
+) -> tuple[tuple[float, float], tuple[float, float], np.ndarray]:
+    """Intervals of macro and weighted F1, and of each class's F1 as float64 [2, n_classes].
 
     Resampling rows with replacement is drawing the confusion table from a multinomial, and F1 needs three sums of
     each class only; so no table is ever rebuilt, and the cost does not grow with n.
     """
     n, n_classes = int(table.sum()), len(table)
     if n == 0:
-        return (0.0, 1.0), (0.0, 1.0)
+        return (0.0, 1.0), (0.0, 1.0), np.repeat([[0.0], [1.0]], n_classes, axis=1)
     truth, answer = np.nonzero(table)
     shares = table[truth, answer] / n
     rng = np.random.default_rng(seed)
@@ -138,15 +142,20 @@ def _bootstrap(table: np.ndarray, seed: int, resamples: int) -> tuple[tuple[floa
     true_of[np.arange(len(truth)), truth] = 1
     said_of[np.arange(len(truth)), answer] = 1
     hit_of = true_of * (truth == answer)[:, None]
-    macro, weighted = [], []
+    macro, weighted, by_class = [], [], []
     step = max(1, min(resamples, 4_000_000 // len(truth)))
     for start in range(0, resamples, step):
         draws = rng.multinomial(n, shares, size=min(step, resamples - start)).astype(float)
         true, said, hits = draws @ true_of, (draws @ said_of)[:, :n_classes], draws @ hit_of
         f1 = 2 * hits / np.maximum(said + true, 1)
+        by_class.append(f1)
         macro.append((f1 * (true > 0)).sum(1) / np.maximum((true > 0).sum(1), 1))
         weighted.append((f1 * true).sum(1) / n)
-    return percentile95(np.concatenate(macro)), percentile95(np.concatenate(weighted))
+    return (
+        percentile95(np.concatenate(macro)),
+        percentile95(np.concatenate(weighted)),
+        percentiles95(np.concatenate(by_class)),
+    )
 
 
 def confusions(truth: np.ndarray, answer: np.ndarray, n_classes: int, *, top: int = 20) -> list[Confusion]:

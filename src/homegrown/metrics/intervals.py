@@ -90,6 +90,11 @@ def percentile95(samples: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def percentiles95(samples: np.ndarray) -> np.ndarray:
+    """``percentile95`` of each column of *samples* [b, k], as float64 [2, k]."""
+    return np.percentile(samples, [2.5, 97.5], axis=0)
+
+
 def bootstrap_rows(
     statistic: Callable[[np.ndarray], float], n: int, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
