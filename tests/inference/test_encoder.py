@@ -12,7 +12,7 @@ from homegrown.errors import CorruptDataError, InputError
 from homegrown.inference.encoder import Encoder, _batches
 from homegrown.inference.encoder_choice import SAMPLE, _memory_file
 from homegrown.inference.encoder_folder import open_folder
-from homegrown.inference.encoder_native import library
+from homegrown.inference.encoder_native import WIDTHS, NativeEngine, kernel_for, library, library_of
 
 TEXTS = [*SAMPLE, "", "ok", "a " * 40, "Das Paket ist nicht angekommen und niemand antwortet mir auf meine Fragen."]
 needs_kernel = pytest.mark.skipif(library() is None, reason="the integer kernel is not compiled here (scripts/native)")
@@ -98,6 +98,24 @@ def test_runs_other_shapes_and_pools_by_the_first_token(small, precision):
         states = AutoModel.from_pretrained(small).eval()(torch.tensor(windows[0][None].astype(np.int64)))
     expected = torch.nn.functional.normalize(states.last_hidden_state[:, 0]).numpy()
     assert cosine(encoder.encode(["where is my card?"]), expected) > 0.9999
+
+
+@needs_kernel
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_width_of_registers_gives_the_same_answers(encoders, width):
+    kernel = library_of(width)
+    if kernel is None:
+        pytest.skip(f"this processor has no {width}")
+    windows = encoders["fp32"]._tokens.windows([t for t in TEXTS if t])[0]
+    vectors = NativeEngine(open_folder(), kernel).run(windows)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert cosine(vectors, encoders["fp32"].encode([t for t in TEXTS if t])) > 0.9999
+
+
+@needs_kernel
+def test_a_shape_that_the_widest_registers_do_not_divide_gets_narrower_ones(small):
+    assert kernel_for(open_folder(small, None)).homegrown_columns() == 16
+    assert kernel_for(open_folder()) is library()
 
 
 @needs_kernel

@@ -8,7 +8,7 @@ from scipy import sparse
 from homegrown.inference.ngrams import HashedTexts, chunks, word_pairs
 from homegrown.inference.readout import Readout, softmax
 from homegrown.train.checkpoints import Checkpoints
-from homegrown.train.judge import fit_readout, with_none_column
+from homegrown.train.judge import fit_readout, transfer, with_none_column
 from homegrown.train.softmax import fit_head
 
 
@@ -114,3 +114,16 @@ def test_checkpoints_keep_two_and_pass_over_a_damaged_one(tmp_path):
     assert damaged[0] == 2
     kept.drop()
     assert kept.load() is None
+
+
+def test_a_student_takes_over_its_teachers_doubt():
+    rng = np.random.default_rng(0)
+    true = rng.normal(0, 1.5, (3000, 5)).astype(np.float32)
+    answers = np.array([rng.choice(5, p=p) for p in softmax(true.copy())])
+    teacher = fit_readout(2 * true, np.eye(5, dtype=np.float32)[answers], multi=False, none_column=False, reject=0.05)
+    fresh = rng.normal(0, 1.5, (1000, 5)).astype(np.float32)
+    student = transfer(teacher, 2 * fresh, 8 * fresh)
+    assert abs(student.temperature / teacher.temperature - 4) < 0.1
+    shares = [(r.read(x).in_scope < 0.5).mean() for r, x in ((teacher, 2 * fresh), (student, 8 * fresh))]
+    assert shares[0] > 0
+    assert abs(shares[0] - shares[1]) < 0.01

@@ -1,6 +1,10 @@
 """Every built-in trainer keeps the contract; what each promises beyond it."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -170,6 +174,44 @@ def test_a_stopped_run_goes_on_and_ends_in_the_same_bits(steps, tmp_path, tiny, 
     assert heads[0] == heads[1]
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from homegrown.core.progress import Silent
+from homegrown.inference.encoder import Encoder
+from homegrown.testing.trainers import toy_data
+from homegrown.train import descent
+from tests.train.test_trainers import fit
+
+class KillAfter(Silent):
+    left = int(sys.argv[3])
+
+    def advance(self, n=1, **facts):
+        self.left -= 1
+        if self.left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+descent.CHECKPOINT_EVERY_S = 0.0
+options = {"epochs": 1, "n_fixed": 1, "batch": 16}
+fit("finetune", toy_data(), Path(sys.argv[1]), Encoder.load(sys.argv[2]), options, KillAfter())
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_in_the_same_bits(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr("homegrown.train.descent.CHECKPOINT_EVERY_S", 0.0)
+    options = {"epochs": 1, "n_fixed": 1, "batch": 16}
+    from_start, from_checkpoint = StopAfter(1000), StopAfter(1000)
+    whole = fit("finetune", toy_data(), tmp_path / "whole", tiny, options, from_start)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    run = [sys.executable, "-c", KILLED, str(tmp_path / "cut"), str(tiny.folder), "9"]
+    assert subprocess.run(run, env=environment, check=False).returncode == -signal.SIGKILL
+    assert list((tmp_path / "cut").rglob("state.safetensors"))
+    resumed = fit("finetune", toy_data(), tmp_path / "cut", tiny, options, from_checkpoint)
+    assert from_checkpoint.left > from_start.left, "it began again"
+    for name in ("encoder/model.safetensors", "head.safetensors"):
+        assert (whole.folder / name).read_bytes() == (resumed.folder / name).read_bytes(), name
+
+
 def test_a_student_learns_from_unlabelled_texts(tmp_path, tiny):
     options = {"epochs": 1, "n_fixed": 1, "rounds": 1, "student_epochs": 1}
     data = toy_data()
@@ -182,6 +224,14 @@ def test_a_student_learns_from_unlabelled_texts(tmp_path, tiny):
         options,
     )
     assert fitted.recipe.options["rounds"] == 1
+
+
+def test_training_in_bfloat16_ends_close_to_training_in_float32(tmp_path, tiny):
+    data = toy_data()
+    fitted = [fit("finetune", data, tmp_path / p, tiny, {**FINE, "precision": p}) for p in ("fp32", "bf16")]
+    assert [f.recipe.options["precision"] for f in fitted] == ["fp32", "bf16"]
+    answers = [load_predictor(f.folder).predict(data.valid.texts).probs for f in fitted]
+    assert 0 < np.abs(answers[0] - answers[1]).max() < 0.1
 
 
 def test_the_recipe_of_a_run_fits_the_same_model_again(tmp_path, tiny):
@@ -235,3 +285,31 @@ def test_all_wrong_options_are_named_at_once(tmp_path, encoder):
         fit("finetune", toy_data(), tmp_path, encoder, {"epoch": 1, "rate": "fast"})
     assert "'epoch'" in found.value.message
     assert "rate" in found.value.message
+
+
+class Counted:
+    """Progress that remembers what was promised and what was done."""
+
+    def __init__(self):
+        self.stages = []
+
+    def start(self, stage, total, unit="rows"):
+        self.stages.append([stage, total, 0])
+
+    def advance(self, n=1, **facts):
+        self.stages[-1][2] += n
+
+    def finish(self):
+        self.stages[-1].append("finished")
+
+
+@pytest.mark.parametrize("below", [0, 3000])
+@pytest.mark.parametrize("recipe", ["lexical", "linear"])
+def test_as_many_fits_are_done_as_were_announced(recipe, below, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr("homegrown.train.heads.CROSS_VALIDATE_BELOW", below)
+    told = Counted()
+    trainer = plugins.load("homegrown.trainers", recipe)()
+    trainer.fit(toy_data(), {"strengths": [0.1, 1.0]}, seed=0, folder=tmp_path, encoder=encoder, progress=told)
+    (fits,) = [stage for stage in told.stages if stage[0] == f"train {recipe}"]
+    assert fits[1] == fits[2] == (12 if below else 3)
+    assert fits[3:] == ["finished"]

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from homegrown.errors import InputError
-from homegrown.inference.encoder_native import SOURCE, NativeEngine, library
+from homegrown.inference.encoder_native import SOURCE, NativeEngine, kernel_for
 from homegrown.inference.encoder_torch import PackedEngine, TransformersEngine
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ def make_engine(folder: EncoderFolder, tokens: Tokens, precision: str = "auto") 
 def _possible(folder: EncoderFolder) -> list[str]:
     if not folder.plain_bert:
         return ["fp32"]
-    return [*(["int16"] if library() else []), *(["bf16"] if _has_bf16() else []), "fp32"]
+    return [*(["int16"] if kernel_for(folder) else []), *(["bf16"] if has_bf16() else []), "fp32"]
 
 
 def _make(folder: EncoderFolder, precision: str) -> Engine:
     if precision == "int16":
-        kernel = library()
-        if kernel is None or not folder.plain_bert:
+        kernel = kernel_for(folder)
+        if kernel is None:
             raise InputError("int16 needs the compiled kernel (scripts/native), AVX2 and a BERT-family encoder.")
         return NativeEngine(folder, kernel)
     if folder.plain_bert:
@@ -98,7 +98,8 @@ def _make(folder: EncoderFolder, precision: str) -> Engine:
     return TransformersEngine(folder)
 
 
-def _has_bf16() -> bool:
+def has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware."""
     return bool({"avx512_bf16", "amx_bf16"} & set(_processor().split()))
 
 

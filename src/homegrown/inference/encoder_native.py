@@ -1,4 +1,4 @@
-"""The integer engine: 12-bit weights and 16-bit activations on AVX2 (``native/encoder.c``), bound by ctypes.
+"""The integer engine: 12-bit weights and 16-bit activations (``native/encoder.c``), bound by ctypes.
 
 Twice the multiplications of float32 per instruction, at cosine 0.99999 to it; a text gets the same bits in any batch.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from homegrown.inference.encoder_folder import EncoderFolder
 
 SOURCE = Path(__file__).parent / "native" / "encoder.c"
+WIDTHS = ("avx512", "avx2")
 WEIGHT_TOP = 2**11 - 1
 SUM_TOP = 2**31 - 1
 
@@ -46,12 +47,27 @@ class _Model(ctypes.Structure):
     )
 
 
-@cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernel of exactly this source, or None: not compiled, or not for this processor."""
+    """The widest kernel that runs here, or None: not compiled, or not for this processor."""
+    return next(filter(None, map(library_of, WIDTHS)), None)
+
+
+def kernel_for(folder: EncoderFolder) -> ctypes.CDLL | None:
+    """The widest kernel that runs here and whose blocks divide the sizes of this encoder's matrices."""
+    if not folder.plain_bert:
+        return None
+    hidden, inner = int(folder.config["hidden_size"]), int(folder.config["intermediate_size"])
+    sizes = (hidden // int(folder.config["num_attention_heads"]), hidden, inner)
+    found = filter(None, map(library_of, WIDTHS))
+    return next((k for k in found if all(s % k.homegrown_columns() == 0 for s in sizes)), None)
+
+
+@cache
+def library_of(width: str) -> ctypes.CDLL | None:
+    """The kernel of exactly this source for registers of *width*, or None where it is missing or cannot run."""
     if not SOURCE.is_file():
         return None
-    path = SOURCE.with_name(f"encoder-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}.so")
+    path = SOURCE.with_name(f"encoder-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}-{width}.so")
     try:
         found = ctypes.CDLL(str(path))
     except OSError:
@@ -66,7 +82,7 @@ class NativeEngine:
 
     Args:
         folder: an encoder whose ``plain_bert`` is true.
-        kernel: what ``library()`` gave.
+        kernel: what ``kernel_for`` gave.
     """
 
     precision = "int16"
@@ -131,13 +147,14 @@ class NativeEngine:
         )
 
     def _dense(self, weight: np.ndarray, bias: np.ndarray, factor: np.ndarray | None = None) -> _Dense:
-        """Round a matrix [n, k] per row and lay it out in panels of 16 rows by pairs of columns."""
+        """Round a matrix [n, k] per row and lay it out in panels of some rows by pairs of columns."""
         n, k = weight.shape
         scale = np.maximum(np.abs(weight).max(1), 1e-12) / WEIGHT_TOP
         rounded = np.rint(weight / scale[:, None]).astype(np.int16)
         heaviest = int(np.abs(rounded).sum(1, dtype=np.int64).max())
         limit = min(2**15 - 1, SUM_TOP // max(heaviest, 1) - 1)
-        panels = rounded.reshape(n // 16, 16, k // 2, 2).transpose(0, 2, 1, 3)
+        rows = self._kernel.homegrown_columns()
+        panels = rounded.reshape(n // rows, rows, k // 2, 2).transpose(0, 2, 1, 3)
         if factor is not None:
             scale, bias = scale * factor, bias * factor
         addresses = [self._keep(a) for a in (panels, scale.astype(np.float32), bias.astype(np.float32))]

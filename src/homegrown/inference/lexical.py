@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from homegrown.core.ids import canonical_json
-from homegrown.core.models import Predictions
+from homegrown.inference.headed import HeadedModel
 from homegrown.inference.ngrams import Grams, HashedTexts, chunks, join_grams, word_pairs
-from homegrown.inference.readout import Readout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core.protocols import Encoder
 
+FILE = "lexical.safetensors"
 N_BUCKETS = 1 << 20
 CHAR_SIZES = (2, 3, 4, 5)
 
@@ -80,65 +78,34 @@ class LexicalFeatures:
         return sparse.csr_matrix((values, column.astype(np.int32), start), shape=(len(texts), len(self.buckets)))
 
 
-class LexicalModel:
-    """Logistic regression over ``LexicalFeatures``.
-
-    Args:
-        features: the fitted n-grams.
-        class_names: in probability order.
-        weight: float32 [n_features, n_outputs].
-        bias: float32 [n_outputs].
-        readout: from logits to answers.
-    """
+class LexicalModel(HeadedModel):
+    """Logistic regression over ``LexicalFeatures``; weights are kept in half precision, which moves none by 0.001."""
 
     kind = "lexical"
+    features: LexicalFeatures
 
-    def __init__(
-        self,
-        features: LexicalFeatures,
-        class_names: tuple[str, ...],
-        weight: np.ndarray,
-        bias: np.ndarray,
-        readout: Readout | None = None,
-    ) -> None:
-        self.class_names = class_names
-        self.readout = readout or Readout()
-        self.multi = self.readout.multi
-        self.threshold = self.readout.threshold
-        self._features, self._weight, self._bias = features, weight, bias
+    def inputs(self, texts: list[str]) -> sparse.csr_matrix:
+        """tf-idf rows."""
+        return self.features.rows(texts)
 
-    def predict(self, texts: list[str]) -> Predictions:
-        """Calibrated answers for *texts*."""
-        return self.readout.read(np.asarray(self._features.rows(texts) @ self._weight) + self._bias)
-
-    def save(self, folder: Path) -> None:
-        """Write the bundle's files; weights are kept in half precision, which moves no probability by 0.001."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def write(self, folder: Path) -> dict[str, Any]:
+        """One file."""
         arrays = {
-            "buckets": self._features.buckets,
-            "idf": self._features.idf,
-            "weight": self._weight.astype(np.float16),
-            "bias": self._bias,
+            "buckets": self.features.buckets,
+            "idf": self.features.idf,
+            "weight": self.weight.astype(np.float16),
+            "bias": self.bias,
         }
-        save_file(arrays, folder / "lexical.safetensors")
-        facts = {
-            "kind": self.kind,
-            "class_names": self.class_names,
-            "multi": self.multi,
-            "threshold": self.threshold,
-            "readout": self.readout.facts(),
-        }
-        (folder / "model.json").write_bytes(canonical_json(facts))
+        save_file(arrays, folder / FILE)
+        return {}
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder | None = None) -> Self:  # noqa: ARG003
-        """Read what ``save`` wrote; *encoder* is not needed."""
-        facts = msgspec.json.decode((folder / "model.json").read_bytes())
-        arrays = load_file(folder / "lexical.safetensors")
-        return cls(
-            LexicalFeatures(arrays["buckets"], arrays["idf"]),
-            tuple(facts["class_names"]),
-            arrays["weight"].astype(np.float32),
-            arrays["bias"],
-            Readout(**facts["readout"]),
-        )
+    def read(
+        cls,
+        folder: Path,
+        facts: dict[str, Any],  # noqa: ARG003 - other kinds do
+        encoder: Encoder | None,  # noqa: ARG003 - other kinds do
+    ) -> tuple[LexicalFeatures, np.ndarray, np.ndarray]:
+        """No encoder is needed."""
+        arrays = load_file(folder / FILE)
+        return LexicalFeatures(arrays["buckets"], arrays["idf"]), arrays["weight"].astype(np.float32), arrays["bias"]

@@ -7,22 +7,20 @@ place of a forward pass: a hundred thousand texts a second and more.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from homegrown.core.ids import canonical_json
-from homegrown.core.models import Predictions
+from homegrown.inference.headed import HeadedModel
 from homegrown.inference.ngrams import Grams, HashedTexts, chunks, word_pairs
-from homegrown.inference.readout import Readout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core.protocols import Encoder
 
+FILE = "static.safetensors"
 SLOT_BITS = 21
 
 
@@ -73,65 +71,34 @@ class StaticVectors:
         return torch.nn.functional.normalize(total, dim=1).numpy()
 
 
-class StaticModel:
-    """Logistic regression over ``StaticVectors``.
-
-    Args:
-        features: the vectors of words and pairs.
-        class_names: in probability order.
-        weight: float32 [dim, n_outputs].
-        bias: float32 [n_outputs].
-        readout: from logits to answers.
-    """
+class StaticModel(HeadedModel):
+    """Logistic regression over ``StaticVectors``; vectors are kept in half precision, as which they were trained."""
 
     kind = "static"
+    features: StaticVectors
 
-    def __init__(
-        self,
-        features: StaticVectors,
-        class_names: tuple[str, ...],
-        weight: np.ndarray,
-        bias: np.ndarray,
-        readout: Readout | None = None,
-    ) -> None:
-        self.class_names = class_names
-        self.readout = readout or Readout()
-        self.multi = self.readout.multi
-        self.threshold = self.readout.threshold
-        self._features, self._weight, self._bias = features, np.ascontiguousarray(weight), bias
+    def inputs(self, texts: list[str]) -> np.ndarray:
+        """Vectors of the texts."""
+        return self.features.encode(texts)
 
-    def predict(self, texts: list[str]) -> Predictions:
-        """Calibrated answers for *texts*."""
-        return self.readout.read(self._features.encode(texts) @ self._weight + self._bias)
-
-    def save(self, folder: Path) -> None:
-        """Write the bundle's files; vectors are kept in half precision, as which they were trained."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def write(self, folder: Path) -> dict[str, Any]:
+        """One file."""
         arrays = {
-            "keys": self._features.keys,
-            "vectors": self._features.vectors.astype(np.float16),
-            "weight": self._weight,
-            "bias": self._bias,
+            "keys": self.features.keys,
+            "vectors": self.features.vectors.astype(np.float16),
+            "weight": self.weight,
+            "bias": self.bias,
         }
-        save_file(arrays, folder / "static.safetensors")
-        facts = {
-            "kind": self.kind,
-            "class_names": self.class_names,
-            "multi": self.multi,
-            "threshold": self.threshold,
-            "readout": self.readout.facts(),
-        }
-        (folder / "model.json").write_bytes(canonical_json(facts))
+        save_file(arrays, folder / FILE)
+        return {}
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder | None = None) -> Self:  # noqa: ARG003
-        """Read what ``save`` wrote; *encoder* is not needed."""
-        facts = msgspec.json.decode((folder / "model.json").read_bytes())
-        arrays = load_file(folder / "static.safetensors")
-        return cls(
-            StaticVectors(arrays["keys"], arrays["vectors"].astype(np.float32)),
-            tuple(facts["class_names"]),
-            arrays["weight"],
-            arrays["bias"],
-            Readout(**facts["readout"]),
-        )
+    def read(
+        cls,
+        folder: Path,
+        facts: dict[str, Any],  # noqa: ARG003 - other kinds do
+        encoder: Encoder | None,  # noqa: ARG003 - other kinds do
+    ) -> tuple[StaticVectors, np.ndarray, np.ndarray]:
+        """No encoder is needed."""
+        arrays = load_file(folder / FILE)
+        return StaticVectors(arrays["keys"], arrays["vectors"].astype(np.float32)), arrays["weight"], arrays["bias"]

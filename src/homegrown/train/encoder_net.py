@@ -28,7 +28,11 @@ EMBED_BATCH = 128
 
 
 class EncoderNet(nn.Module):
-    """A BERT-family sentence encoder, mean-pooled and normalised, in float32.
+    """A BERT-family sentence encoder, mean-pooled and normalised; its weights are float32.
+
+    Attributes:
+        half: whether the matrix products of training are computed in bfloat16 (Micikevicius et al. 2018, "Mixed
+            Precision Training"); answers are always computed in float32.
 
     Args:
         folder: a transformers folder.
@@ -50,6 +54,7 @@ class EncoderNet(nn.Module):
         self.heads = int(model.config.num_attention_heads)
         self.dim = int(model.config.hidden_size)
         self.dropout = dropout
+        self.half = False
         self.fixed = list(model.encoder.layer[:n_fixed])
         self.free = list(model.encoder.layer[n_fixed:])
         for parameter in model.parameters():
@@ -82,8 +87,10 @@ class EncoderNet(nn.Module):
         """Sentence vectors float32 [n, dim] of length 1."""
         bias = _attention_bias(mask)
         rate = self.dropout if self.training else 0.0
-        for layer in self.free:
-            hidden = self._layer(layer, hidden, bias, rate)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half and self.training):
+            for layer in self.free:
+                hidden = self._layer(layer, hidden, bias, rate)
+        hidden = hidden.float()
         share = mask / mask.sum(1, keepdim=True)
         return functional.normalize(torch.einsum("nld,nl->nd", hidden, share), dim=1)
 

@@ -19,10 +19,12 @@ from homegrown.train.encoder_files import write_encoder
 from homegrown.train.finetune_fit import FinetuneOptions, Fitter
 from homegrown.train.finetune_plan import decide
 from homegrown.train.heads import best_of
-from homegrown.train.judge import fit_readout, judge
+from homegrown.train.judge import fit_readout, judge, transfer
 from homegrown.train.options import parse_options
 from homegrown.train.parts import make_parts
 from homegrown.train.rung import Rung, finish
+
+LEAST_COMPARED = 30
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,7 @@ def fit_finetune(
     )
     report = judge(readout, logits[best], parts.judge)
     head_kind, head = candidates[best]
+    taught = fitter.logits(head, fitter.compared_rows) if plan.rounds else None
     decisions.append(f"head {head_kind!r} of {[name for name, _ in candidates]}, by {len(parts.judge)} validation rows")
     if plan.refit:
         final = fitter.fit("final", fitter.both_rows, plan)
@@ -80,6 +83,9 @@ def fit_finetune(
         decisions.append(f"fitted again on all {len(parts.both)} labelled rows")
     if plan.rounds:
         decisions.append(f"{plan.rounds} students after that; the accuracy shown is their first teacher's")
+    if taught is not None and len(taught) >= LEAST_COMPARED:
+        readout = transfer(readout, taught, fitter.logits(head, fitter.compared_rows))
+        decisions.append(f"the student is as sure as its calibrated teacher on {len(taught)} texts that neither learnt")
     path = write_encoder(fitter.net, fitter.folder, scratch / "encoder")
     model = FinetunedModel(path, parts.data.class_names, head.weight, head.bias, readout)
     report |= {"seconds": time.monotonic() - started, "warnings": [*parts.warnings, *fitter.warnings]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ SHARPEN = 1.5
 LABELLED_WEIGHT = 3.0
 STUDENT_BATCH = 32
 MAX_UNLABELLED = 20_000
+MAX_COMPARED = 300
 N_TIMED_STEPS = 4
 
 
@@ -41,6 +42,7 @@ class FinetuneOptions:
         epochs: passes over the labelled rows.
         rate: peak learning rate.
         batch: rows per step.
+        precision: ``fp32`` or ``bf16`` in the matrix products of training; by default what the processor has.
         n_fixed: lower layers that stay as they are.
         rounds: students trained on the unlabelled rows, each teaching the next; 0 leaves them out. They belong to
             the last fit, so they need ``refit``.
@@ -53,6 +55,7 @@ class FinetuneOptions:
     epochs: int | None = None
     rate: float | None = None
     batch: int | None = None
+    precision: Literal["fp32", "bf16"] | None = None
     n_fixed: int = 2
     rounds: int | None = None
     student_epochs: int = 2
@@ -65,6 +68,7 @@ class Fitter:
 
     Attributes:
         fit_rows / judge_rows / both_rows / unlabelled_rows: positions of the parts among all texts.
+        compared_rows: unlabelled rows that no student learns from; a student is calibrated there.
     """
 
     def __init__(self, parts: Parts, seed: int, scratch: Path, encoder: Encoder, progress: Progress) -> None:
@@ -75,7 +79,9 @@ class Fitter:
         self.fit_rows, self.judge_rows = np.arange(n_fit), np.arange(n_fit, n_both)
         self.both_rows = np.arange(n_both)
         self._unlabelled = self._pick_unlabelled()
-        self.unlabelled_rows = np.arange(n_both, n_both + len(self._unlabelled))
+        n_compared = min(MAX_COMPARED, len(self._unlabelled) // 10)
+        drawn = n_both + np.random.default_rng(seed).permutation(len(self._unlabelled))
+        self.compared_rows, self.unlabelled_rows = np.sort(drawn[:n_compared]), np.sort(drawn[n_compared:])
         self._targets, self._weights = parts.targets(parts.both), parts.weights(parts.both)
         self._net: EncoderNet | None = None
         self._last_rows = self.fit_rows
@@ -83,7 +89,7 @@ class Fitter:
     @property
     def n_unlabelled(self) -> int:
         """Unlabelled texts that students may learn from."""
-        return len(self._unlabelled)
+        return len(self.unlabelled_rows)
 
     def _pick_unlabelled(self) -> list[str]:
         known = set(self.parts.both.texts)
@@ -98,6 +104,7 @@ class Fitter:
         if self._net is None:
             self._net = EncoderNet(self.folder, plan.n_fixed)
             self._texts = TokenisedTexts([*self.parts.both.texts, *self._unlabelled], self._net, self.folder)
+        self._net.half = plan.precision == "bf16"
 
     @property
     def net(self) -> EncoderNet:

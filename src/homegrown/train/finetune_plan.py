@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from homegrown.core.ids import canonical_json
+from homegrown.inference.encoder_choice import has_bf16
 from homegrown.store.files import write_atomic
 from homegrown.train.finetune_fit import FinetuneOptions
 
@@ -33,6 +34,8 @@ def decide(options: FinetuneOptions, fitter: Fitter, path: Path) -> tuple[Finetu
         epochs=options.epochs or (4 if few else 3),
         rate=options.rate or (2e-4 if few else 1e-4),
         batch=options.batch or (16 if few else 32),
+        # Not measured: two runs on one machine shall choose alike.
+        precision=options.precision or ("bf16" if has_bf16() else "fp32"),
         rounds=options.rounds if options.rounds is not None else (1 if few and fitter.n_unlabelled else 0),
     )
     decisions = [f"{'few' if few else 'many'} labels per class, {fitter.n_unlabelled:,} unlabelled rows"]
@@ -41,7 +44,7 @@ def decide(options: FinetuneOptions, fitter: Fitter, path: Path) -> tuple[Finetu
         decisions.append(note)
     decisions.append(
         f"{plan.epochs} epochs at {plan.rate:g}, batches of {plan.batch}, {plan.n_fixed} layers fixed, "
-        f"{plan.rounds} student rounds, {'fitted again on all rows' if plan.refit else 'fitted once'}"
+        f"{plan.precision}, {plan.rounds} student rounds, {'fitted again on all rows' if plan.refit else 'fitted once'}"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, canonical_json({"plan": asdict(plan), "decisions": decisions}))

@@ -46,6 +46,7 @@ def choose_head(
     judge_inputs: Any,
     strengths: Sequence[float],
     *,
+    stage: str,
     seed: int,
     progress: Progress,
     reject: float,
@@ -60,16 +61,19 @@ def choose_head(
         fit_inputs: float32 [n, dim] of the fit rows, dense or sparse.
         judge_inputs: the same of the judge rows.
         strengths: candidates.
+        stage: what the progress is called.
         seed: draws the folds.
-        progress: told at each fit.
+        progress: told at each fit, those of the folds counted one by one.
         reject: see ``fit_readout``.
     """
     multi = parts.data.multi
     both_inputs = _stack(fit_inputs, judge_inputs)
     crossed = len(parts.both) < CROSS_VALIDATE_BELOW or len(parts.judge) == 0
+    cuts = [c for c in folds(parts.both, seed) if len(c[0]) and len(c[1])] if crossed else []
+    progress.start(stage, len(strengths) * len(cuts) + 2 if crossed else len(strengths) + 1, "fits")
     path: list[Any] = []
     if crossed:
-        held_out, logits = parts.both, _cross(parts, both_inputs, strengths, seed, progress)
+        held_out, logits = parts.both, _cross(parts, both_inputs, strengths, cuts, progress)
     else:
         path = fit_path(fit_inputs, parts.targets(parts.fit), parts.weights(parts.fit), strengths, multi=multi)
         held_out, logits = parts.judge, [h.logits(judge_inputs) for h in path]
@@ -87,7 +91,8 @@ def choose_head(
     head = fit_head(
         both_inputs, parts.targets(parts.both), parts.weights(parts.both), strength, multi=multi, start=start
     )
-    progress.advance()
+    progress.advance(2 if crossed else 1)
+    progress.finish()
     return FittedHead(head, judging, readout, report)
 
 
@@ -96,16 +101,21 @@ def best_of(candidates: list[np.ndarray], held_out: Examples, *, multi: bool) ->
     return int(np.argmax([right(logits, held_out.probs, multi=multi).sum() for logits in candidates]))
 
 
-def _cross(parts: Parts, inputs: Any, strengths: Sequence[float], seed: int, progress: Progress) -> list[np.ndarray]:
+def _cross(
+    parts: Parts,
+    inputs: Any,
+    strengths: Sequence[float],
+    cuts: Sequence[tuple[np.ndarray, np.ndarray]],
+    progress: Progress,
+) -> list[np.ndarray]:
+    """Logits float32 [n, n_outputs] of every row for each of *strengths*, by heads that did not see it."""
     targets, weights = parts.targets(parts.both), parts.weights(parts.both)
     logits = [np.zeros(targets.shape, np.float32) for _ in strengths]
-    for fit_rows, judge_rows in folds(parts.both, seed):
-        if len(judge_rows) == 0 or len(fit_rows) == 0:
-            continue
+    for fit_rows, judge_rows in cuts:
         path = fit_path(inputs[fit_rows], targets[fit_rows], weights[fit_rows], strengths, multi=parts.data.multi)
         for i, head in enumerate(path):
             logits[i][judge_rows] = head.logits(inputs[judge_rows])
-        progress.advance()
+        progress.advance(len(strengths))
     return logits
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,29 @@ def fit_readout(
         return Readout(temperature, multi, none_column)
     scale = float(max(inside.std(), 1e-3))
     return Readout(temperature, multi, none_column, float(np.quantile(inside, reject)), scale)
+
+
+def transfer(readout: Readout, teacher: np.ndarray, student: np.ndarray) -> Readout:
+    """*readout*, calibrated for the teacher, made to fit its student: no labelled row is left that it did not learn.
+
+    The student's temperature minimises the log loss against the teacher's calibrated probabilities; as the student is
+    the better of the two, this errs towards too little confidence. The line to "none of these" goes where it turns
+    away the same share of texts as the teacher's does.
+
+    Args:
+        readout: fitted to the teacher's logits.
+        teacher: float32 [n, n_outputs], its logits on unlabelled texts that neither learnt from.
+        student: the same of the student.
+    """
+    scaled = teacher / np.float32(readout.temperature)
+    target = 1 / (1 + np.exp(-scaled)) if readout.multi else softmax(scaled)
+    fitted = replace(readout, temperature=_temperature(student, target, multi=readout.multi))
+    kinds = {"multi": readout.multi, "none_column": readout.none_column}
+    before, after = scope_score(teacher, **kinds), scope_score(student, **kinds)
+    turned_away = float((before < readout.scope_center).mean())
+    ratio = float(after.std() / max(before.std(), 1e-6))
+    center = float(np.quantile(after, turned_away)) if turned_away else float(after.min())
+    return replace(fitted, scope_center=center, scope_scale=max(readout.scope_scale * ratio, 1e-3))
 
 
 def _temperature(logits: np.ndarray, target: np.ndarray, *, multi: bool) -> float:

@@ -63,15 +63,20 @@ class LexicalTrainer:
 def fit_lexical(parts: Parts, options: LexicalOptions, seed: int, progress: Progress) -> Rung:
     """Choose the n-grams on all labelled texts (labels play no part in it), then the head as ``linear`` does."""
     started = time.monotonic()
-    progress.start("train lexical", len(options.strengths) + 1, "fits")
     n_outputs = parts.targets(parts.both).shape[1]
     limit = int(np.clip(MAX_WEIGHTS // n_outputs, 2_000, options.max_features))
     features = LexicalFeatures.fit(parts.both.texts, limit)
     fit_rows, judge_rows = features.rows(parts.fit.texts), features.rows(parts.judge.texts)
     fitted = choose_head(
-        parts, fit_rows, judge_rows, options.strengths, seed=seed, progress=progress, reject=options.reject
+        parts,
+        fit_rows,
+        judge_rows,
+        options.strengths,
+        stage="train lexical",
+        seed=seed,
+        progress=progress,
+        reject=options.reject,
     )
-    progress.finish()
     # Half precision here too, so that the model answers the same before and after it was saved.
     weight = fitted.head.weight.astype(np.float16).astype(np.float32)
     model = LexicalModel(features, parts.data.class_names, weight, fitted.head.bias, fitted.readout)

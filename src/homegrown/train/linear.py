@@ -57,12 +57,17 @@ class LinearTrainer:
 def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder, progress: Progress) -> Rung:
     """Choose, calibrate, fit."""
     started = time.monotonic()
-    progress.start("train linear", len(options.strengths) + 1, "fits")
     fit_vectors, judge_vectors = encoder.encode(parts.fit.texts), encoder.encode(parts.judge.texts)
     fitted = choose_head(
-        parts, fit_vectors, judge_vectors, options.strengths, seed=seed, progress=progress, reject=options.reject
+        parts,
+        fit_vectors,
+        judge_vectors,
+        options.strengths,
+        stage="train linear",
+        seed=seed,
+        progress=progress,
+        reject=options.reject,
     )
-    progress.finish()
     model = LinearModel(encoder, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
     report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
     how = "five-fold cross-validation" if report["cross_validated"] else f"{report['n']} validation rows"

@@ -87,12 +87,17 @@ def fit_static(parts: Parts, options: StaticOptions, seed: int, encoder: Encoder
     started = time.monotonic()
     base = getattr(encoder, "folder", None) or bundled_folder()
     first = distil([*parts.both.texts, *parts.data.unlabelled], LocalEncoder.load(base), base, options, progress)
-    progress.start("train static", len(options.strengths) + 1, "fits")
     fit_vectors, judge_vectors = first.encode(parts.fit.texts), first.encode(parts.judge.texts)
     fitted = choose_head(
-        parts, fit_vectors, judge_vectors, options.strengths, seed=seed, progress=progress, reject=options.reject
+        parts,
+        fit_vectors,
+        judge_vectors,
+        options.strengths,
+        stage="train static",
+        seed=seed,
+        progress=progress,
+        reject=options.reject,
     )
-    progress.finish()
     features, head, readout, report = first, fitted.head, fitted.readout, fitted.report
     logits = fitted.judging.logits(judge_vectors)
     decisions = [f"{len(first.keys):,} words and pairs in {options.dim} dimensions"]

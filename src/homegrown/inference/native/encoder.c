@@ -1,9 +1,10 @@
-/* A BERT-family sentence encoder in 16-bit integer arithmetic for x86-64 with AVX2.
+/* A BERT-family sentence encoder in 16-bit integer arithmetic for x86-64.
  *
- * Weights are rounded to 12 bits per output column, activations to at most 16 bits per row. AVX2 multiplies
- * sixteen pairs of 16-bit integers in one instruction (vpmaddwd), twice what it does in float32, and the sums
- * are exact: a row's result never depends on its neighbours, so a text gets the same bits in any batch.
- * The caller picks each matrix's activation limit such that no 32-bit sum can overflow.
+ * Weights are rounded to 12 bits per output column, activations to at most 16 bits per row. One instruction multiplies
+ * sixteen pairs of 16-bit integers with AVX2 (vpmaddwd), thirty-two and adds them up with AVX-512 VNNI (vpdpwssd): twice
+ * what float32 does. The sums are exact: a row's result never depends on its neighbours, so a text gets the same bits
+ * in any batch. The caller picks each matrix's activation limit such that no 32-bit sum can overflow.
+ * Compiled once per width; what differs between the two stands in the next forty lines and in `multiply`.
  */
 #include <immintrin.h>
 #include <math.h>
@@ -11,15 +12,27 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TILE 48  /* rows that go through the feed-forward part together: they stay in the second-level cache */
-#define ROWS 6   /* rows of one register block */
-#define COLS 16  /* columns of one register block */
+#ifdef __AVX512VNNI__
+#define WIDTH 16 /* floats of one register */
+#define IS(name, ...) _mm512_##name(__VA_ARGS__)
+typedef __m512 raw;
+typedef __m512i iraw;
+#else
+#define WIDTH 8  /* floats of one register */
+#define IS(name, ...) _mm256_##name(__VA_ARGS__)
+typedef __m256 raw;
+typedef __m256i iraw;
+#endif
+#define ROWS 6              /* rows of one register block */
+#define EACH 2              /* registers of one row of it */
+#define COLS (EACH * WIDTH) /* columns of one register block */
+#define TILE 48             /* rows that go through the feed-forward part together: they stay in the second-level cache */
 
-typedef float vec __attribute__((vector_size(32), aligned(4), may_alias));
-typedef int32_t ivec __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float vec __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
 typedef struct {
-    const int16_t *weight; /* [n / 16][k / 2][16][2] */
+    const int16_t *weight; /* [n / COLS][k / 2][COLS][2] */
     const float *scale;    /* [n] */
     const float *bias;     /* [n] */
     int32_t n, k;
@@ -38,27 +51,32 @@ typedef struct {
     float eps;
 } model_t;
 
-static inline vec load(const float *p) { return (vec)_mm256_loadu_ps(p); }
-static inline void store(float *p, vec v) { _mm256_storeu_ps(p, (__m256)v); }
-static inline vec fill(float x) { return (vec)_mm256_set1_ps(x); }
-static inline vec larger(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
-static inline vec smaller(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
-static inline vec magnitude(vec a) { return (vec)_mm256_andnot_ps(_mm256_set1_ps(-0.0f), (__m256)a); }
+static inline vec load(const float *p) { return *(const vec *)p; }
+static inline void store(float *p, vec v) { *(vec *)p = v; }
+static inline vec fill(float x) { return (vec)IS(set1_ps, x); }
+static inline vec larger(vec a, vec b) { return (vec)IS(max_ps, (raw)a, (raw)b); }
+static inline vec smaller(vec a, vec b) { return (vec)IS(min_ps, (raw)a, (raw)b); }
+static inline vec magnitude(vec a) { return (vec)((ivec)a & 0x7fffffff); }
+static inline ivec nearest(vec a) { return (ivec)IS(cvtps_epi32, (raw)a); }
+static inline vec real(ivec a) { return (vec)IS(cvtepi32_ps, (iraw)a); }
 
 static inline float sum_of(vec v) {
-    return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
+    float total = 0.0f;
+    for (int half = WIDTH / 2, i = 0; i < half; i++) total += v[i] + v[i + half];
+    return total;
 }
 
 static inline float largest_of(vec v) {
     float best = v[0];
-    for (int i = 1; i < 8; i++) best = v[i] > best ? v[i] : best;
+    for (int i = 1; i < WIDTH; i++) best = v[i] > best ? v[i] : best;
     return best;
 }
 
 /* e^x: 2^n by the exponent bits times the Taylor polynomial of e^r on |r| <= ln(2) / 2; relative error 2e-7. */
 static inline vec exponential(vec x) {
     x = larger(smaller(x, fill(88.0f)), fill(-87.0f));
-    vec n = (vec)_mm256_round_ps((__m256)(x * 1.44269504f), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    ivec whole = nearest(x * 1.44269504f);
+    vec n = real(whole);
     vec r = x - n * 0.693359375f + n * 2.12194440e-4f;
     vec p = fill(1.0f / 5040);
     p = p * r + 1.0f / 720;
@@ -68,7 +86,7 @@ static inline vec exponential(vec x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    ivec power = ((ivec)_mm256_cvtps_epi32((__m256)n) + 127) << 23;
+    ivec power = (whole + 127) << 23;
     return p * (vec)power;
 }
 
@@ -81,7 +99,7 @@ static const float phi[13] = {
 static inline vec gelu(vec x) {
     vec y = larger(smaller(x, fill(5.0f)), fill(-5.0f));
     vec t = y * y * 0.08f - 1.0f, p = fill(phi[12]);
-#pragma GCC unroll 12
+#pragma GCC unroll 6
     for (int i = 11; i >= 0; i--) p = p * t + phi[i];
     return x * (y * p + 0.5f);
 }
@@ -89,47 +107,55 @@ static inline vec gelu(vec x) {
 /* Round one row to integers of at most `limit`; returns what one unit is worth. */
 static float quantise(const float *row, int k, float limit, int16_t *out) {
     vec top = fill(0.0f);
-    for (int i = 0; i < k; i += 8) top = larger(top, magnitude(load(row + i)));
+    for (int i = 0; i < k; i += WIDTH) top = larger(top, magnitude(load(row + i)));
     float most = largest_of(top);
     if (!(most > 1e-30f)) {
         memset(out, 0, (size_t)k * sizeof(int16_t));
         return 0.0f;
     }
     vec unit = fill(limit / most);
-    for (int i = 0; i < k; i += 16) {
-        __m256i low = _mm256_cvtps_epi32((__m256)(load(row + i) * unit));
-        __m256i high = _mm256_cvtps_epi32((__m256)(load(row + i + 8) * unit));
-        __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xD8);
-        _mm256_storeu_si256((__m256i *)(out + i), both);
+    for (int i = 0; i < k; i += WIDTH) {
+        ivec whole = nearest(load(row + i) * unit);
+#if WIDTH == 16
+        _mm256_storeu_si256((__m256i *)(out + i), _mm512_cvtepi32_epi16((iraw)whole));
+#else
+        __m128i low = _mm256_castsi256_si128((iraw)whole), high = _mm256_extracti128_si256((iraw)whole, 1);
+        _mm_storeu_si128((__m128i *)(out + i), _mm_packs_epi32(low, high));
+#endif
     }
     return most / limit;
 }
 
+/* c[rows][COLS] (+)= a[rows][2 * pairs] times one panel; the sums of a row fill EACH registers. */
 static inline __attribute__((always_inline)) void multiply(
     const int16_t *a, size_t stride, const int16_t *b, int pairs, int32_t *c, int first, const int rows) {
-    __m256i sums[ROWS][2];
+    ivec sums[ROWS][EACH];
 #pragma GCC unroll 6
-    for (int r = 0; r < rows; r++) {
-        sums[r][0] = first ? _mm256_setzero_si256() : _mm256_loadu_si256((const __m256i *)(c + r * COLS));
-        sums[r][1] = first ? _mm256_setzero_si256() : _mm256_loadu_si256((const __m256i *)(c + r * COLS + 8));
-    }
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int e = 0; e < EACH; e++) sums[r][e] = first ? (ivec){0} : *(const ivec *)(c + r * COLS + e * WIDTH);
     for (int p = 0; p < pairs; p++) {
-        __m256i b0 = _mm256_loadu_si256((const __m256i *)(b + (size_t)p * 32));
-        __m256i b1 = _mm256_loadu_si256((const __m256i *)(b + (size_t)p * 32 + 16));
+        iraw panel[EACH];
+#pragma GCC unroll 2
+        for (int e = 0; e < EACH; e++) panel[e] = (iraw) * (const ivec *)(b + (size_t)p * 2 * COLS + e * 2 * WIDTH);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             int32_t pair;
             memcpy(&pair, a + r * stride + 2 * p, sizeof pair);
-            __m256i both = _mm256_set1_epi32(pair);
-            sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(both, b0));
-            sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(both, b1));
+            iraw both = IS(set1_epi32, pair);
+#pragma GCC unroll 2
+            for (int e = 0; e < EACH; e++)
+#if WIDTH == 16
+                sums[r][e] = (ivec)_mm512_dpwssd_epi32((iraw)sums[r][e], both, panel[e]);
+#else
+                sums[r][e] += (ivec)_mm256_madd_epi16(both, panel[e]);
+#endif
         }
     }
 #pragma GCC unroll 6
-    for (int r = 0; r < rows; r++) {
-        _mm256_storeu_si256((__m256i *)(c + r * COLS), sums[r][0]);
-        _mm256_storeu_si256((__m256i *)(c + r * COLS + 8), sums[r][1]);
-    }
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int e = 0; e < EACH; e++) *(ivec *)(c + r * COLS + e * WIDTH) = sums[r][e];
 }
 
 static void multiply_rows(const int16_t *a, size_t stride, const int16_t *b, int pairs, int32_t *c, int first, int rows) {
@@ -139,7 +165,7 @@ static void multiply_rows(const int16_t *a, size_t stride, const int16_t *b, int
     case 3: multiply(a, stride, b, pairs, c, first, 3); break;
     case 4: multiply(a, stride, b, pairs, c, first, 4); break;
     case 5: multiply(a, stride, b, pairs, c, first, 5); break;
-    default: multiply(a, stride, b, pairs, c, first, 6); break;
+    default: multiply(a, stride, b, pairs, c, first, ROWS); break;
     }
 }
 
@@ -147,22 +173,16 @@ enum finish { PLAIN, GELU, ADD };
 
 static void finish_block(const dense_t *d, const int32_t *c, const float *units, int rows, int column, float *out,
                          size_t stride, enum finish how) {
-    vec s0 = load(d->scale + column), s1 = load(d->scale + column + 8);
-    vec b0 = load(d->bias + column), b1 = load(d->bias + column + 8);
-    for (int r = 0; r < rows; r++) {
-        vec unit = fill(units[r]);
-        float *to = out + r * stride + column;
-        vec y0 = (vec)_mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(c + r * COLS))) * (unit * s0) + b0;
-        vec y1 = (vec)_mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(c + r * COLS + 8))) * (unit * s1) + b1;
-        if (how == GELU) {
-            y0 = gelu(y0);
-            y1 = gelu(y1);
-        } else if (how == ADD) {
-            y0 += load(to);
-            y1 += load(to + 8);
+    for (int e = 0; e < EACH; e++) {
+        int at = column + e * WIDTH;
+        vec scale = load(d->scale + at), bias = load(d->bias + at);
+        for (int r = 0; r < rows; r++) {
+            float *to = out + r * stride + at;
+            vec y = real(*(const ivec *)(c + r * COLS + e * WIDTH)) * (units[r] * scale) + bias;
+            if (how == GELU) y = gelu(y);
+            else if (how == ADD) y += load(to);
+            store(to, y);
         }
-        store(to, y0);
-        store(to + 8, y1);
     }
 }
 
@@ -191,28 +211,28 @@ static void quantise_rows(const dense_t *d, const float *x, int rows, int16_t *a
 
 static void normalise(float *row, int n, const float *weight, const float *bias, float eps) {
     vec total = fill(0.0f), spread = fill(0.0f);
-    for (int i = 0; i < n; i += 8) total += load(row + i);
+    for (int i = 0; i < n; i += WIDTH) total += load(row + i);
     vec mean = fill(sum_of(total) / n);
-    for (int i = 0; i < n; i += 8) {
+    for (int i = 0; i < n; i += WIDTH) {
         vec gap = load(row + i) - mean;
         spread += gap * gap;
     }
     vec inverse = fill(1.0f / sqrtf(sum_of(spread) / n + eps));
-    for (int i = 0; i < n; i += 8) store(row + i, (load(row + i) - mean) * inverse * load(weight + i) + load(bias + i));
+    for (int i = 0; i < n; i += WIDTH) store(row + i, (load(row + i) - mean) * inverse * load(weight + i) + load(bias + i));
 }
 
 /* Softmax over scores[length], padded to `padded`; leaves exponentials and returns one over their sum. */
 static float soften(float *scores, int length, int padded) {
     for (int j = length; j < padded; j++) scores[j] = -1e30f;
     vec top = load(scores);
-    for (int j = 8; j < padded; j += 8) top = larger(top, load(scores + j));
+    for (int j = WIDTH; j < padded; j += WIDTH) top = larger(top, load(scores + j));
     vec best = fill(largest_of(top)), total = fill(0.0f);
-    for (int j = 0; j < padded; j += 8) {
+    for (int j = 0; j < padded; j += WIDTH) {
         vec e = exponential(load(scores + j) - best);
         store(scores + j, e);
     }
     for (int j = length; j < padded; j++) scores[j] = 0.0f;
-    for (int j = 0; j < padded; j += 8) total += load(scores + j);
+    for (int j = 0; j < padded; j += WIDTH) total += load(scores + j);
     return 1.0f / sum_of(total);
 }
 
@@ -220,7 +240,7 @@ static float soften(float *scores, int length, int padded) {
 /* One head of one text: q, k, v are rows of `stride` floats; keys: [size][padded], scores: [QUERIES][padded]. */
 static void attend(const float *q, const float *k, const float *v, size_t stride, int length, int size, float *out,
                    size_t out_stride, float *keys, float *scores) {
-    int padded = (length + 7) & ~7;
+    int padded = (length + WIDTH - 1) & -WIDTH;
     for (int j = 0; j < length; j++)
         for (int d = 0; d < size; d++) keys[(size_t)d * padded + j] = k[j * stride + d];
     for (int d = 0; d < size; d++)
@@ -231,7 +251,7 @@ static void attend(const float *q, const float *k, const float *v, size_t stride
         int count = length - i < QUERIES ? length - i : QUERIES;
 #pragma GCC unroll 4
         for (int r = 0; r < QUERIES; r++) row[r] = q + (i + (r < count ? r : count - 1)) * stride;
-        for (int j = 0; j < padded; j += 8) {
+        for (int j = 0; j < padded; j += WIDTH) {
             vec s[QUERIES] = {{0}};
             for (int d = 0; d < size; d++) {
                 vec key = load(keys + (size_t)d * padded + j);
@@ -242,10 +262,10 @@ static void attend(const float *q, const float *k, const float *v, size_t stride
             for (int r = 0; r < QUERIES; r++) store(scores + (size_t)r * padded + j, s[r]);
         }
         for (int r = 0; r < QUERIES; r++) inverse[r] = soften(scores + (size_t)r * padded, length, padded);
-        for (int d = 0; d < size; d += 16) {
+        for (int d = 0; d < size; d += 2 * WIDTH) {
             vec s[QUERIES][2] = {{{0}}};
             for (int j = 0; j < length; j++) {
-                vec v0 = load(v + j * stride + d), v1 = load(v + j * stride + d + 8);
+                vec v0 = load(v + j * stride + d), v1 = load(v + j * stride + d + WIDTH);
 #pragma GCC unroll 4
                 for (int r = 0; r < QUERIES; r++) {
                     float share = scores[(size_t)r * padded + j];
@@ -257,7 +277,7 @@ static void attend(const float *q, const float *k, const float *v, size_t stride
             for (int r = 0; r < QUERIES; r++) {
                 if (r >= count) break;
                 store(out + (i + r) * out_stride + d, s[r][0] * inverse[r]);
-                store(out + (i + r) * out_stride + d + 8, s[r][1] * inverse[r]);
+                store(out + (i + r) * out_stride + d + WIDTH, s[r][1] * inverse[r]);
             }
         }
     }
@@ -269,7 +289,7 @@ typedef struct {
 } work_t;
 
 static size_t lay_out(const model_t *m, size_t tokens, size_t longest, char *base, work_t *w) {
-    size_t h = m->hidden, size = h / m->heads, padded = (longest + 7) & ~(size_t)7, at = 0;
+    size_t h = m->hidden, size = h / m->heads, padded = (longest + WIDTH - 1) & -(size_t)WIDTH, at = 0;
 #define PLACE(field, bytes) w->field = (void *)(base + at); at += ((bytes) + 63) & ~(size_t)63
     PLACE(x, tokens * h * 4);
     PLACE(qkv, tokens * 3 * h * 4);
@@ -283,8 +303,17 @@ static size_t lay_out(const model_t *m, size_t tokens, size_t longest, char *bas
     return at + 64;
 }
 
-/* Whether this processor can run what is below. */
-int homegrown_supported(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+/* Whether this processor, and an encoder of these sizes, can be run by what is below. */
+int homegrown_supported(void) {
+#if WIDTH == 16
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni");
+#else
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+}
+
+/* Columns of one panel of weights; what the sizes of the matrices and of a head must be multiples of, too. */
+int homegrown_columns(void) { return COLS; }
 
 /* Bytes of working memory that homegrown_encode needs for so many tokens in all and in the longest text. */
 size_t homegrown_workspace(const model_t *m, int32_t tokens, int32_t longest) {
@@ -332,13 +361,13 @@ void homegrown_encode(const model_t *m, const int32_t *ids, const int32_t *lengt
         for (int p = 0; p < lengths[i]; p++, t++) {
             float *x = w.x + (size_t)t * h;
             const float *word = m->words + (size_t)ids[t] * h, *place = m->positions + (size_t)p * h;
-            for (int d = 0; d < h; d += 8) store(x + d, load(word + d) + load(place + d));
+            for (int d = 0; d < h; d += WIDTH) store(x + d, load(word + d) + load(place + d));
             normalise(x, h, m->norm_weight, m->norm_bias, m->eps);
         }
     for (int l = 0; l < m->n_layers; l++) run_layer(m, m->layers + l, lengths, n_texts, tokens, &w);
     for (int i = 0, t = 0; i < n_texts; t += lengths[i++]) {
         int take = m->pooling ? 1 : lengths[i];
-        for (int d = 0; d < h; d += 8) {
+        for (int d = 0; d < h; d += WIDTH) {
             vec total = fill(0.0f);
             for (int p = 0; p < take; p++) total += load(w.x + (size_t)(t + p) * h + d);
             store(out + (size_t)i * h + d, total * (1.0f / take));
