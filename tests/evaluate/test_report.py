@@ -82,7 +82,8 @@ def test_many_classes_render(ws, world, tmp_path):
     version = world.register(ws, ws.snapshot(ws.task_from_column("intent", "label")))
     document = evaluate(ws.store, version, world.WordModel(version.class_names, multi=True))
     assert document["multi"]
-    assert document["micro_f1"] > 0.9
+    # A third of the rows is labelled with nothing and answered with a class: 2·2 / (2·2 + 1) of the single labels.
+    assert document["micro_f1"] == pytest.approx(0.8, abs=0.02)
     assert "Micro F1" in render(document)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from homegrown.evaluate.pairing import compare
     from homegrown.evaluate.report import example_ids, render
     from homegrown.evaluate.run import evaluate, stored_evaluation
+    from homegrown.evaluate.terminal import show
 
 __getattr__ = on_demand(
     __name__,
@@ -20,8 +21,9 @@ __getattr__ = on_demand(
         "evaluate": "homegrown.evaluate.run",
         "example_ids": "homegrown.evaluate.report",
         "render": "homegrown.evaluate.report",
+        "show": "homegrown.evaluate.terminal",
         "stored_evaluation": "homegrown.evaluate.run",
     },
 )
 
-__all__ = ["Evaluation", "compare", "evaluate", "example_ids", "render", "stored_evaluation"]
+__all__ = ["Evaluation", "compare", "evaluate", "example_ids", "render", "show", "stored_evaluation"]

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from homegrown.errors import EmptyDataError, InputError
 from homegrown.inference.answers import MULTI_THRESHOLD
 from homegrown.metrics.classification import NONE
+from homegrown.metrics.multilabel import set_confidence
 from homegrown.store.snapshots import probs_matrix
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.record_ids)
 
+    def judged(self, *, multi: bool) -> np.ndarray:
+        """Rows on which the answer can be right, bool [n]: in-scope ones, or all where no class is an answer too."""
+        return np.asarray(self.truth.any(1) | multi)
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -52,6 +57,7 @@ class Answers:
         probs: float32 [n, n_classes].
         in_scope: float32 [n].
         said: bool [n, n_classes], the answer as served; a row without any is "none of these".
+        sure: float [n], confidence in the answer: of the best class; of the whole set where there may be several.
         threshold: of the model.
         seconds: that answering all rows took.
     """
@@ -59,6 +65,7 @@ class Answers:
     probs: np.ndarray
     in_scope: np.ndarray
     said: np.ndarray
+    sure: np.ndarray
     threshold: float
     seconds: float
 
@@ -112,10 +119,12 @@ def answer(predictor: Predictor, rows: Rows) -> Answers:
     started = time.perf_counter()
     found = predictor.predict(rows.texts)
     seconds = time.perf_counter() - started
+    said = decide(found.probs, found.in_scope, predictor.threshold, multi=predictor.multi)
     return Answers(
         probs=found.probs,
         in_scope=found.in_scope,
-        said=decide(found.probs, found.in_scope, predictor.threshold, multi=predictor.multi),
+        said=said,
+        sure=set_confidence(found.probs, said) if predictor.multi else found.probs.max(1),
         threshold=predictor.threshold,
         seconds=seconds,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Interval = tuple[float, float]
+SCHEMA = 2  # an evaluation of another shape counts as not measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,18 @@ class ClassRow:
     recall: float
     recall_ci95: Interval
     f1: float
+    f1_ci95: Interval
 
 
 @dataclass(frozen=True, slots=True)
 class ConfusionRow:
-    """*n* of the *of* examples of ``truth`` were answered ``answer`` (None: "none of these"); some of them by id."""
+    """*n* of the *of* examples of ``truth`` were answered ``answer`` (None: "none of these"); some of them by id.
 
-    truth: str
+    With many classes: ``answer`` was named in its place (None: nothing was), and where ``truth`` is None ``answer`` was
+    added, in *n* of the *of* texts for which it was named.
+    """
+
+    truth: str | None
     answer: str | None
     n: int
     of: int
@@ -128,13 +134,18 @@ class Evaluation:
         sentence: for somebody who reads one sentence.
         accuracy: answers as served, so "none of these" on an in-scope row is wrong; exact match with many classes.
         accuracy_forced: if the model always had to name a class.
-        n: in-scope rows, on which every accuracy here is taken.
+        n: in-scope rows, on which every accuracy here is taken; with many classes all rows, for none is an answer too.
         n_missing: rows of the split whose records were forgotten since.
         micro_f1: with many classes per row only.
-        calibration: of the top answer (``metrics.calibration``); None with many classes.
-        coverage: ``curve`` and, under ``wanted``, the share one can answer at 90, 95, 97 and 99% accuracy.
+        calibration: of the top answer (``metrics.calibration``); with many classes of each class that was given a
+            probability of ``faults.STATED`` or more.
+        coverage: by confidence in the answer, with many classes in the whole set; ``curve`` and, under ``wanted``, the
+            share one can answer at 90, 95, 97 and 99% accuracy.
         out_of_scope: ``metrics.scope``; None when the split holds no out-of-scope row.
-        label_noise: rows whose label the model confidently contradicts; with the ids of some.
+        label_noise: rows whose label the model confidently contradicts; with the ids of some. With many classes a
+            suspect names one: ``label`` None says that it is not among the labels, ``answer`` None that it should not.
+        learning: what more labels would bring (``metrics.learning``), with its ``sentence``; None when the texts have
+            no stored vectors, and on other splits than the test split.
         looks: how many model versions were measured on this test split, this one included.
         made: recipe, snapshot, seed, rows per split, software.
         seconds: the whole evaluation took.
@@ -174,8 +185,9 @@ class Evaluation:
     size_bytes: int
     label_noise: dict[str, Any] | None
     cautions: tuple[Caution, ...]
+    learning: dict[str, Any] | None
     looks: int
     made: dict[str, Any]
     seconds: float
-    schema: int = 1
+    schema: int = SCHEMA
     comparison: Opponent | None = None

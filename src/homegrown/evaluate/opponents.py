@@ -60,7 +60,7 @@ def against(truth: np.ndarray, ours: np.ndarray, other: Baseline, *, seed: int =
 
 def f1_parts(truth: np.ndarray, said: np.ndarray) -> np.ndarray:
     """The answers in the form that ``_macro_of`` resamples: an index [n], or flags [n, n_classes] with many classes."""
-    if (truth.sum(1) <= 1).all() and (said.sum(1) <= 1).all():
+    if (truth.sum(1) == 1).all() and (said.sum(1) <= 1).all():
         return np.where(said.any(1), said.argmax(1), NONE)
     return said
 

@@ -47,7 +47,8 @@ def compare(
     if ours.task_id != theirs.task_id or ours.multi != theirs.multi:
         raise InputError(f"{ours.model_name} and {theirs.model_name} answer different tasks; they cannot be compared.")
     rows = split_rows(store, ours.snapshot_id, split, multi=ours.multi)
-    fair = ~np.isin(np.array(rows.text_hashes), _learnt(store, theirs)) & rows.truth.any(1)
+    judged = rows.judged(multi=ours.multi)
+    fair = ~np.isin(np.array(rows.text_hashes), _learnt(store, theirs)) & judged
     if not fair.any():
         raise EmptyDataError(f"{theirs.model_name} learnt from every row of this split: there is no fair comparison.")
     said = answer(model, rows).said[fair]
@@ -61,7 +62,7 @@ def compare(
     found = {
         "sentence": _sentence(f"{ours.model_name}@{ours.number}", name, asdict(opponent)),
         "opponent": asdict(opponent),
-        "n_left_out": int((rows.truth.any(1) & ~fair).sum()),
+        "n_left_out": int((judged & ~fair).sum()),
         "classes": _classes(names, truth, said, replies),
         "differ": [
             {"record_id": ids[i], "truth": _named(names, truth[i]), "ours": _named(names, said[i])}

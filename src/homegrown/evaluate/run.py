@@ -13,18 +13,18 @@ import pyarrow.compute as pc
 
 from homegrown.core.ids import timestamp
 from homegrown.errors import EmptyDataError
-from homegrown.evaluate.answers import Answers, Rows, answer, as_index, hard_truth, split_rows
+from homegrown.evaluate.answers import MULTI_THRESHOLD, Answers, Rows, answer, as_index, hard_truth, split_rows
 from homegrown.evaluate.baselines import baselines
-from homegrown.evaluate.document import ClassRow, ConfusionRow, Evaluation, Mistake
+from homegrown.evaluate.document import SCHEMA, ClassRow, Evaluation
+from homegrown.evaluate.faults import Faults
 from homegrown.evaluate.latency import latency
+from homegrown.evaluate.learning import learning
 from homegrown.evaluate.opponents import against
 from homegrown.evaluate.sentences import cautions, headline
 from homegrown.evaluate.slices import slices
-from homegrown.metrics.calibration import calibration
-from homegrown.metrics.classification import Classification, classification, confusions
+from homegrown.metrics.classification import Classification, classification
 from homegrown.metrics.coverage import coverage_at, coverage_curve
 from homegrown.metrics.multilabel import MultiLabel, multilabel
-from homegrown.metrics.noise import suspects
 from homegrown.metrics.scope import scope
 from homegrown.store.snapshots import probs_matrix
 
@@ -34,14 +34,12 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 WANTED = (0.90, 0.95, 0.97, 0.99)
-EXAMPLES = 5
-MISTAKES = 50
 
 
 def stored_evaluation(store: Store, version_id: str, split: str = "test") -> dict[str, Any] | None:
     """The newest evaluation of a version on a split, with its ``evaluation_id``; None when it was never measured."""
     for row in store.models.evaluations(version_id):
-        if row["split"] == split and row["result"].get("schema"):
+        if row["split"] == split and row["result"].get("schema") == SCHEMA:
             return {"evaluation_id": row["evaluation_id"], **row["result"]}
     return None
 
@@ -88,9 +86,10 @@ class _Measured:
         self.store, self.version, self.predictor, self.rows, self.split = store, version, predictor, rows, split
         self.snapshot: Snapshot = store.models.snapshot(version.snapshot_id)
         self.answers: Answers = answer(predictor, rows)
-        self.inside = rows.truth.any(1)
+        self.inside = rows.judged(multi=version.multi)
         self.right = (self.answers.said == rows.truth).all(1)
         self.n_train = self._counts()
+        self.faults = Faults(rows, self.answers, version.class_names, self.inside, multi=version.multi)
 
     def _counts(self) -> np.ndarray:
         """Training rows per class, int [n_classes]."""
@@ -103,8 +102,8 @@ class _Measured:
         version, inside, right = self.version, self.inside, self.right
         score, micro = self._score()
         forced = self._forced_accuracy()
-        quality = self._calibration()
-        noise = self._noise()
+        quality = self.faults.calibration()
+        noise = self.faults.label_noise() if self.split == "test" else None
         task = self.store.tasks.get(version.task_id, version.task_version)
         others = baselines(self.store, version.snapshot_id, self.split, self.rows, multi=version.multi)
         truth, said = self.rows.truth[inside], self.answers.said[inside]
@@ -137,9 +136,9 @@ class _Measured:
             micro_f1_ci95=micro.micro_f1_ci95 if micro else None,
             threshold=float(self.answers.threshold),
             classes=classes,
-            confusions=self._confusions(),
-            mistakes=self._mistakes(),
-            calibration=quality,
+            confusions=self.faults.confusions(),
+            mistakes=self.faults.mistakes(),
+            calibration=asdict(quality),
             coverage=self._coverage(),
             out_of_scope=self._scope(),
             slices=tuple(slices(self.rows, right, np.asarray(inside), skip, slice_by)),
@@ -156,11 +155,12 @@ class _Measured:
                 classes=classes,
                 opponents=opponents,
                 looks=looks,
-                ece=quality["ece"] if quality else None,
+                ece=quality.ece,
                 suspects=noise["share"] if noise else None,
                 error=1 - score.accuracy,
                 warnings=self.snapshot.details.get("warnings", ()),
             ),
+            learning=learning(self.store, version) if self.split == "test" else None,
             looks=looks,
             made=self._made(),
             seconds=time.monotonic() - started,
@@ -176,7 +176,7 @@ class _Measured:
 
     def _forced_accuracy(self) -> float:
         if self.version.multi:
-            return float(self.right[self.inside].mean())
+            return float(((self.answers.probs >= MULTI_THRESHOLD) == self.rows.truth).all(1).mean())
         return float((self.answers.probs.argmax(1) == self.rows.truth.argmax(1))[self.inside].mean())
 
     def _classes(self, score: Classification | MultiLabel) -> tuple[ClassRow, ...]:
@@ -188,48 +188,12 @@ class _Measured:
             found.append(ClassRow(**ids, n_train=int(self.n_train[i]), **facts))
         return tuple(found)
 
-    def _confusions(self) -> tuple[ConfusionRow, ...]:
-        if self.version.multi:
-            return ()
-        truth, said = as_index(self.rows.truth), as_index(self.answers.said)
-        names, ids, sure = self.version.class_names, self.rows.record_ids, self.answers.probs.max(1)
-        found = []
-        for pair in confusions(truth[self.inside], said[self.inside], len(names)):
-            where = np.flatnonzero((truth == pair.truth) & (said == pair.answer))
-            where = where[np.argsort(-sure[where], kind="stable")][:EXAMPLES]
-            answered = names[pair.answer] if pair.answer >= 0 else None
-            found.append(ConfusionRow(names[pair.truth], answered, pair.n, pair.of, tuple(ids[i] for i in where)))
-        return tuple(found)
-
-    def _mistakes(self) -> tuple[Mistake, ...]:
-        sure = self.answers.probs.max(1)
-        wrong = np.flatnonzero(~self.right)
-        wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
-        return tuple(
-            Mistake(
-                self.rows.record_ids[i],
-                self._named(self.rows.truth[i]),
-                self._named(self.answers.said[i]),
-                float(sure[i]),
-            )
-            for i in wrong
-        )
-
-    def _named(self, flags: np.ndarray) -> tuple[str, ...]:
-        return tuple(self.version.class_names[i] for i in np.flatnonzero(flags))
-
-    def _top(self) -> tuple[np.ndarray, np.ndarray]:
-        """Confidence and rightness of the best class of each in-scope row, threshold aside."""
-        probs, truth = self.answers.probs[self.inside], self.rows.truth[self.inside]
-        return probs.max(1), truth[np.arange(len(truth)), probs.argmax(1)]
-
-    def _calibration(self) -> dict[str, Any] | None:
-        return None if self.version.multi else asdict(calibration(*self._top()))
-
-    def _coverage(self) -> dict[str, Any] | None:
-        if self.version.multi:
-            return None
-        sure, right = self._top()
+    def _coverage(self) -> dict[str, Any]:
+        sure, right = self.answers.sure[self.inside], self.right[self.inside]
+        if not self.version.multi:
+            # The best class, whether or not the model's own threshold let it be said: here the confidence decides.
+            probs, truth = self.answers.probs[self.inside], self.rows.truth[self.inside]
+            right = truth[np.arange(len(truth)), probs.argmax(1)]
         wanted = [(a, coverage_at(sure, right, a)) for a in WANTED]
         return {
             "curve": [asdict(p) for p in coverage_curve(sure, right)],
@@ -242,30 +206,6 @@ class _Measured:
         best = self.answers.probs.argmax(1)
         right = self.rows.truth[np.arange(len(best)), best]
         return asdict(scope(self.answers.in_scope, np.asarray(~self.inside), right, self.answers.threshold))
-
-    def _noise(self) -> dict[str, Any] | None:
-        if self.version.multi or self.split != "test":
-            return None
-        where = np.flatnonzero(self.inside)
-        found = suspects(as_index(self.rows.truth[where]), self.answers.probs[where])
-        names = self.version.class_names
-        rows = [where[i] for i in found.suspects[: EXAMPLES * 2]]
-        return {
-            "method": "confident learning (Northcutt et al. 2021); the model's own confident errors are among them",
-            "n": found.n,
-            "n_suspects": len(found.suspects),
-            "share": found.share,
-            "share_ci95": found.share_ci95,
-            "suspects": [
-                {
-                    "record_id": self.rows.record_ids[i],
-                    "label": names[int(self.rows.truth[i].argmax())],
-                    "answer": names[int(self.answers.probs[i].argmax())],
-                    "prob": float(self.answers.probs[i].max()),
-                }
-                for i in rows
-            ],
-        }
 
     def _looks(self) -> int:
         """Versions that were measured on the same test texts, in whatever snapshot, with this one."""

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from homegrown.evaluate.document import ClassRow, Opponent
+    from homegrown.metrics.learning import LearningPoint
 
 FEW = 100
 THIN = 5
+LITTLE, WIDE = 0.005, 0.1  # gains in accuracy
 
 
 def percent(value: float) -> str:
@@ -53,6 +55,23 @@ def headline(n: int, n_right: int, interval: tuple[float, float], *, multi: bool
         return f"It {what} all {n:,} {seen}; up to {percent(1 - interval[0])} of future answers may still be wrong."
     span = f"{percent(n_right / n)}, 95% interval {percent(interval[0])} to {percent(interval[1])}, n = {n:,}"
     return f"It {what} {odds(n_right / n)} {seen} ({span})."
+
+
+def more_labels(there: int, twice: LearningPoint) -> str:
+    """What twice as many labelled rows should bring, with its doubt.
+
+    Args:
+        there: labelled rows that there are.
+        twice: the point read off for twice as many.
+    """
+    low, high = (f"{g * 100:.1f}".replace("-", "−") for g in twice.gain_ci95)
+    points = f"{twice.gain * 100:.1f} points of accuracy (95% interval {low} to {high})"
+    rows = f"Twice as many labelled rows ({twice.n:,} in place of {there:,})"
+    if twice.gain_ci95[1] < LITTLE:
+        return f"{rows} of the same kind would bring little: about {points}."
+    if twice.gain_ci95[1] - twice.gain_ci95[0] > WIDE:
+        return f"{rows} may bring anything from {low} to {high} points of accuracy: too few rows to say more."
+    return f"{rows} should bring about {points}."
 
 
 def cautions(

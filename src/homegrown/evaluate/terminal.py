@@ -46,6 +46,8 @@ def _parts(e: Mapping[str, Any], texts: Mapping[str, str]) -> list[RenderableTyp
     ):
         if table is not None and table.row_count:
             parts += ["", Text(title, style="bold"), table]
+    if e["learning"]:
+        parts += ["", Text("What more labels would bring", style="bold"), Text(e["learning"]["sentence"])]
     return parts
 
 
@@ -115,17 +117,20 @@ def _confusions(e: Mapping[str, Any], texts: Mapping[str, str]) -> Table:
     table = _table("really", "answered", ">texts", "for example")
     for c in e["confusions"][:WORST]:
         example = next((texts[i] for i in c["record_ids"] if i in texts), "")
-        said = _cell(c["answer"], 40) if c["answer"] is not None else "[italic]none of these[/]"
-        table.add_row(_cell(c["truth"], 40), said, f"{c['n']} of {c['of']}", f"[dim]{_cell(example)}[/]")
+        nothing = "[italic]nothing[/]" if e["multi"] else "[italic]none of these[/]"
+        really, said = (nothing if c[side] is None else _cell(c[side], 40) for side in ("truth", "answer"))
+        table.add_row(really, said, f"{c['n']} of {c['of']}", f"[dim]{_cell(example)}[/]")
     return table
 
 
 def _coverage(e: Mapping[str, Any]) -> Table | None:
     if not e["coverage"]:
         return None
-    table = _table(">to be right in", ">it answers", ">texts", ">confidence from")
+    table = _table(">to be right in", ">it answers", ">texts", "95% interval", ">confidence from")
     for w in e["coverage"]["wanted"]:
-        found = (percent(w["coverage"]), f"{w['n']:,}", f"{w['threshold']:.2f}") if w["n"] else ("none", "", "")
+        found = ("none", "", "", "")
+        if w["n"]:
+            found = (percent(w["coverage"]), f"{w['n']:,}", span(w["accuracy_ci95"]), f"{w['threshold']:.2f}")
         table.add_row(percent(w["wanted"]), *found)
     return table
 

@@ -5,6 +5,7 @@ Every drawing carries a title for screen readers; the numbers stand in a table b
 
 from __future__ import annotations
 
+from math import log2
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -51,12 +52,18 @@ class _Frame:
         pairs = "".join(f' {k.rstrip("_").replace("_", "-")}="{escape(v)}"' for k, v in attributes.items())
         self.parts.append(f"<{tag}{pairs}/>" if text is None else f"<{tag}{pairs}>{escape(text)}</{tag}>")
 
-    def axes(self, x_name: str, y_name: str, ticks: Callable[[float, float], Sequence[float]]) -> None:
+    def axes(
+        self,
+        x_name: str,
+        y_name: str,
+        ticks: Callable[[float, float], Sequence[float]],
+        x_marks: Sequence[tuple[float, str]] | None = None,
+    ) -> None:
         for v in ticks(*self.ys):
             self.add("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=self.y(v), y2=self.y(v))
             self.add("text", f"{v:.0%}", class_="tick", x=LEFT - 8, y=self.y(v) + 4, text_anchor="end")
-        for v in ticks(*self.xs):
-            self.add("text", f"{v:.0%}", class_="tick", x=self.x(v), y=HEIGHT - BOTTOM + 18, text_anchor="middle")
+        for v, text in x_marks if x_marks is not None else [(v, f"{v:.0%}") for v in ticks(*self.xs)]:
+            self.add("text", text, class_="tick", x=self.x(v), y=HEIGHT - BOTTOM + 18, text_anchor="middle")
         self.add("text", x_name, class_="axis", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle")
         self.add("text", y_name, class_="axis", x=LEFT, y=13)
 
@@ -131,6 +138,29 @@ def reliability(bins: Sequence[dict[str, Any]]) -> Markup:
     frame.path([(b["confidence"], b["accuracy"]) for b in bins], "line")
     for b in bins:
         frame.add("circle", class_="mark", cx=frame.x(b["confidence"]), cy=frame.y(b["accuracy"]), r=4)
+    return frame.svg()
+
+
+def learning(found: dict[str, Any]) -> Markup:
+    """Accuracy against the number of labelled rows, each step twice as many; ahead of what is there, dashed."""
+    points, ahead = found["points"], found["ahead"]
+    low = min(p["accuracy_ci95"][0] for p in points)
+    high = max(p["accuracy_ci95"][1] for p in [*points, *ahead])
+    floor, top = max(0.0, int(low * 20) / 20), min(1.0, (int(high * 20) + 1) / 20)
+    frame = _Frame(
+        "Accuracy against the number of labelled rows", (log2(points[0]["n"]), log2(ahead[-1]["n"])), (floor, top)
+    )
+    marks = [(log2(p["n"]), f"{p['n']:,}") for p in [*reversed(points[-1::-2]), *ahead]]
+    frame.axes("labelled rows to learn from", "right, on validation rows", ticks, marks)
+    dots = [(log2(p["n"]), p) for p in points]
+    later = [dots[-1], *((log2(p["n"]), p) for p in ahead)]
+    for part in (dots, later):
+        upper, lower = ([(x, p["accuracy_ci95"][end]) for x, p in part] for end in (1, 0))
+        frame.area(upper, lower)
+    frame.path([(x, p["accuracy"]) for x, p in dots], "line")
+    frame.path([(x, p["accuracy"]) for x, p in later], "ideal")
+    frame.mark(dots[-1][0], dots[-1][1]["accuracy"], f"now {dots[-1][1]['accuracy']:.1%}", below=True)
+    frame.mark(later[1][0], later[1][1]["accuracy"], f"about {later[1][1]['accuracy']:.1%}")
     return frame.svg()
 
 
