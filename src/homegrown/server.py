@@ -25,6 +25,7 @@ from homegrown.store.locks import FileLock
 from homegrown.studio import routes as studio
 from homegrown.web import Doors, Route, Shape, signin
 from homegrown.web.answers import refusal
+from homegrown.web.deadlines import DeadlineProtocol
 from homegrown.web.guard import Guard, Hosts
 from homegrown.web.identity import Identity
 from homegrown.web.log import LOGGER
@@ -220,20 +221,24 @@ def _prepared(ws: Workspace, options: ServeOptions) -> Iterator[tuple[uvicorn.Se
         origin = _origin(options, listener.getsockname()[1])
         lock.describe(address=origin)
         _set_up_log(options.log_requests)
-        config = uvicorn.Config(
-            application(ws, origin, _hosts(options)),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            # h11 bounds the size of a request's head; httptools, which "auto" would take if it were there, does not.
-            http="h11",
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
-            h11_max_incomplete_event_size=64 << 10,
-        )
-        yield _Uvicorn(config), listener, origin
+        yield _Uvicorn(uvicorn_config(application(ws, origin, _hosts(options)))), listener, origin
+
+
+def uvicorn_config(app: Guard) -> uvicorn.Config:
+    """How *app* is served: bounded heads, deadlines, no word about us in headers, no trust in proxies' headers."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        # h11 bounds the size of a request's head; httptools, which "auto" would take if it were there, does not.
+        http=DeadlineProtocol,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        h11_max_incomplete_event_size=64 << 10,
+    )
 
 
 def _announcement(ws: Workspace, origin: str) -> Announcement:

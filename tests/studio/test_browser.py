@@ -1,11 +1,14 @@
 """A person at the studio: from a file to a served model, by mouse, by keys, in a hostile file, on a phone, offline."""
 
 import csv
+import io
 import re
 from pathlib import Path
 
 import pytest
 
+from homegrown.core.access import SYSTEM
+from homegrown.jobs import JobQueue
 from tests.conftest import write_messages
 from tests.studio.conftest import visiting
 
@@ -69,18 +72,18 @@ def test_a_chip_is_moved_by_keys_and_the_advice_follows(chromium, empty, tmp_pat
         assert page.evaluate("document.querySelector('[data-name=topic] input').value") == "other"
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_clean_to_axe_and_fits(chromium, grown, width, theme):
     version = grown.ws.store.models.versions()[0]
     with visiting(chromium, grown, width=width, theme=theme) as visit:
-        for path in (*PAGES, f"/evaluate/{version.version_id}"):
+        for path in (*PAGES, *_pages_of(grown, version)):
             visit.go(path)
             if visit.page.locator("vega-chart").count():
                 visit.page.wait_for_selector("vega-chart svg", timeout=30_000)
             if visit.page.locator("sql-editor").count():
                 visit.page.wait_for_selector("sql-editor .cm-editor", timeout=30_000)
-            name = path.split("?")[0].strip("/").replace("/", "-") or "overview"
-            visit.shot(f"{re.sub(r'mv_.*', 'report', name)}-{width}-{theme}", full_page=True)
+            visit.shot(f"{_name(path)}-{width}-{theme}", full_page=True)
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, (
                 f"{path} is wider than the screen"
             )
@@ -93,6 +96,34 @@ def test_every_page_is_clean_to_axe_and_fits(chromium, grown, width, theme):
                 if v["impact"] in ("serious", "critical")
             ]
             assert not serious, (path, serious)
+
+
+def _name(path):
+    """What the picture of a page is called."""
+    name = path.split("?")[0].strip("/").replace("/", "-") or "overview"
+    for pattern, word in ((r"mv_.*", "report"), (r"job_.*", "one"), (r"up_.*", "preview"), (r"-[0-9a-f]{32}", "-one")):
+        name = re.sub(pattern, word, name)
+    return f"{name}-result" if "?sql" in path else name
+
+
+def _pages_of(grown, version):
+    """The pages of one thing each: a report, a comparison, a record, a job and its training, a preview."""
+    older = grown.ws.store.models.versions()[1]
+    record = grown.ws.search_records(limit=1).records[0].record_id
+    jobs = JobQueue(grown.ws.store.db)
+    if not jobs.list():
+        jobs.cancel(SYSTEM, jobs.submit(SYSTEM, "grow", {"name": "topic"}))
+    job_id = jobs.list()[0].job_id
+    upload = grown.ws.uploads.add(io.BytesIO(b"text,label\n" + b"one,a\ntwo,b\n" * 15), "sample.csv")
+    return (
+        f"/evaluate/{version.version_id}",
+        f"/evaluate/compare?model={version.version_id}&model={older.version_id}",
+        f"/query/records/{record}",
+        "/query?sql=select+source,count(*)+as+n+from+records+group+by+all",
+        f"/jobs/{job_id}",
+        f"/train/{job_id}",
+        f"/ingest/{upload.upload_id}",
+    )
 
 
 def test_hostile_text_stays_text(chromium, empty, tmp_path):

@@ -77,10 +77,19 @@ def test_numbers_carry_their_doubt(grown):
     version = grown.ws.store.models.versions()[0]
     with grown.client() as client:
         report = client.get(f"/evaluate/{version.version_id}").text
+        assert "What more labels would bring" in report
         doubt = r"(± [\d.]+ \(|\([\d.]+% to [\d.]+%, )n = [\d,]+\)"
         assert re.search(r"\d%</span> <span class=\"metric-doubt\">" + doubt, report)
         for path in ("/", "/evaluate", "/serve"):
             assert re.search(doubt, client.get(path).text), path
+
+
+def test_a_report_offers_to_deploy_only_what_does_not_answer(grown):
+    newest, older = grown.ws.store.models.versions()[:2]
+    with grown.client() as client:
+        live, other = (client.get(f"/evaluate/{v.version_id}").text for v in (newest, older))
+    assert ("answers as topic" in live, 'action="/serve/deploy"' in live) == (True, False)
+    assert ("answers as topic" in other, 'action="/serve/deploy"' in other) == (False, True)
 
 
 def test_the_playground_answers_with_its_neighbours(grown):

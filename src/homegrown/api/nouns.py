@@ -108,7 +108,7 @@ def submit_job(call: Call) -> Response:
         raise InputError(f"Jobs that can be submitted here: {', '.join(JOB_VERBS)}.")
     check_arguments(body.verb, body.arguments)
     queue = JobQueue(call.ws.store.db)
-    return json_response(_job(queue.get(queue.submit(call.actor, body.verb, body.arguments))))
+    return json_response(_job(queue.get(queue.submit(call.actor, body.verb, body.arguments, key=call.idempotency_key))))
 
 
 def cancel_job(call: Call) -> Response:

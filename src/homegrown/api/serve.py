@@ -104,9 +104,8 @@ def feedback(call: Call) -> Response:
     """Say what an answer should have been."""
     body: s.FeedbackBody = call.body
     actor = call.actor
-    return json_response(
-        s.Done(call.ws.store.endpoints.add_feedback(actor, call.path["trace_id"], {"label": body.label}))
-    )
+    said, key = {"label": body.label}, call.idempotency_key
+    return json_response(s.Done(call.ws.store.endpoints.add_feedback(actor, call.path["trace_id"], said, key=key)))
 
 
 async def healthz(call: Call) -> Response:

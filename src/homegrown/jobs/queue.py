@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from homegrown.core.ids import canonical_json, new_id, timestamp
-from homegrown.errors import ConflictError, NotFoundError
+from homegrown.core.ids import canonical_json, keyed_id, new_id, timestamp
+from homegrown.errors import ConflictError, NotFoundError, ReusedKeyError
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
@@ -57,10 +57,26 @@ class JobQueue:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def submit(self, actor: Actor, verb: str, arguments: dict[str, Any]) -> str:
-        """Put a job at the end of the queue; when this returns it is durable."""
-        job_id = new_id("job")
+    def submit(self, actor: Actor, verb: str, arguments: dict[str, Any], *, key: str | None = None) -> str:
+        """Put a job at the end of the queue; when this returns it is durable.
+
+        Args:
+            actor: who asks.
+            verb: what to do.
+            arguments: with what.
+            key: an idempotency key of the actor's: the same one again queues nothing, and returns the first job's id.
+
+        Raises:
+            ReusedKeyError: *key* came with another verb or other arguments before.
+        """
+        job_id = new_id("job") if key is None else keyed_id("job", actor.actor_id, key)
+        j = tables.jobs
         with self._db.write() as connection:
+            before = connection.execute(sa.select(j.c.verb, j.c.arguments).where(j.c.job_id == job_id)).first()
+            if before is not None:
+                if tuple(before) != (verb, canonical_json(arguments).decode()):
+                    raise ReusedKeyError
+                return job_id
             connection.execute(
                 sa.insert(tables.jobs).values(
                     job_id=job_id,

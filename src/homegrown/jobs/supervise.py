@@ -57,7 +57,8 @@ class WorkerProcess:
         self._thread.join(wait_s)
 
     def _launch(self) -> None:
-        command = [sys.executable, "-m", "homegrown.worker", str(self._root)]
+        # -P: a json.py in the folder where the server was started is no module of ours.
+        command = [sys.executable, "-P", "-m", "homegrown.worker", str(self._root)]
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(self._log.open("ab")) if self._log else subprocess.DEVNULL
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)

@@ -9,14 +9,16 @@ from starlette.responses import RedirectResponse, Response
 
 from homegrown.studio import render
 from homegrown.studio.frame import Frame, frame
+from homegrown.studio.guide import after, situation
+from homegrown.studio.view import NextStep
 from homegrown.studio.work import n_running
 
 if TYPE_CHECKING:
     from homegrown.web import Call
 
 
-def framed(call: Call) -> Frame:
-    """What stands round the page that *call* asks for."""
+def framed(call: Call, step: NextStep | None = None) -> Frame:
+    """What stands round the page that *call* asks for, and the next step that it ends in."""
     return frame(
         project=call.ws.store.layout.root.name,
         actor=call.actor.name,
@@ -24,12 +26,16 @@ def framed(call: Call) -> Frame:
         theme=call.request.cookies.get("hg_theme", ""),
         n_jobs=n_running(call.ws),
         path=call.request.scope["path"],
+        step=step,
     )
 
 
 def show(call: Call, page: render.Page, status: int = 200) -> Response:
     """A whole page, or its JSON twin."""
-    return render.respond(call.request, page, framed(call), status)
+    step = None
+    if not render.wants_json(call.request) and not getattr(page, "has_step", False):
+        step = after(situation(call.ws), call.request.scope["path"])
+    return render.respond(call.request, page, framed(call, step), status)
 
 
 def part(call: Call, template: str, page: render.Page) -> Response:

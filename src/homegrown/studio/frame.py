@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from homegrown.studio.view import NextStep
+
 #: name, address, icon, group, further words to find it by
 _MENU = (
     ("Overview", "/", "overview", "loop", "home start next step"),
@@ -26,7 +28,7 @@ _ACTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class MenuItem:
-    """One line of the menu; `count` is how much waits for somebody there."""
+    """One line of the menu."""
 
     name: str
     href: str
@@ -34,7 +36,6 @@ class MenuItem:
     group: str
     words: str
     is_here: bool
-    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +49,14 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """The bar, the menu and the palette of one answer. `theme` is light, dark or empty: as the system says."""
+    """The bar, the menu, the palette and the next step of an answer. `theme` is light, dark or empty (the system's)."""
 
     project: str
     actor: str
     role: str
     theme: str
     n_jobs: int
+    step: NextStep | None
     menu: tuple[MenuItem, ...]
     actions: tuple[Action, ...]
 
@@ -64,8 +66,10 @@ class Frame:
         return "".join(word[0] for word in self.actor.split()[:2]).upper() or "–"
 
 
-def frame(*, project: str, actor: str, role: str, theme: str, n_jobs: int, path: str) -> Frame:
-    """The frame of the page at `path`."""
+def frame(
+    *, project: str, actor: str, role: str, theme: str, n_jobs: int, path: str, step: NextStep | None = None
+) -> Frame:
+    """The frame of the page at `path`, which ends in `step`."""
     room = "/" + path.lstrip("/").split("/", 1)[0]
     menu = tuple(
         MenuItem(
@@ -74,7 +78,6 @@ def frame(*, project: str, actor: str, role: str, theme: str, n_jobs: int, path:
             icon=icon,
             group=group,
             words=words,
-            count=n_jobs if name == "Jobs" else 0,
             is_here=room == "/" + href.lstrip("/").split("/", 1)[0],
         )
         for name, href, icon, group, words in _MENU
@@ -85,6 +88,7 @@ def frame(*, project: str, actor: str, role: str, theme: str, n_jobs: int, path:
         role=role,
         theme=theme if theme in ("light", "dark") else "",
         n_jobs=n_jobs,
+        step=step,
         menu=menu,
         actions=tuple(Action(name=name, href=href, words=words) for name, href, words in _ACTIONS),
     )

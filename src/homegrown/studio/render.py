@@ -20,7 +20,10 @@ STATIC = HERE / "static"
 
 
 class Page(Protocol):
-    """A frozen dataclass that names its template; its fields are the template's variables and the JSON twin's body."""
+    """A frozen dataclass that names its template; its fields are the template's variables and the JSON twin's body.
+
+    One whose ``has_step`` is true shows the next step itself; any other page ends in the workspace's.
+    """
 
     template: ClassVar[str]
 

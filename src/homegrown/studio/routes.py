@@ -10,7 +10,22 @@ from starlette.responses import RedirectResponse, Response
 from homegrown.core.access import Permission
 from homegrown.errors import HomegrownError, NotFoundError, UnauthenticatedError
 from homegrown.studio import render
-from homegrown.studio.pages import compare, evaluate, govern, ingest, jobs, overview, patterns, query, serve, train
+from homegrown.studio.pages import (
+    compare,
+    evaluate,
+    govern,
+    ingest,
+    jobs,
+    label,
+    overview,
+    patterns,
+    playground,
+    query,
+    record,
+    serve,
+    sql,
+    train,
+)
 from homegrown.web import Part, Route, Shape
 from homegrown.web.answers import refusal
 from homegrown.web.files import static_files
@@ -45,7 +60,8 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 
 def _all() -> tuple[Route, ...]:
-    rooms: tuple[Any, ...] = (overview, ingest, query, train, compare, evaluate, serve, jobs, govern, patterns)
+    rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
+    rooms += (jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 

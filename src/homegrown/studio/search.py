@@ -6,17 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import sqlalchemy as sa
 
+from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.errors import InputError
 from homegrown.query import Page
-from homegrown.store import tables
 from homegrown.store.lance_tables import quoted
 
 if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
     from homegrown.workspace import Workspace
 
 ROWS = 50
+NONE = "none of these"
 MODES = {"words": "text", "meaning": "semantic"}
 
 
@@ -81,9 +82,8 @@ def _votes(ws: Workspace, record_ids: list[str]) -> list[tuple[str, str, str, in
         where = f"record_id IN {quoted(record_ids)}"
         rows = ws.store.votes.table.scan(["record_id", "task_id", "value"], where=where).to_pylist()
         found += [(r["record_id"], r["task_id"], r["value"], 1) for r in rows if r["value"] is not None]
-    v = tables.votes
-    people = ws.store.db.all(sa.select(v.c.record_id, v.c.task_id, v.c.value).where(v.c.record_id.in_(record_ids)))
-    return found + [(r["record_id"], r["task_id"], r["value"], 1000) for r in people if r["value"] is not None]
+    people = ws.store.person_votes.of_records(record_ids)
+    return found + [(r["record_id"], r["task_id"], r["value"], 1000) for r in people]
 
 
 def _class_names(ws: Workspace) -> dict[str, str]:
@@ -92,6 +92,37 @@ def _class_names(ws: Workspace) -> dict[str, str]:
 
 
 def votes(ws: Workspace, record_id: str) -> list[dict[str, Any]]:
-    """Every vote on one record: ``task, kind, label_source, class, confidence``."""
-    sql = "select task, kind, label_source, class, value, confidence from votes where record_id = ?"
-    return ws.sql(sql, parameters=[record_id], max_rows=200).rows()
+    """Every vote on one record, the oldest first.
+
+    Read from the stores and not by SQL, which would lay out all votes to find a few.
+
+    Returns:
+        ``vote_id`` (None where no person voted), ``task``, ``kind``, ``label_source``, ``value`` (JSON), ``says``
+        (names of classes), ``confidence``, ``supersedes``, ``created_at``.
+    """
+    columns = ["task_id", "label_source_id", "value", "confidence", "created_at"]
+    found = ws.store.person_votes.history(record_id)
+    if ws.store.votes.table.exists:
+        where = f"record_id IN {quoted([record_id])}"
+        bulk = ws.store.votes.table.scan(columns, where=where).to_pylist()
+        found = [{**row, "created_at": row["created_at"].isoformat(), "vote_id": None, "supersedes": None}
+                 for row in bulk] + found  # fmt: skip
+    tasks = {row["task_id"]: ws.store.tasks.get(row["task_id"]) for row in found}
+    sources = {s["label_source_id"]: s for task_id in tasks for s in ws.store.tasks.label_sources(task_id)}
+    return [_told(row, tasks[row["task_id"]], sources) for row in found if row["label_source_id"] in sources]
+
+
+def _told(row: dict[str, Any], task: Task, sources: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    source = sources[row["label_source_id"]]
+    says = names_of(task, row["value"])
+    return {**row, "task": task.name, "kind": source["kind"], "label_source": source["name"], "says": says}
+
+
+def names_of(task: Task, value: str | None) -> str:
+    """A vote's value in words: the names of its classes; empty when it was taken back."""
+    if value is None:
+        return ""
+    found = msgspec.json.decode(value)
+    ids = found.get("classes", [found.get("class")])
+    names = {c.class_id: c.name for c in task.classes} | {OUT_OF_SCOPE: NONE}
+    return ", ".join(names.get(i, "a class that is gone") for i in ids) or NONE

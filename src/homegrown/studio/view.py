@@ -27,6 +27,16 @@ class NextStep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Done:
+    """What was just done, with the form that takes it back: posts `fields` to `undo`; both empty when nothing can."""
+
+    sentence: str
+    more: str = ""
+    undo: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Figure:
     """A share with its 95% interval and the number of records it was measured on."""
 

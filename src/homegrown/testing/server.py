@@ -22,7 +22,7 @@ import uvicorn
 from homegrown.core.access import SYSTEM, Role
 from homegrown.core.models import ModelVersion, Recipe
 from homegrown.govern.access import Access
-from homegrown.server import LOOPBACK, application
+from homegrown.server import LOOPBACK, application, uvicorn_config
 from homegrown.web.guard import Guard, Hosts
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def running(ws: Workspace) -> Iterator[Served]:
     listener.listen(128)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = application(ws, origin, Hosts(LOOPBACK))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", proxy_headers=False))
+    server = uvicorn.Server(uvicorn_config(app))
     thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
     thread.start()
     while not server.started and thread.is_alive():

@@ -10,7 +10,14 @@ from typing import Any
 import msgspec
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from homegrown.errors import HomegrownError, OverloadedError, UnauthenticatedError, UnavailableError
+from homegrown.errors import (
+    HomegrownError,
+    OverloadedError,
+    SlowRequestError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 
 _ENCODER = msgspec.json.Encoder()
 _OPENAI_TYPES = {
@@ -43,6 +50,8 @@ def refusal(error: HomegrownError, shape: Shape, request_id: str) -> Response:
         headers["Retry-After"] = "1"
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, (TooLargeError, SlowRequestError)):
+        headers["Connection"] = "close"  # the rest of the body is not read
     message = error.message if error.status < 500 or isinstance(error, UnavailableError) else _inside(error)
     if shape is Shape.OPENAI:
         body: dict[str, Any] = {

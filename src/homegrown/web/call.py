@@ -11,12 +11,15 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from homegrown.core.access import Actor
-from homegrown.errors import UnauthenticatedError
+from homegrown.errors import InputError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from homegrown.govern.access import Access
     from homegrown.web.identity import Identity
     from homegrown.workspace import Workspace
+
+
+KEY_CHARS = 200
 
 
 @dataclass(slots=True)
@@ -84,6 +87,20 @@ class Call:
     def path(self) -> Mapping[str, Any]:
         """Parts of the path: opaque ids and names, never a file."""
         return self.request.path_params
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """What the client calls this request, so that a repetition of it makes nothing twice.
+
+        Raises:
+            InputError: the header is there twice, empty, or no word of 200 characters.
+        """
+        sent = list(header_values(self.request.scope["headers"], b"idempotency-key"))
+        if not sent:
+            return None
+        if len(sent) > 1 or not 0 < len(sent[0]) <= KEY_CHARS or not (sent[0].isascii() and sent[0].isprintable()):
+            raise InputError(f"An Idempotency-Key has 1 to {KEY_CHARS} printable ASCII characters, and comes once.")
+        return sent[0]
 
     def part(self, name: str) -> Any:
         """What a face put into the server at start-up."""

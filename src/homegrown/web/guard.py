@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADER_BYTES = 32 << 10
+MOST_HEADERS = 200
 _REQUEST_IDS = IdPool("req")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::(\d{1,5}))?")
 
@@ -140,7 +141,7 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         headers = scope["headers"]
-        if sum(len(k) + len(v) for k, v in headers) > HEADER_BYTES:
+        if len(headers) > MOST_HEADERS or sum(len(k) + len(v) for k, v in headers) > HEADER_BYTES:
             raise TooLargeError("The request's headers are too large.")
         hosts = list(header_values(headers, b"host"))
         if len(hosts) != 1:

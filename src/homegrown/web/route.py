@@ -16,13 +16,15 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import msgspec
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as StarletteRoute
 
 from homegrown.core.access import Permission
@@ -30,6 +32,7 @@ from homegrown.errors import (
     ForbiddenError,
     HomegrownError,
     InputError,
+    SlowRequestError,
     TooLargeError,
     UnauthenticatedError,
     UnsupportedTypeError,
@@ -37,13 +40,16 @@ from homegrown.errors import (
 from homegrown.web.answers import Shape, refusal
 from homegrown.web.call import Call, Doors, header_values
 from homegrown.web.log import note_fault
+from homegrown.web.streams import while_admitted
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 Handler = Callable[[Call], Awaitable[Response]] | Callable[[Call], Response]
 BODY_BYTES = 1 << 20
-BODY_SECONDS = 60.0
+# A body has this long, and longer by its size at the slowest rate that is borne.
+BODY_SECONDS = 30.0
+SLOWEST_BYTES_PER_S = 64 << 10
 FORM_FIELDS = 1000
 FORM_FILES = 100
 
@@ -104,14 +110,22 @@ class Declared:
             response = self._refuse(error, scope, request_id)
         except ClientDisconnect:
             return
-        except HTTPException as error:
-            # Starlette's own form parser speaks in these.
-            ours = TooLargeError() if error.status_code == 413 else InputError("The form could not be read.")
-            response = self._refuse(ours, scope, request_id)
         except Exception as error:  # the last line of defence: nobody gets a stack trace
             note_fault(request_id, error)
             response = self._refuse(HomegrownError(), scope, request_id)
+        if isinstance(response, StreamingResponse) and response.media_type == "text/event-stream":
+            response.body_iterator = while_admitted(response.body_iterator, partial(self._admitted, scope))
         await response(scope, receive, send)
+
+    async def _admitted(self, scope: Scope) -> bool:
+        """Whether who asked may still see this: a session ends, a key is revoked while a stream is open."""
+        if self.route.permission is Permission.PUBLIC:
+            return True
+        try:
+            visitor = await self._doors.identity.of(scope)
+        except UnauthenticatedError:
+            return False
+        return visitor is not None and visitor.may(self.route.permission)
 
     def _refuse(self, error: HomegrownError, scope: Scope, request_id: str) -> Response:
         if error.status >= 500:
@@ -136,8 +150,7 @@ class Declared:
         call = Call(request, self._doors, visitor, request_id)
         if route.query is not None:
             call.query = _converted(dict(request.query_params), route.query)
-        async with asyncio.timeout(BODY_SECONDS) if route.form or self._decoder else _forever():
-            await self._read(call)
+        await self._read(call)
         try:
             if self._is_async:
                 return await route.handler(call)  # type: ignore[misc]
@@ -152,15 +165,12 @@ class Declared:
                 raise UnsupportedTypeError
             call.body = decoded(await call.request.body(), self._decoder)
         elif self.route.form:
-            call.form = await call.request.form(
-                max_files=FORM_FILES, max_fields=FORM_FIELDS, max_part_size=self.route.max_body
-            )
-
-
-class _forever:  # noqa: N801  # stands in for asyncio.timeout
-    async def __aenter__(self) -> None: ...
-
-    async def __aexit__(self, *_: object) -> None: ...
+            try:
+                call.form = await call.request.form(
+                    max_files=FORM_FILES, max_fields=FORM_FIELDS, max_part_size=self.route.max_body
+                )
+            except (MultiPartException, HTTPException) as error:
+                raise InputError("The form could not be read, or has too many parts.") from error
 
 
 def decoded(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
@@ -183,16 +193,32 @@ def _converted(values: dict[str, str], kind: Any) -> Any:
 
 
 def limited(scope: Scope, receive: Receive, most: int) -> Receive:
-    """*receive*, which raises ``TooLargeError`` at the first byte beyond *most*, before anything is parsed."""
+    """*receive* with bounds, before anything is parsed.
+
+    Raises:
+        TooLargeError: at the first byte beyond *most*.
+        SlowRequestError: the body came more slowly than ``SLOWEST_BYTES_PER_S``, after its first ``BODY_SECONDS``.
+    """
     for value in header_values(scope["headers"], b"content-length"):
+        # A proxy in front might believe the one and we the other.
+        if any(header_values(scope["headers"], b"transfer-encoding")):
+            raise InputError("The request says twice, and differently, where its body ends.")
         if not value.isascii() or not value.isdigit() or int(value[:20]) > most:
             raise TooLargeError(f"The request is larger than the {most:,} bytes that are taken at once.")
-    seen = 0
+    seen, whole = 0, False
+    started = asyncio.get_running_loop().time()
 
     async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, whole
+        if whole:  # what comes now is the client's leaving
+            return await receive()
+        try:
+            async with asyncio.timeout_at(started + BODY_SECONDS + seen / SLOWEST_BYTES_PER_S):
+                message = await receive()
+        except TimeoutError:
+            raise SlowRequestError from None
         seen += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if seen > most:
             raise TooLargeError(f"The request is larger than the {most:,} bytes that are taken at once.")
         return message

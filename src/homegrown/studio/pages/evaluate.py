@@ -119,6 +119,7 @@ class ReportPage:
     coverage_chart: dict[str, Any] | None
     calibration_chart: dict[str, Any] | None
     confusions: tuple[Confusion, ...]
+    more_labels: str
     classes: tuple[ClassLine, ...]
     slices: tuple[SliceLine, ...]
     opponents: tuple[OpponentLine, ...]
@@ -126,6 +127,7 @@ class ReportPage:
     floor: float
     made: tuple[tuple[str, str], ...]
     download_href: str
+    answers_as: str
     as_code: AsCode
 
 
@@ -183,12 +185,14 @@ def report(call: Call) -> Response:
         coverage_chart=charts.coverage(result["coverage"]["curve"]) if points else None,
         calibration_chart=charts.calibration(result["calibration"]["bins"]) if result.get("calibration") else None,
         confusions=_confusions(call.ws, result),
+        more_labels=(result.get("learning") or {}).get("sentence", ""),
         classes=_classes(result),
         slices=_slices(result),
         opponents=_opponents(result),
         rungs=rungs,
         floor=ladder_floor(rungs),
         made=_made(call.ws, version),
+        answers_as=", ".join(e.name for e in call.ws.store.endpoints.list() if e.version_id == version.version_id),
         download_href=f"/evaluate/{version.version_id}/report.html" if result else "",
         as_code=AsCode(
             cli=f"homegrown evaluate {version.model_name}@{version.number}",
@@ -250,7 +254,8 @@ def _confusions(ws: Workspace, result: dict[str, Any]) -> tuple[Confusion, ...]:
     rows = [r for r in result.get("confusions", ()) if r["truth"] != r["answer"]][:10]
     texts = ws.store.records.texts([i for r in rows for i in r["record_ids"][:5]])
     return tuple(
-        Confusion(actual=r["truth"], predicted=r["answer"] or "none of these", n=r["n"], n_actual=r["of"],
+        Confusion(actual=r["truth"] or "none of these", predicted=r["answer"] or "none of these",
+                  n=r["n"], n_actual=r["of"],
                   examples=tuple(texts[i] for i in r["record_ids"][:5] if i in texts))
         for r in rows
     )  # fmt: skip

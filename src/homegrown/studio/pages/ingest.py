@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -11,10 +12,11 @@ from starlette.responses import Response
 from homegrown.core.access import Permission
 from homegrown.core.records import Column, ColumnKind, Preview
 from homegrown.errors import InputError
-from homegrown.studio import words, work
+from homegrown.studio import pasted, words, work
 from homegrown.studio.answer import asked, go, part, posted, posted_file, show
 from homegrown.studio.view import AsCode, Hint, RecipeChoice, default_recipe, recipe_choices
 from homegrown.web import Route, Shape
+from homegrown.workspace.public_data import examples_folder
 from homegrown.workspace.uploads import MAX_BYTES, Upload
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS = {"1m": 60.0, "5m": 300.0, "10m": 600.0, "30m": 1800.0}
 FEW_LABELS = 10
+EXAMPLE = "support-desk/messages.csv"
 _KINDS = {
     ColumnKind.ID: "an id",
     ColumnKind.TEXT: "free text",
@@ -92,6 +95,7 @@ class PreviewPage:
     """A file before it is imported."""
 
     template: ClassVar[str] = "ingest/preview.html"
+    has_step: ClassVar[bool] = True
     upload_id: str
     name: str
     facts: str
@@ -145,6 +149,27 @@ def receive(call: Call) -> Response:
         call.ws.preview(upload.path, name=upload.name)
     except InputError as error:
         return drop(call, error.message)
+    return go(f"/ingest/{upload.upload_id}")
+
+
+def paste(call: Call) -> Response:
+    """``POST /ingest/paste``: keep what was pasted, as the table that it is or as one text a line, then show it."""
+    try:
+        name, content = pasted.as_file(posted(call, "text"))
+        upload = call.ws.uploads.add(io.BytesIO(content), name)
+        call.ws.preview(upload.path, name=upload.name)
+    except InputError as error:
+        return drop(call, error.message)
+    return go(f"/ingest/{upload.upload_id}")
+
+
+def example(call: Call) -> Response:
+    """``POST /ingest/example``: our own messages to a support desk, as if they had been dropped."""
+    path = examples_folder() / EXAMPLE
+    if not path.is_file():
+        return drop(call, "The example does not lie here. Drop a file of your own.")
+    with path.open("rb") as file:
+        upload = call.ws.uploads.add(file, f"support-desk-{path.name}")
     return go(f"/ingest/{upload.upload_id}")
 
 
@@ -328,6 +353,16 @@ def _as_code(name: str, text: str | None, label: str | None) -> AsCode:
 ROUTES = (
     Route("/ingest", drop, Permission.BUILD, shape=Shape.PAGE),
     Route("/ingest", receive, Permission.BUILD, methods=("POST",), shape=Shape.PAGE, form=True, max_body=MAX_BYTES),
+    Route(
+        "/ingest/paste",
+        paste,
+        Permission.BUILD,
+        methods=("POST",),
+        shape=Shape.PAGE,
+        form=True,
+        max_body=pasted.MAX_BYTES,
+    ),
+    Route("/ingest/example", example, Permission.BUILD, methods=("POST",), shape=Shape.PAGE, form=True),
     Route("/ingest/{upload_id}", look, Permission.BUILD, shape=Shape.PAGE),
     Route("/ingest/{upload_id}/advice", advise, Permission.BUILD, shape=Shape.PAGE),
     Route("/ingest/{upload_id}", start, Permission.BUILD, methods=("POST",), shape=Shape.PAGE, form=True),

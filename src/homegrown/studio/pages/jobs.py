@@ -10,7 +10,7 @@ from starlette.responses import Response
 from homegrown.core.access import Permission
 from homegrown.jobs import Job
 from homegrown.studio import render, work
-from homegrown.studio.answer import framed, go, show
+from homegrown.studio.answer import framed, go, part, show
 from homegrown.studio.stream import live
 from homegrown.studio.view import AsCode
 from homegrown.web import Route, Shape
@@ -155,6 +155,18 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@dataclass(frozen=True, kw_only=True)
+class JobsNow:
+    """How many jobs run, in the bar of every page; all that it shows stands in the frame."""
+
+    template: ClassVar[str] = "_frame/_jobs.html"
+
+
+def running_now(call: Call) -> Response:
+    """``GET /jobs/now``: the count in the bar, asked for again while a page is open."""
+    return part(call, JobsNow.template, JobsNow())
+
+
 def watch(call: Call) -> Response:
     """``GET /jobs/{job_id}/stream``: the live part, sent again as it changes."""
     job_id = call.path["job_id"]
@@ -182,6 +194,7 @@ def again(call: Call) -> Response:
 
 ROUTES = (
     Route("/jobs", listing, Permission.READ, shape=Shape.PAGE),
+    Route("/jobs/now", running_now, Permission.READ, shape=Shape.PAGE),
     Route("/jobs/{job_id}", one, Permission.READ, shape=Shape.PAGE),
     Route("/jobs/{job_id}/stream", watch, Permission.READ, shape=Shape.PAGE),
     Route("/jobs/{job_id}/cancel", cancel, Permission.BUILD, methods=("POST",), shape=Shape.PAGE, form=True),

@@ -11,6 +11,7 @@ from homegrown.core.access import Permission
 from homegrown.store.events import read_events
 from homegrown.studio import scores, words
 from homegrown.studio.answer import show
+from homegrown.studio.guide import situation, step
 from homegrown.studio.sentences import icon, sentence
 from homegrown.studio.view import AsCode, Figure, NextStep
 from homegrown.web import Route, Shape
@@ -18,7 +19,6 @@ from homegrown.web import Route, Shape
 if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion
     from homegrown.web import Call
-    from homegrown.workspace import Workspace
     from homegrown.workspace.counts import Counts
 
 
@@ -27,6 +27,7 @@ class Station:
     """One station of the loop and how much there is of it."""
 
     name: str
+    says: str
     n: int
     href: str
     icon: str
@@ -56,8 +57,10 @@ class OverviewPage:
     """What stands where, and what to do now."""
 
     template: ClassVar[str] = "overview/overview.html"
+    has_step: ClassVar[bool] = True
     lead: str
     step: NextStep
+    offers_example: bool
     stations: tuple[Station, ...]
     champion: Champion | None
     events: tuple[Happening, ...]
@@ -67,15 +70,16 @@ class OverviewPage:
 def overview(call: Call) -> Response:
     """``GET /``."""
     ws = call.ws
-    counts = ws.counts()
-    version, result = _best(ws)
+    now = situation(ws)
+    counts, best = now.counts, now.best
     return show(
         call,
         OverviewPage(
             lead=_lead(counts),
-            step=next_step(counts, version, result),
+            step=step(now),
+            offers_example=not counts.n_records,
             stations=stations(counts),
-            champion=_champion(version, result) if version and result else None,
+            champion=_champion(best.version, best.result) if best and best.result else None,
             events=tuple(
                 Happening(sentence=sentence(e["action"], e["details"]), icon=icon(e["action"]), at=e["created_at"])
                 for e in read_events(ws.store.db, limit=8)
@@ -91,30 +95,23 @@ def overview(call: Call) -> Response:
 
 def stations(counts: Counts) -> tuple[Station, ...]:
     """The loop in its order."""
-    return (
-        Station(name="Records", n=counts.n_records, href="/query/records", icon="records"),
-        Station(name="Votes", n=counts.n_votes, href="/query?sql=select+*+from+votes+limit+100", icon="label"),
-        Station(name="Labels", n=counts.n_labels, href="/query?sql=select+*+from+labels+limit+100", icon="curate"),
-        Station(name="Snapshots", n=counts.n_snapshots, href="/train", icon="file"),
-        Station(name="Models", n=counts.n_models, href="/evaluate", icon="models"),
-        Station(name="Endpoints", n=counts.n_endpoints, href="/serve", icon="serve"),
+    votes, labels = ("/query?" + words.query_string(sql=f"select * from {t} limit 100") for t in ("votes", "labels"))
+    rows = (
+        ("Records", "what you have: messages, tickets, clauses", counts.n_records, "/query/records", "records"),
+        ("Votes", "what people, columns, rules and models say of records", counts.n_votes, votes, "label"),
+        ("Labels", "what each record is, all its votes added up", counts.n_labels, labels, "curate"),
+        ("Snapshots", "frozen sets that models learn from and are tested on", counts.n_snapshots, "/train", "file"),
+        ("Models", "what has learned from a snapshot", counts.n_models, "/evaluate", "models"),
+        ("Endpoints", "names under which programs ask a model", counts.n_endpoints, "/serve", "serve"),
     )
+    return tuple(Station(name=n, says=says, n=k, href=href, icon=icon) for n, says, k, href, icon in rows)
 
 
 def _lead(counts: Counts) -> str:
     if not counts.n_records:
-        return "From a file of your own cases to a small model that you own. It takes about a minute."
+        return "From a file of your own cases to a small model that you own. It takes a few minutes."
     n_records, n_models = words.plural(counts.n_records, "record"), words.plural(counts.n_models, "model")
     return f"{n_records}, {n_models}, {words.plural(counts.n_endpoints, 'endpoint')}."
-
-
-def _best(ws: Workspace) -> tuple[ModelVersion | None, dict[str, Any] | None]:
-    versions = ws.store.models.versions()[:20]
-    measured = [(v, r) for v in versions if (r := scores.evaluation(ws, v.version_id))]
-    if not measured:
-        return (versions[0] if versions else None), None
-    newest_task = measured[0][0].task_id
-    return max((m for m in measured if m[0].task_id == newest_task), key=lambda m: m[1]["accuracy"])
 
 
 def _champion(version: ModelVersion, result: dict[str, Any]) -> Champion:
@@ -124,51 +121,6 @@ def _champion(version: ModelVersion, result: dict[str, Any]) -> Champion:
         sentence=words.one_in(1 - result["accuracy"]),
         href=f"/evaluate/{version.version_id}",
     )
-
-
-def next_step(counts: Counts, version: ModelVersion | None, result: dict[str, Any] | None) -> NextStep:
-    """The one most useful thing to do now, with its reason."""
-    if not counts.n_records:
-        return NextStep(
-            title="Drop a file of your own cases",
-            reason="Tickets, messages, clauses, notes: with a column that says what each is, a model comes out of it.",
-            action="Add data",
-            href="/ingest",
-        )
-    if version is None:
-        return NextStep(
-            title="Train a first model",
-            reason=f"{words.plural(counts.n_records, 'record')} are here and nothing has learned from them yet.",
-            action="Train" if counts.n_labels else "Add labels",
-            href="/train" if counts.n_labels else "/ingest",
-        )
-    if not counts.n_endpoints:
-        return NextStep(
-            title=f"Read the report on {scores.title(version)} and deploy it",
-            reason="It is trained but nobody can ask it yet. One press on its report lets it answer.",
-            action="Read the report",
-            href=f"/evaluate/{version.version_id}",
-        )
-    return _improve(result)
-
-
-def _improve(result: dict[str, Any] | None) -> NextStep:
-    weak = [c for c in (result or {}).get("classes", []) if c["n"] >= 5]
-    if not result or not weak:
-        return NextStep(
-            title="Ask the model something it has never seen",
-            reason="A minute with your own odd cases shows more than any average.",
-            action="Open the playground",
-            href="/serve/playground",
-        )
-    worst = max(weak, key=lambda c: c["n"] * (1 - c["recall"]))
-    found, overall = words.percent(worst["recall"], 0), words.percent(result["accuracy"], 0)
-    reason = f"It finds {found} of them (n = {worst['n']:,}), against {overall} of all."
-    gain = worst["n"] * max(result["accuracy"] - worst["recall"], 0.0) / result["n"]
-    if gain >= 0.001:
-        now, then = words.percent(result["accuracy"]), words.percent(result["accuracy"] + gain)
-        reason += f" Level with the rest, {now} would become about {then}."
-    return NextStep(title=f"Add more examples of “{worst['name']}”", reason=reason, action="Add data", href="/ingest")
 
 
 ROUTES = (Route("/", overview, Permission.READ, shape=Shape.PAGE),)

@@ -12,7 +12,7 @@ from homegrown.studio import charts
 from homegrown.studio.answer import show
 from homegrown.studio.pages.ingest import ColumnChip, Slot, slots
 from homegrown.studio.pages.overview import Station
-from homegrown.studio.pages.serve import Prob
+from homegrown.studio.pages.playground import Prob
 from homegrown.studio.view import AsCode, Figure, NextStep, Rung
 from homegrown.web import Route, Shape
 
@@ -25,6 +25,7 @@ class PatternsPage:
     """Samples of everything."""
 
     template: ClassVar[str] = "patterns/patterns.html"
+    has_step: ClassVar[bool] = True
     step: NextStep
     stations: tuple[Station, ...]
     best: Figure
@@ -74,7 +75,7 @@ def patterns(call: Call) -> Response:
             action="Open the station",
             href="/",
         ),
-        stations=tuple(Station(name=n, n=c, href="/", icon=i) for n, c, i in _STATIONS),
+        stations=tuple(Station(says="what it is", name=n, n=c, href="/", icon=i) for n, c, i in _STATIONS),
         best=_figure(0.924, 0.0095),
         metrics=(("Macro F1", "92.3%"), ("An answer", "4.1 ms"), ("Size", "91 MB"), ("Calibration error", "1.8%")),
         records=(

@@ -62,6 +62,7 @@ class LiveTraining:
 
     is_running: bool
     is_done: bool
+    was_stopped: bool
     problem: str
     steps: tuple[work.Step, ...]
     share: float | None
@@ -84,6 +85,11 @@ class LivePage:
     task: str
     live: LiveTraining
     as_code: AsCode
+
+    @property
+    def has_step(self) -> bool:
+        """While it runs there is nothing to do, and when it is done its own step stands on top."""
+        return self.live.is_running or self.live.is_done
 
 
 def choose(call: Call) -> Response:
@@ -173,11 +179,11 @@ def _live(ws: Workspace, job: Job) -> LiveTraining:
     ladder = (job.result or {}).get("ladder") or _ladder_so_far(job)
     chosen = (job.result or {}).get("recipe")
     rungs = scores.rungs(ladder, chosen)
-    stopped = "It was cancelled. What was finished is kept." if job.status == "cancelled" else ""
     return LiveTraining(
         is_running=job.status in ("queued", "running"),
         is_done=done,
-        problem=(job.error or "It failed.") if job.status == "failed" else stopped,
+        was_stopped=job.status == "cancelled",
+        problem=(job.error or "It failed.") if job.status == "failed" else "",
         steps=work.steps(job),
         share=work.share(job),
         words=work.said(job),

@@ -1,0 +1,170 @@
+"""The one most useful thing to do now, with its reason; every page ends in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from homegrown.store import tables
+from homegrown.studio import scores, words, work
+from homegrown.studio.view import NextStep
+
+if TYPE_CHECKING:
+    from homegrown.core.models import ModelVersion
+    from homegrown.workspace import Workspace
+    from homegrown.workspace.counts import Counts
+
+_LOOKED_AT = 20
+FEW = 5
+WORTH = 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A version and the newest result on its test records; None when it was not measured."""
+
+    version: ModelVersion
+    result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """Where a workspace stands: what there is, what is best, what is served, what waits."""
+
+    counts: Counts
+    best: Measured | None
+    served: Measured | None
+    running_job: str
+    n_new_votes: int
+
+
+def situation(ws: Workspace) -> Situation:
+    """Look at a workspace; reads no record."""
+    versions = ws.store.models.versions()[:_LOOKED_AT]
+    found = [Measured(version=v, result=scores.evaluation(ws, v.version_id)) for v in versions]
+    best = _best(found)
+    task_id = best.version.task_id if best else None
+    live = {e.version_id for e in ws.store.endpoints.list() if e.task_id == task_id}
+    running = [job for job in work.queue(ws).list(status="running") if job.verb in ("grow", "train")]
+    return Situation(
+        counts=ws.counts(),
+        best=best,
+        served=next((m for m in found if m.version.version_id in live), None),
+        running_job=running[0].job_id if running else "",
+        n_new_votes=_new_votes(ws, task_id) if task_id else 0,
+    )
+
+
+def _best(found: list[Measured]) -> Measured | None:
+    """The most accurate version of the task that was measured last; else the newest version."""
+    measured = [m for m in found if m.result]
+    if not measured:
+        return found[0] if found else None
+    newest = measured[0].version.task_id
+    return max((m for m in measured if m.version.task_id == newest), key=lambda m: (m.result or {})["accuracy"])
+
+
+def _new_votes(ws: Workspace, task_id: str) -> int:
+    """How many votes people gave since the newest snapshot of the task."""
+    v, s = tables.votes, tables.snapshots
+    frozen = sa.select(sa.func.max(s.c.created_at)).where(s.c.task_id == task_id).scalar_subquery()
+    counted = sa.select(sa.func.count().label("n")).where(v.c.task_id == task_id, v.c.created_at > frozen)
+    row = ws.store.db.one(counted)
+    return int(row["n"]) if row else 0
+
+
+def step(now: Situation) -> NextStep:
+    """The next step for a workspace that stands so."""
+    if now.running_job:
+        return NextStep(title="Watch the model being made", reason="A training runs. You may leave: the work goes on.",
+                        action="Watch it", href=f"/train/{now.running_job}")  # fmt: skip
+    if not now.counts.n_records:
+        return NextStep(
+            title="Drop a file of your own cases",
+            reason="Tickets, messages, clauses, notes: with a column that says what each is, a model comes out of it.",
+            action="Add data",
+            href="/ingest",
+        )
+    if now.best is None:
+        return _begin(now.counts)
+    if not now.counts.n_endpoints or now.served is None:
+        return NextStep(
+            title=f"Read the report on {scores.title(now.best.version)} and deploy it",
+            reason="It is trained but nobody can ask it yet. One press on its report lets it answer.",
+            action="Read the report",
+            href=f"/evaluate/{now.best.version.version_id}",
+        )
+    if now.n_new_votes:
+        return NextStep(
+            title="Train again with what people said",
+            reason=f"{words.plural(now.n_new_votes, 'vote')} came in since the last training and "
+            f"{'has' if now.n_new_votes == 1 else 'have'} taught no model yet.",
+            action="Train",
+            href="/train",
+        )
+    return _better(now.best, now.served) or _improve(now.served.result)
+
+
+def _begin(counts: Counts) -> NextStep:
+    reason = f"{words.plural(counts.n_records, 'record')} are here and nothing has learned from them yet."
+    if counts.n_votes:
+        return NextStep(title="Train a first model", reason=reason, action="Train", href="/train")
+    return NextStep(title="Add a file that says what each record is", href="/ingest", action="Add data",
+                    reason=reason + " A model learns from examples with an answer beside them.")  # fmt: skip
+
+
+def _better(best: Measured, served: Measured) -> NextStep | None:
+    """Let the best answer, where it is surely better than what answers now on the same test records."""
+    if not best.result or not served.result or best.version.snapshot_id != served.version.snapshot_id:
+        return None
+    if best.result["accuracy_ci95"][0] <= served.result["accuracy"]:
+        return None
+    theirs, ours = words.percent(served.result["accuracy"]), words.percent(best.result["accuracy"])
+    return NextStep(
+        title=f"Let {scores.title(best.version)} answer instead of {scores.title(served.version)}",
+        reason=f"{ours} against {theirs} right on the same {best.result['n']:,} records it had never seen.",
+        action="Read its report",
+        href=f"/evaluate/{best.version.version_id}",
+    )
+
+
+def _improve(result: dict[str, Any] | None) -> NextStep:
+    """More of the class that costs most; something never seen where no class is worse than the rest."""
+    weak = [c for c in (result or {}).get("classes", []) if c["n"] >= FEW]
+    worst = max(weak, key=lambda c: c["n"] * (1 - c["recall"]), default=None)
+    gain = 0.0
+    if result and worst:
+        gain = worst["n"] * max(result["accuracy"] - worst["recall"], 0.0) / result["n"]
+    if not result or not worst or gain < WORTH:
+        return _probe(result)
+    found, overall = words.percent(worst["recall"], 0), words.percent(result["accuracy"], 0)
+    now, then = words.percent(result["accuracy"]), words.percent(result["accuracy"] + gain)
+    return NextStep(
+        title=f"Add more examples of “{worst['name']}”",
+        reason=f"The model finds {found} of them (n = {worst['n']:,}), against {overall} of all. Level with the rest, "
+        f"{now} right would become about {then}.",
+        action="Add data",
+        href="/ingest",
+    )
+
+
+def _probe(result: dict[str, Any] | None) -> NextStep:
+    reason = (
+        "A minute with your own odd cases shows more than any average. Say what a wrong answer should be: it learns."
+    )
+    if result and result["accuracy"] >= 1:
+        low = words.percent(result["accuracy_ci95"][0], 0)
+        reason = (
+            f"It was right on all {result['n']:,} test records, so the true figure lies above {low}. "
+            "Only cases that it finds hard can say more."
+        )
+    return NextStep(title="Ask the model something it has never seen", reason=reason, action="Open the playground",
+                    href="/serve/playground")  # fmt: skip
+
+
+def after(now: Situation, path: str) -> NextStep | None:
+    """What a page ends in: the next step, unless the page itself is where it is taken."""
+    found = step(now)
+    return None if found.href.partition("?")[0] == path else found
