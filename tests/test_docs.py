@@ -29,3 +29,14 @@ def test_links_lead_somewhere():
 def test_changelog_and_version_agree():
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
     assert re.search(rf'^version = "{re.escape(homegrown.__version__)}"$', (ROOT / "pyproject.toml").read_text(), re.M)
+
+
+def test_every_test_that_reliability_names_exists():
+    named = re.findall(
+        r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?`", (DOCS / "reliability.md").read_text(encoding="utf-8")
+    )
+    assert len(named) > 60
+    for file, test in named:
+        path = ROOT / "tests" / file
+        assert path.is_file(), file
+        assert not test or f"def {test}(" in path.read_text(encoding="utf-8"), f"{file}::{test}"

@@ -4,24 +4,47 @@ Example:
     >>> import homegrown as hg
     >>> ws = hg.connect("./work")  # doctest: +SKIP
     >>> ws.ingest("tickets.csv", text="body")  # doctest: +SKIP
+    >>> task = ws.task("intent", column="category")  # doctest: +SKIP
+    >>> model = task.train(task.snapshot())  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homegrown.core.models import Recipe, Snapshot
+    from homegrown.core.records import Record
+    from homegrown.errors import HomegrownError
+    from homegrown.workspace import Evaluation, Model, Task, Workspace, connect
 
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Evaluation": "homegrown.workspace",
     "HomegrownError": "homegrown.errors",
-    "Record": "homegrown.core.records",
+    "Model": "homegrown.workspace",
     "Recipe": "homegrown.core.models",
+    "Record": "homegrown.core.records",
+    "Snapshot": "homegrown.core.models",
+    "Task": "homegrown.workspace",
     "Workspace": "homegrown.workspace",
     "connect": "homegrown.workspace",
 }
 
-__all__ = ["HomegrownError", "Recipe", "Record", "Workspace", "__version__", "connect"]
+__all__ = [
+    "Evaluation",
+    "HomegrownError",
+    "Model",
+    "Recipe",
+    "Record",
+    "Snapshot",
+    "Task",
+    "Workspace",
+    "__version__",
+    "connect",
+]
 
 
 def __getattr__(name: str) -> Any:

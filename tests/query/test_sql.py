@@ -112,11 +112,11 @@ def test_refusals_are_one_sentence(ws, sql, says):
 
 
 def test_a_query_that_takes_too_long_is_stopped(ws):
-    started = time.monotonic()
+    started, n_threads = time.monotonic(), threading.active_count()
     with pytest.raises(QueryError, match=r"stopped after 0\.5 s"):
         ws.sql("select count(*) from range(1000000000000) a(i) where i % 7 = 3", limits=Limits(seconds=0.5))
     assert time.monotonic() - started < 10
-    assert threading.active_count() < 20
+    assert threading.active_count() <= n_threads + 4, "the query runs on"
 
 
 def test_memory_is_bounded_and_the_spill_stays_inside(ws):

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
-from homegrown.evaluate.report import example_ids
-from homegrown.evaluate.terminal import show
+from homegrown.evaluate import show
 from homegrown.workspace import connect
 
 
@@ -30,7 +29,7 @@ def command(
         ws.progress = TerminalProgress()
         document = ws.evaluate(model, split=split, slice_by=slice_by, compare=compare)
         path = ws.write_report(document, html)
-        texts = {} if as_json else ws.store.records.texts(example_ids(document))
+        texts = {} if as_json else ws.quoted(document)
     document["report_path"] = str(path)
     if as_json:
         emit(document, "", as_json=True)

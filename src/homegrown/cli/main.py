@@ -16,7 +16,7 @@ VERBS = {
     "ingest": ("ingest", "Read files into records."),
     "embed": ("embed", "Give every record its vector."),
     "query": ("query", "Ask the workspace in SQL; search its records."),
-    "label": ("label", "Turn a column into classes and votes."),
+    "label": ("label", "Turn a column into classes and votes; join the votes of many sources to labels."),
     "curate": ("curate", "Freeze what is labelled into a snapshot with its splits."),
     "train": ("train", "Fit a model on a snapshot."),
     "evaluate": ("evaluate", "Measure a model on texts it never saw, and write the report."),

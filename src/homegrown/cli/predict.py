@@ -78,4 +78,5 @@ def _texts(ws: Workspace, file: Path, column: str | None) -> Iterator[str]:
 
 def _line(row: dict[str, Any]) -> str:
     text = " ".join(row["text"].split())
-    return f"{row['label'] or 'none of these'}\t{row['prob']:.3f}\t{text}"
+    said = ", ".join(row["labels"]) if row.get("labels") else row["label"] or "none of these"
+    return f"{said}\t{row['prob']:.3f}\t{text}"

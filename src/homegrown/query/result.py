@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from homegrown.errors import PluginError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SHOWN, _CELL = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,20 @@ class Result:
         """A polars ``DataFrame``."""
         return _needs("polars").from_arrow(self.arrow)
 
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        rows = self.arrow.slice(0, _SHOWN).to_pylist()
+        body = "".join("<tr>" + "".join(f"<td>{_cell(v)}</td>" for v in row.values()) + "</tr>" for row in rows)
+        more = f"<p>{len(rows):,} of {len(self):,} rows</p>" if len(self) > len(rows) else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.arrow.__arrow_c_stream__(requested_schema)
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return escape(text if len(text) <= _CELL else f"{text[:_CELL]}…")
 
 
 def _needs(package: str) -> Any:

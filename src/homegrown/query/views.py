@@ -41,11 +41,15 @@ LEFT JOIN _classes c ON c.task_id = v.task_id AND c.class_id = v.value::JSON ->>
 """
 
 _LABELS = """
-WITH said AS (
+WITH people AS (
+  SELECT DISTINCT task_id, record_id FROM _votes
+  WHERE value IS NOT NULL AND vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL)
+), said AS (
   SELECT task_id, task, record_id, kind, unnest(coalesce((value -> 'classes')::VARCHAR[], [class_id])) AS class_id
   FROM votes
   WHERE value IS NOT NULL
     AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
+    AND (vote_id IS NOT NULL OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM people))
 ), counted AS (
   SELECT task_id, task, record_id, class_id, count(*) AS n_votes, bool_or(kind = 'person') AS gold
   FROM said WHERE class_id IS NOT NULL GROUP BY ALL

@@ -23,8 +23,11 @@ from homegrown.query import (
     stream_query,
     write_stream,
 )
+from homegrown.store.spreadsheets import csv_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from homegrown.core.models import ModelVersion
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.store import Store
@@ -89,6 +92,13 @@ class Queries:
         """Write an answer to a file as ``csv``, ``parquet`` or ``jsonl``, as a stream; returns the number of rows."""
         with stream_query(self.store, sql, abilities=self._abilities(), limits=limits) as reader:
             return write_stream(reader, Path(target), kind)
+
+    def stream_csv(self, sql: str, *, limits: Limits | None = None) -> Iterator[str]:
+        """An answer of any size as the pieces of a CSV, its line of column names first; formula cells made harmless."""
+        with stream_query(self.store, sql, abilities=self._abilities(), limits=limits) as reader:
+            yield csv_text([reader.schema.names])
+            for batch in reader:
+                yield csv_text(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
     def search_records(self, text: str = "", *, mode: str = "text", limit: int = 50, cursor: str | None = None) -> Page:
         """One page of records: all of them, or those found by words (``text``) or by meaning (``semantic``)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from homegrown import evaluate
 from homegrown.core.models import ModelVersion
 from homegrown.store.files import write_atomic
+from homegrown.workspace.handles import Model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,17 +21,17 @@ class Reports:
 
     store: Store
 
-    def predictor(self, model: str | ModelVersion) -> Predictor:
+    def predictor(self, model: str | ModelVersion | Model) -> Predictor:
         """A model, loaded once and kept."""
         raise NotImplementedError
 
     def evaluate(
         self,
-        model: str | ModelVersion,
+        model: str | ModelVersion | Model,
         *,
         split: str = "test",
         slice_by: str | None = None,
-        compare: str | ModelVersion | None = None,
+        compare: str | ModelVersion | Model | None = None,
     ) -> dict[str, Any]:
         """Score a model on a split of its snapshot; see ``homegrown.evaluate``.
 
@@ -49,22 +50,29 @@ class Reports:
             found = {**found, "comparison": self.compare(version, compare, split=split)["opponent"]}
         return found
 
-    def compare(self, model: str | ModelVersion, other: str | ModelVersion, *, split: str = "test") -> dict[str, Any]:
+    def compare(
+        self, model: str | ModelVersion | Model, other: str | ModelVersion | Model, *, split: str = "test"
+    ) -> dict[str, Any]:
         """Two models on the same records: the paired difference, and where they differ."""
         first, second = self._named(model), self._named(other)
         pair = (first, self.predictor(first)), (second, self.predictor(second))
         return evaluate.compare(self.store, *pair, split=split)
 
-    def report(self, model: str | ModelVersion, path: Path | None = None) -> Path:
+    def report(self, model: str | ModelVersion | Model, path: Path | None = None) -> Path:
         """Write the report of a model as one HTML file; returns its path, in the workspace's reports by default."""
         return self.write_report(self.evaluate(model), path)
 
     def write_report(self, document: dict[str, Any], path: Path | None = None) -> Path:
         """Write the report of an evaluation that is at hand."""
         target = path or self.store.layout.folder("reports") / f"{document['evaluation_id']}.html"
-        texts = self.store.records.texts(evaluate.example_ids(document))
-        write_atomic(target, evaluate.render(document, texts).encode("utf-8", "replace"))
+        write_atomic(target, evaluate.render(document, self.quoted(document)).encode("utf-8", "replace"))
         return target
 
-    def _named(self, model: str | ModelVersion) -> ModelVersion:
+    def quoted(self, document: dict[str, Any]) -> dict[str, str]:
+        """The texts that the report of *document* quotes, by record id; those that were forgotten are missing."""
+        return self.store.records.texts(evaluate.example_ids(document))
+
+    def _named(self, model: str | ModelVersion | Model) -> ModelVersion:
+        if isinstance(model, Model):
+            return model.version
         return model if isinstance(model, ModelVersion) else self.store.models.version(model)

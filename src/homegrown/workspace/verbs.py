@@ -19,6 +19,10 @@ class EmbedArguments(msgspec.Struct, forbid_unknown_fields=True):
     """``embed`` has none."""
 
 
+class IndexArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """``index`` has none."""
+
+
 class EvaluateArguments(msgspec.Struct, forbid_unknown_fields=True):
     """What to evaluate."""
 
@@ -50,6 +54,7 @@ VERBS: dict[str, Verb] = {
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
     "grow": Verb(GrowRequest, grow),
+    "index": Verb(IndexArguments, lambda ws, _: asdict(ws.build_indexes())),
     "train": Verb(TrainArguments, _train),
 }
 

@@ -7,31 +7,35 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homegrown import inference, train
+from homegrown import inference, label, train
 from homegrown.core.access import TERMINAL, Actor
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
+from homegrown.core.tasks import TaskKind
 from homegrown.curate import SplitPlan, freeze
 from homegrown.embed import EmbedReport, embed_records
-from homegrown.errors import InputError
+from homegrown.errors import InputError, NotFoundError
+from homegrown.inference.answers import answers
 from homegrown.ingest import IngestRequest, import_file, preview, texts_of_file
 from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.governance import Governance
+from homegrown.workspace.handles import Model, Task
+from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
+    from homegrown.core import tasks
     from homegrown.core.protocols import Predictor, Progress
     from homegrown.core.records import Preview, SourceVersion
-    from homegrown.core.tasks import Task
     from homegrown.inference import CachedEncoder
     from homegrown.inference.export import ExportReport
     from homegrown.store.endpoints import Endpoint
@@ -49,7 +53,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Queries, Reports):
+class Workspace(Governance, Labelling, Queries, Reports):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -117,15 +121,64 @@ class Workspace(Governance, Queries, Reports):
         Args:
             name: of the task.
             column: that holds the answers.
-            **options: ``sources``, ``merge``, ``out_of_scope``, ``separator`` of ``homegrown.label.task_from_column``.
+            **options: ``sources``, ``merge``, ``out_of_scope``, ``separator``, ``guidelines`` of
+                ``homegrown.label.task_from_column``.
         """
         return task_from_column(self.store, name, column, **options)
 
-    def task_from_column(self, name: str, column: str, **options: Any) -> Task:
+    def task(
+        self,
+        name: str,
+        *,
+        column: str | None = None,
+        classes: Sequence[str] | None = None,
+        many: bool = False,
+        guidelines: str = "",
+        **options: Any,
+    ) -> Task:
+        """The task *name*, to go on with; defined first where a column or classes are named.
+
+        Args:
+            name: of the task.
+            column: whose values are the classes and, row by row, imported votes.
+            classes: instead of a column: the possible answers, which people and others will vote for.
+            many: a record may have several of *classes*; a column tells by itself.
+            guidelines: how to decide, for whoever labels.
+            **options: with a column: ``sources``, ``merge``, ``out_of_scope``, ``separator`` as for ``import_labels``.
+
+        Raises:
+            NotFoundError: neither is named, and there is no such task.
+            InputError: both are named, or an option without a column.
+
+        Example:
+            >>> ws.task("intent", column="category")  # doctest: +SKIP
+            Task 'intent', 12 classes
+        """
+        if column is not None and classes is None and not many:
+            done = self.import_labels(name, column, guidelines=guidelines, **options)
+            return Task(self, done.task, done.warnings)
+        if column is not None or options:
+            raise InputError("Name either the column whose values are the classes, or the classes themselves.")
+        if classes is not None:
+            return Task(self, self._define(name, classes, many=many, guidelines=guidelines))
+        found = self.store.tasks.find(name)
+        if found is None:
+            known = ", ".join(self.store.tasks.names()) or "none yet"
+            raise NotFoundError(f"There is no task {name!r}; name its column or its classes. Tasks: {known}.")
+        return Task(self, found)
+
+    def _define(self, name: str, classes: Sequence[str], *, many: bool, guidelines: str) -> tasks.Task:
+        names = list(dict.fromkeys(classes))
+        if isinstance(classes, str) or len(names) < 2 or not all(isinstance(c, str) and c.strip() for c in names):
+            raise InputError("A task needs at least two classes, each a name: classes=['refund', 'login'].")
+        kind = TaskKind.CLASSES if many else TaskKind.CLASS
+        return self.store.tasks.define(self.store.actor, name, names, kind=kind, guidelines=guidelines)
+
+    def task_from_column(self, name: str, column: str, **options: Any) -> tasks.Task:
         """``import_labels`` for those who want the task alone."""
         return self.import_labels(name, column, **options).task
 
-    def snapshot(self, task: Task, **plan: Any) -> Snapshot:
+    def snapshot(self, task: tasks.Task, **plan: Any) -> Snapshot:
         """Freeze what is labelled now.
 
         Args:
@@ -133,45 +186,50 @@ class Workspace(Governance, Queries, Reports):
             **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``, ``test_share``
                 and ``valid_share`` of ``homegrown.curate.SplitPlan``.
         """
-        return freeze(self.store, task, SplitPlan(**plan))
+        return freeze(self.store, task, SplitPlan(**plan), label.join_votes)
 
     def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
         """Fit a model and register it; see ``homegrown.train``."""
         return train.train(self.store, snapshot, recipe, name, encoder=self.encoder, progress=self.progress)
 
-    def predictor(self, model: str | ModelVersion) -> Predictor:
+    def model(self, model: str | ModelVersion) -> Model:
+        """A model that is there, to go on with: by name (its champion), ``name@2``, or version id."""
+        return Model(self, self._named(model))
+
+    def predictor(self, model: str | ModelVersion | Model) -> Predictor:
         """A model, loaded once and kept."""
-        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
+        version = self._named(model)
         if version.version_id not in self._predictors:
             folder = self.store.bundles.open(version.version_id, version.bundle_digest)
             self._predictors[version.version_id] = inference.load_predictor(folder)
         return self._predictors[version.version_id]
 
-    def predict(self, model: str | ModelVersion, texts: list[str]) -> list[dict[str, Any]]:
-        """Answers for *texts*: ``label`` (None means none of these), ``prob``, ``in_scope``."""
+    def predict(self, model: str | ModelVersion | Model, texts: list[str]) -> list[dict[str, Any]]:
+        """Answers for *texts*.
+
+        Returns:
+            One dictionary per text: ``label`` (None means none of these), ``prob``, ``in_scope``; and ``labels``, all
+            that apply, where a record may have several classes.
+
+        Raises:
+            InputError: *texts* is one text, not a list of them.
+        """
+        if isinstance(texts, str):
+            raise InputError("predict answers a list of texts; for one text: predict([text]).")
         predictor = self.predictor(model)
-        answers = predictor.predict(texts)
         found = []
-        for row, scope in zip(answers.probs, answers.in_scope, strict=True):
-            best = int(row.argmax())
-            inside = bool(scope >= predictor.threshold)
-            found.append(
-                {
-                    "label": predictor.class_names[best] if inside else None,
-                    "prob": float(row[best]),
-                    "in_scope": float(scope),
-                }
-            )
+        for answer in answers(predictor, predictor.predict(texts)):
+            facts: dict[str, Any] = {"label": answer.label, "prob": answer.prob, "in_scope": answer.in_scope}
+            found.append(facts if answer.labels is None else {**facts, "labels": list(answer.labels)})
         return found
 
-    def deploy(self, model: str | ModelVersion, endpoint: str, *, keep_text: bool | None = None) -> Endpoint:
+    def deploy(self, model: str | ModelVersion | Model, endpoint: str, *, keep_text: bool | None = None) -> Endpoint:
         """Let a model answer for an endpoint."""
-        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
-        return self.store.endpoints.deploy(self.store.actor, endpoint, version, keep_text=keep_text)
+        return self.store.endpoints.deploy(self.store.actor, endpoint, self._named(model), keep_text=keep_text)
 
-    def export(self, model: str | ModelVersion, folder: Path) -> ExportReport:
+    def export(self, model: str | ModelVersion | Model, folder: Path) -> ExportReport:
         """Write a model where other software loads it; see ``homegrown.inference.export``."""
-        version = model if isinstance(model, ModelVersion) else self.store.models.version(model)
+        version = self._named(model)
         report = inference.export_bundle(self.store.bundles.open(version.version_id, version.bundle_digest), folder)
         with self.store.db.write() as connection:
             record_event(connection, self.store.actor, "model.export", f"model_version:{version.version_id}")
