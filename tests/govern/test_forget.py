@@ -97,6 +97,29 @@ def add_sql_rows(store, task, endpoint, record_id):
                 arguments=f'{{"texts":["{TEXT}"],"n":1}}', actor_id="actor_terminal", created_at=timestamp(),
             )
         )  # fmt: skip
+        add_label_rows(connection, task, record_id)
+
+
+def add_label_rows(connection, task, record_id):
+    """What labelling keeps of a record: its assignment, a comment, an issue, and what a teacher answered."""
+    common = {"task_id": task.task_id, "record_id": record_id, "created_at": timestamp()}
+    me = {"actor_id": "actor_terminal"}
+    put = [
+        (tables.assignments, {"assignment_id": "a1", "reason": f"like {CANARY}", "expires_at": "z", **common, **me}),
+        (tables.comments, {"comment_id": "c1", "kind": "question", "text": f"is {CANARY} a card?", **common, **me}),
+        (tables.issues, {"issue_id": "i1", "kind": "pii", "score": 1, "state": "open", "details": EMAIL, **common}),
+        (tables.issues, {"issue_id": "i2", "kind": "twin", "score": 1, "state": "open", "details": TEXT, **common}
+         | {"record_id": "another", "other_id": record_id}),
+        (tables.derivations, {"record_id": "m", "from_record_id": record_id, "kind": "mask", "created_at": "z"}),
+        (tables.upstreams, {"upstream_id": "u", "project_id": "project_default", "name": "u", "base_url": "http://u",
+                            "config": "{}", "created_at": "z"}),
+        (tables.upstream_answers, {"digest": "d1", "upstream_id": "u", "text_hash": text_hash(TEXT), "answer": "card",
+                                   "n_tokens_in": 1, "n_tokens_out": 1, "created_at": "z"}),
+        (tables.upstream_answers, {"digest": "d2", "upstream_id": "u", "text_hash": "other", "answer": f"x {EMAIL}",
+                                   "n_tokens_in": 1, "n_tokens_out": 1, "created_at": "z"}),
+    ]  # fmt: skip
+    for table, row in put:
+        connection.execute(sa.insert(table).values(**row))
 
 
 def found_in(root, *needles):
@@ -132,6 +155,16 @@ def test_the_canary_was_everywhere_and_is_nowhere(forgotten):
                   "backups", "runs"):  # fmt: skip
         assert any(place in hit for hit in before), place
     assert found_in(root / "work", CANARY, EMAIL) == []
+
+
+def test_what_labelling_kept_of_a_record_goes_with_it(forgotten):
+    ws, *_ = forgotten
+    with ws.store.db.read() as connection:
+        left = {
+            name: connection.execute(sa.select(sa.func.count()).select_from(tables.ALL[name])).scalar()
+            for name in ("assignments", "comments", "issues", "derivations", "upstream_answers")
+        }
+    assert left == {"assignments": 0, "comments": 0, "issues": 0, "derivations": 0, "upstream_answers": 1}
 
 
 def test_what_was_touched_is_named_and_what_was_not_is_kept(forgotten):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -27,11 +28,16 @@ class LabelSourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskClass:
-    """One possible answer. Votes, labels and snapshots store the opaque id; the name may change."""
+    """One possible answer. Votes, labels and snapshots store the opaque id; the name may change.
+
+    Attributes:
+        examples: texts that are of this class, for people and for teachers.
+    """
 
     class_id: str
     name: str
     description: str = ""
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Task:
     Attributes:
         classes: in the order that probabilities follow.
         column: the field whose values became imported votes, if any.
+        moved: what a vote for a class that is no more means now: id → ids. One after a merge; after a split several,
+            which share the vote until somebody says which.
     """
 
     task_id: str
@@ -50,6 +58,7 @@ class Task:
     classes: tuple[TaskClass, ...]
     guidelines: str = ""
     column: str | None = None
+    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def class_ids(self) -> tuple[str, ...]:

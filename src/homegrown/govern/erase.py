@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHUNK = 2000
 # Folders whose files are made again when they are wanted, or are copies that would bring the records back.
 WIPED = ("cache", "tmp", "reports", "exports", "backups")
-# Text and JSON that stay, cleaned of what is forgotten: table → (key, columns).
+# Text and JSON that stay, cleaned of what is forgotten: table → (columns of the key, columns).
 CLEANED = {
     "runs": ("run_id", ("details", "error")),
     "jobs": ("job_id", ("arguments", "progress", "result", "error")),
@@ -33,6 +33,18 @@ CLEANED = {
     "selections": ("selection_id", ("sql",)),
     "votes": ("vote_id", ("rationale",)),
     "feedback": ("feedback_id", ("value",)),
+    "assignments": ("assignment_id", ("reason",)),
+    "comments": ("comment_id", ("text", "answer")),
+    "issues": ("issue_id", ("details",)),
+    "task_versions": ("task_id version", ("classes", "guidelines")),
+    "upstream_answers": ("digest", ("answer",)),
+}
+# Rows that go with a record: table → columns that name one.
+OF_RECORDS = {
+    "assignments": ("record_id",),
+    "comments": ("record_id",),
+    "issues": ("record_id", "other_id"),
+    "derivations": ("record_id", "from_record_id"),
 }
 
 
@@ -84,6 +96,12 @@ def erase_sql(store: Store, record_ids: list[str], hashes: list[str], needles: N
     with store.db.write() as connection:
         for some in _pieces(record_ids):
             n_votes += connection.execute(sa.delete(v).where(v.c.record_id.in_(some))).rowcount
+            for name, columns in OF_RECORDS.items():
+                table = tables.ALL[name]
+                connection.execute(sa.delete(table).where(sa.or_(*(table.c[c].in_(some) for c in columns))))
+        a = tables.upstream_answers
+        for some in _pieces(hashes):
+            connection.execute(sa.delete(a).where(a.c.text_hash.in_(some)))
         for some in _pieces(traces):
             connection.execute(sa.delete(f).where(f.c.trace_id.in_(some)))
             connection.execute(sa.delete(t).where(t.c.trace_id.in_(some)))
@@ -112,11 +130,12 @@ def _holds(row: dict[str, Any], hashes: set[str], needles: Needles) -> bool:
 def _clean(
     connection: sa.Connection, table: sa.TableClause, key: str, columns: tuple[str, ...], needles: Needles
 ) -> None:
-    rows = connection.execute(sa.select(table.c[key], *(table.c[c] for c in columns))).mappings().all()
+    keys = key.split()
+    rows = connection.execute(sa.select(*(table.c[c] for c in (*keys, *columns)))).mappings().all()
     for row in rows:
         changed = {c: cleaned for c in columns if row[c] and (cleaned := needles.clean_column(row[c])) != row[c]}
         if changed:
-            connection.execute(sa.update(table).where(table.c[key] == row[key]).values(**changed))
+            connection.execute(sa.update(table).where(*(table.c[k] == row[k] for k in keys)).values(**changed))
 
 
 def _clean_quarantine(connection: sa.Connection, needles: Needles) -> None:

@@ -24,17 +24,19 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 MAX_SQL_ROWS = 5_000_000
-_INTEGERS = frozenset(
-    "version task_version number n_records n_added n_quarantined line seed seq traces.status".split()  # noqa: SIM905
-)
-_FLOATS = frozenset({"confidence", "prob", "latency_s"})
+_INTEGERS = {
+    "version", "task_version", "number", "n_records", "n_added", "n_quarantined", "n_tokens_in", "n_tokens_out", "line",
+    "seed", "seq", "traces.status",
+}  # fmt: skip
+_FLOATS = frozenset({"confidence", "prob", "latency_s", "score", "cost_usd"})
 _BOOLEANS = frozenset({"keep_text", "multi"})
 _TIME = pa.timestamp("us", tz="UTC")
 
 SQL_NOUNS = (
     "projects", "actors", "grants", "sources", "source_versions", "quarantine", "tasks", "task_versions",
     "label_sources", "votes", "snapshots", "runs", "models", "model_versions", "aliases", "evaluations", "endpoints",
-    "deployments", "traces", "feedback", "selections", "jobs", "embedders", "tombstones", "events",
+    "deployments", "traces", "feedback", "selections", "jobs", "embedders", "tombstones", "events", "assignments",
+    "comments", "issues", "derivations", "upstreams", "upstream_answers",
 )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ QUALIFY row_number() OVER (PARTITION BY t.task_id ORDER BY v.version DESC) = 1
 # Columns of the database that hold JSON text, by table.
 _JSON = {
     "source_versions": ("options",),
-    "task_versions": ("classes",),
+    "task_versions": ("classes", "moved"),
     "label_sources": ("config",),
     "snapshots": ("n_by_split", "details"),
     "runs": ("recipe", "details"),
@@ -91,6 +91,9 @@ _JSON = {
     "embedders": ("config",),
     "tombstones": ("touched",),
     "events": ("details",),
+    "issues": ("details",),
+    "upstreams": ("config",),
+    "upstream_answers": ("answer",),
 }
 # Names shown beside ids: table → (alias of the name column, table to join, key).
 _NAMED = {
@@ -105,6 +108,10 @@ _NAMED = {
     "deployments": ("endpoint", "endpoints", "endpoint_id"),
     "traces": ("endpoint", "endpoints", "endpoint_id"),
     "events": ("actor", "actors", "actor_id"),
+    "assignments": ("task", "tasks", "task_id"),
+    "comments": ("task", "tasks", "task_id"),
+    "issues": ("task", "tasks", "task_id"),
+    "upstream_answers": ("upstream", "upstreams", "upstream_id"),
 }
 _ABOUT = {
     "projects": "units of ownership",
@@ -129,6 +136,12 @@ _ABOUT = {
     "embedders": "encoders that made vectors",
     "tombstones": "what was forgotten, without its content",
     "events": "the event log: who did what to what",
+    "assignments": "records that wait for a person, or did",
+    "comments": "what people said of a record, and asked about the guidelines",
+    "issues": "what is doubtful about records and labels, and what was decided",
+    "derivations": "records made from other records, by masking for instance",
+    "upstreams": "model APIs outside",
+    "upstream_answers": "what they answered, and what it cost",
 }
 
 

@@ -22,11 +22,24 @@ source_versions = _table(
 )
 quarantine = _table("quarantine", "source_id version file line reason")
 tasks = _table("tasks", "task_id project_id name created_at")
-task_versions = _table("task_versions", "task_id version kind classes guidelines label_column created_at")
+task_versions = _table("task_versions", "task_id version kind classes guidelines label_column created_at moved")
 label_sources = _table("label_sources", "label_source_id project_id task_id kind name version config created_at")
 votes = _table(
     "votes",
     "vote_id task_id record_id label_source_id actor_id value confidence rationale client_id supersedes created_at",
+)
+assignments = _table(
+    "assignments", "assignment_id task_id record_id actor_id reason created_at expires_at closed_at outcome"
+)
+comments = _table("comments", "comment_id task_id record_id actor_id kind text client_id created_at resolved_at answer")
+issues = _table(
+    "issues", "issue_id task_id record_id other_id kind score details state decided_by decided_at created_at"
+)
+derivations = _table("derivations", "record_id from_record_id kind created_at")
+upstreams = _table("upstreams", "upstream_id project_id name base_url config created_at")
+upstream_keys = _table("upstream_keys", "upstream_id sealed created_at")
+upstream_answers = _table(
+    "upstream_answers", "digest upstream_id text_hash answer n_tokens_in n_tokens_out cost_usd created_at"
 )
 snapshots = _table("snapshots", "snapshot_id task_id task_version n_by_split details created_at")
 runs = _table("runs", "run_id task_id snapshot_id recipe seed status details error started_at ended_at")

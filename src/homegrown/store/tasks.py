@@ -45,7 +45,9 @@ class TaskStore:
     def _newest(self, condition: sa.ColumnElement[bool]) -> Task | None:
         t, v = tables.tasks, tables.task_versions
         row = self._db.one(
-            sa.select(t.c.task_id, t.c.name, v.c.version, v.c.kind, v.c.classes, v.c.guidelines, v.c.label_column)
+            sa.select(
+                t.c.task_id, t.c.name, v.c.version, v.c.kind, v.c.classes, v.c.guidelines, v.c.label_column, v.c.moved
+            )
             .join_from(t, v, t.c.task_id == v.c.task_id)
             .where(condition)
             .order_by(v.c.version.desc())
@@ -70,9 +72,14 @@ class TaskStore:
         ids = {c.name: c.class_id for c in old.classes} if old else {}
         texts = {c.name: c.description for c in old.classes} if old else {}
         texts |= descriptions or {}
-        classes = tuple(TaskClass(ids.get(n) or new_class_id(task_id, n), n, texts.get(n, "")) for n in class_names)
+        shown = {c.name: c.examples for c in old.classes} if old else {}
+        classes = tuple(
+            TaskClass(ids.get(n) or new_class_id(task_id, n), n, texts.get(n, ""), shown.get(n, ()))
+            for n in class_names
+        )
         version = old.version + 1 if old else 1
-        task = Task(task_id, name, version, kind, classes, guidelines or (old.guidelines if old else ""), column)
+        moved = old.moved if old else {}
+        task = Task(task_id, name, version, kind, classes, guidelines or (old.guidelines if old else ""), column, moved)
         if old and (old.classes, old.kind, old.column, old.guidelines) == (classes, kind, column, task.guidelines):
             return old
         self._write(actor, task, is_new=old is None)
@@ -95,6 +102,7 @@ class TaskStore:
                     classes=canonical_json([msgspec.to_builtins(c) for c in task.classes]).decode(),
                     guidelines=task.guidelines,
                     label_column=task.column,
+                    moved=canonical_json({k: list(v) for k, v in task.moved.items()}).decode(),
                     created_at=at,
                 )
             )
@@ -148,7 +156,7 @@ class TaskStore:
 
 
 def _task(row: dict[str, Any]) -> Task:
-    classes = tuple(TaskClass(**c) for c in msgspec.json.decode(row["classes"]))
+    classes = tuple(msgspec.json.decode(row["classes"], type=list[TaskClass]))
     return Task(
         row["task_id"],
         row["name"],
@@ -157,4 +165,5 @@ def _task(row: dict[str, Any]) -> Task:
         classes,
         row["guidelines"],
         row["label_column"],
+        msgspec.json.decode(row["moved"], type=dict[str, tuple[str, ...]]),
     )
