@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,24 @@ def test_help_lists_every_verb_without_importing_any_and_is_quick():
         assert verb in done.stdout
         assert text.endswith(".")
         source = Path(sys.modules["homegrown.cli.main"].__file__).with_name(f"{module}.py")
-        names = {getattr(n, "name", None) for n in ast.walk(ast.parse(source.read_text()))}
-        assert "command" in names
+        assert _defines_command(source), verb
+
+
+def _defines_command(source: Path) -> bool:
+    tree = ast.parse(source.read_text())
+    names = {getattr(n, "name", None) for n in tree.body}
+    return "command" in names | {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets}
+
+
+@pytest.mark.parametrize("verb", ["label", "curate"])
+def test_a_family_lists_its_parts_and_each_is_there(verb):
+    family = import_module(f"homegrown.cli.{verb}").command
+    shown = run(verb, "--help").stdout
+    assert family.parts
+    for part, (module, text) in family.parts.items():
+        assert part in shown
+        assert text.endswith(".")
+        assert import_module(module).command.name == part
 
 
 def test_grow_ends_with_one_document(grown):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from homegrown.cli.label import command
+from homegrown.cli.label_column import command
 from homegrown.errors import InputError
 from homegrown.label.aggregate import aggregate
 from homegrown.label.votes_file import read_votes
