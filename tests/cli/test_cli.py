@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import time
@@ -74,6 +75,7 @@ def test_grow_ends_with_one_document(grown):
         "recipe",
         "accuracy",
         "accuracy_ci95",
+        "accuracy_forced",
         "macro_f1",
         "ladder",
         "seconds",
@@ -82,6 +84,39 @@ def test_grow_ends_with_one_document(grown):
     assert result["n_records"] == 60
     assert result["accuracy"] > 0.6
     assert set(result["seconds"]) >= {"ingest", "embed", "train", "evaluate"}
+    assert result["accuracy"] <= result["accuracy_forced"]
+    assert Path(result["report_path"]).is_file()
+
+
+def test_grow_tells_a_person_the_ladder_the_doubts_and_what_was_set_aside(tmp_path):
+    file = tmp_path / "cases.csv"
+    rows = [f"please refund case {i},{('Refund', 'refund')[i % 2]}\nsign in fails {i},login\n" for i in range(20)]
+    file.write_bytes(b"text,topic\n" + "".join(rows).encode() + b"cut \x00 here,login\n")
+    asked = ("--text", "text", "--label", "topic", "--workspace", tmp_path / "w")
+    done = run("grow", file, *asked, "--budget", "20s")
+    assert done.returncode == 0, done.stderr
+    for word in ("lexical", "linear", "that it never saw", "--merge", "1 rows of cases.csv", "set aside", "Report: "):
+        assert word in done.stdout
+    file.write_bytes(b"text,topic\none,login\ntwo,login\ncut \x00 here,refund\n")
+    refused = run("grow", file, *asked)
+    assert refused.returncode == 2
+    assert "one class only" in refused.stderr
+    assert "set aside" in refused.stderr
+
+
+def test_a_fault_of_ours_is_a_sentence_and_a_traceback_only_for_who_asks():
+    code = (
+        "import homegrown.cli.main as m; m.VERBS = {'broken': ('broken', 'x.')}; "
+        "m.import_module = lambda _: 1 / 0; m.main()"
+    )
+    for value, shown in (("", False), ("1", True)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "broken"], capture_output=True, text=True, check=False,
+            env={**os.environ, "HOMEGROWN_TRACEBACK": value},
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert ("Traceback" in done.stderr) is shown
+        assert "ZeroDivisionError" in done.stderr
 
 
 def test_predict_answers_texts_files_and_lines(grown, tmp_path):

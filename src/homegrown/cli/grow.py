@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,17 +37,31 @@ def command(workspace: Path, as_json: bool, budget: str, then_serve: bool, **opt
     with connect(workspace) as ws:
         ws.progress = TerminalProgress()
         result = grow(ws, GrowRequest(budget_s=seconds(budget), **options))  # type: ignore[arg-type]
-    low, high = result["accuracy_ci95"]
-    emit(
-        result,
-        f"{result['task']}: {result['recipe']} is right on {result['accuracy']:.1%} of {result['n_test']:,} texts "
-        f"that it never saw (95% interval {low:.1%} to {high:.1%}).\n"
-        f'Try it: homegrown predict {result["endpoint"]} "…" --workspace {workspace}',
-        as_json=as_json,
-    )
+    emit(result, lambda: _lines(result, workspace), as_json=as_json)
     if then_serve:
         context = click.get_current_context()
         root = context.find_root().command
         serve = root.get_command(context, "serve") if isinstance(root, click.Group) else None
         if serve is not None:
             serve.main(["--workspace", str(workspace), result["endpoint"]], standalone_mode=False)
+
+
+def _lines(result: dict[str, Any], workspace: Path) -> str:
+    low, high = result["accuracy_ci95"]
+    lines = [_rung(row) for row in result["ladder"]] if len(result["ladder"]) > 1 else []
+    lines.append(
+        f"{result['task']}: {result['recipe']} is right on {result['accuracy']:.1%} of {result['n_test']:,} texts "
+        f"that it never saw (95% interval {low:.1%} to {high:.1%})."
+    )
+    lines += [f"Note: {warning}" for warning in result["warnings"]]
+    lines.append(f"Report: {result['report_path']}")
+    lines.append(f'Try it: homegrown predict {result["endpoint"]} "…" --workspace {workspace}')
+    return "\n".join(lines)
+
+
+def _rung(row: dict[str, Any]) -> str:
+    """One rung of the ladder, as validation rows judged it."""
+    if "accuracy" not in row:
+        return f"  {row['recipe']:9} {row['note']}"
+    facts = f"{row['accuracy']:6.1%} of {row['n']:,}  {row['ms_per_text']:5.1f} ms  {row['size_bytes'] / 1e6:6.1f} MB"
+    return f"{'*' if row['chosen'] else ' '} {row['recipe']:9} {facts}  {row['note']}"

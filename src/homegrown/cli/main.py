@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -9,6 +10,8 @@ import click
 
 from homegrown import __version__
 from homegrown.errors import HomegrownError
+
+SHOW_TRACEBACK = "HOMEGROWN_TRACEBACK"
 
 # verb → (module below homegrown.cli, one line of help); a test holds this table and the modules together.
 VERBS = {
@@ -69,6 +72,16 @@ def main() -> None:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("homegrown: stopped. What was finished is kept.", err=True)
+        sys.exit(1)
+    except Exception as error:  # a fault of ours: a person gets a sentence, who mends it asks for the rest
+        if os.environ.get(SHOW_TRACEBACK):
+            raise
+        what = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
+        click.echo(
+            f"homegrown: this failed unexpectedly ({what}). What was finished is kept. To see where, run it again "
+            f"with {SHOW_TRACEBACK}=1.",
+            err=True,
+        )
         sys.exit(1)
 
 

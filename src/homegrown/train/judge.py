@@ -14,7 +14,7 @@ from homegrown.metrics.intervals import wilson
 if TYPE_CHECKING:
     from homegrown.core.models import Examples
 
-REJECT_SHARE = 0.01
+REJECT_SHARE = 0.003
 
 
 def with_none_column(probs: np.ndarray) -> np.ndarray:

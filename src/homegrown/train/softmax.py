@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 1_000_000_000
 MISSING_BIAS = -30.0
+# Multiplications in a product below which a second thread saves less than waiting for it costs on a busy machine (80
+# rows of 3 classes beside other work: 12 s with two threads, 0.4 s with one).
+ONE_THREAD_BELOW = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def fit_head(
     objective = _Objective(inputs, probs.astype(np.float32), weights.astype(np.float32), strength, multi=multi)
     memory = int(np.clip(MEMORY_BYTES / (16.0 * first.size), 3, 10))
     # The steps of L-BFGS are small vector sums: on a busy machine several BLAS threads wait for each other there
-    # (0.8 s became 18 s). The matrix products go through torch, which keeps its own threads.
+    # (0.8 s became 18 s). Large matrix products go through torch, which keeps its own threads.
     with threadpool_limits(1, user_api="blas"):
         found = minimize(
             objective,
@@ -113,7 +116,7 @@ class _Objective:
 
     def __init__(self, inputs: Any, probs: np.ndarray, weights: np.ndarray, strength: float, *, multi: bool) -> None:
         self._probs, self._weights, self._multi = probs, weights[:, None], multi
-        self._forward, self._backward = _products(inputs)
+        self._forward, self._backward = _products(inputs, probs.shape[1])
         self._dim = inputs.shape[1]
         self._share = 1.0 / max(float(weights.sum()), 1e-9)
         self._ridge = self._share / strength
@@ -131,10 +134,12 @@ class _Objective:
         return value + 0.5 * self._ridge * float(np.vdot(weight, weight)), gradient.astype(np.float64).ravel()
 
 
-def _products(inputs: Any) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+def _products(
+    inputs: Any, n_outputs: int
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
     """``inputs @ x`` and ``inputs.T @ x``."""
-    if sparse.issparse(inputs):
-        rows, columns = inputs, inputs.T.tocsr()
+    if sparse.issparse(inputs) or inputs.size * n_outputs < ONE_THREAD_BELOW:
+        rows, columns = (inputs, inputs.T.tocsr()) if sparse.issparse(inputs) else (inputs, inputs.T)
         return (lambda x: np.asarray(rows @ x)), (lambda x: np.asarray(columns @ x))
     matrix = torch.from_numpy(np.ascontiguousarray(inputs))
     return (

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.models import Recipe
-from homegrown.errors import InputError
+from homegrown.errors import InputError, UnsuitableLabelsError
 
 if TYPE_CHECKING:
+    from homegrown.core.records import SourceVersion
     from homegrown.workspace.workspace import Workspace
 
 BUDGETED = ("auto", "finetune")
@@ -43,7 +44,9 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
     """From a file to an evaluated, deployed model.
 
     Returns:
-        ``task, n_records, n_train, n_test, model_id, recipe, accuracy, accuracy_ci95, macro_f1, ladder, seconds``.
+        ``task, n_records, n_train, n_test, model_id, recipe, accuracy, accuracy_ci95, macro_f1, ladder, seconds,
+        report_path, warnings``; ``accuracy`` is that of the answers as served, where "none of these" is one, and
+        ``accuracy_forced`` if the model always had to name a class.
     """
     name = request.name or re.sub(r"[^a-z0-9]+", "-", request.label.lower()).strip("-") or "model"
     seconds: dict[str, float] = {}
@@ -52,20 +55,25 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
     test = ws.ingest(request.test, text=request.text, label=request.label) if request.test else None
     unlabelled = ws.ingest(request.unlabelled, text=request.text) if request.unlabelled else None
     seconds["ingest"] = time.monotonic() - started
+    sources = [s for s in (source, test, unlabelled) if s]
+    read = [sentence for s in sources for sentence in (*s.warnings, *_aside(s))]
 
     started = time.monotonic()
     embedded = ws.embed()
     seconds["embed"] = time.monotonic() - started
 
     started = time.monotonic()
-    labels = ws.import_labels(
-        name,
-        request.label,
-        sources=[s.name for s in (source, test) if s],
-        merge=merges(request.merge),
-        out_of_scope=request.out_of_scope,
-        separator=request.separator,
-    )
+    try:
+        labels = ws.import_labels(
+            name,
+            request.label,
+            sources=[s.name for s in (source, test) if s],
+            merge=merges(request.merge),
+            out_of_scope=request.out_of_scope,
+            separator=request.separator,
+        )
+    except UnsuitableLabelsError as error:
+        raise UnsuitableLabelsError(" ".join([error.message, *read])) from error
     task = labels.task
     snapshot = ws.snapshot(
         task,
@@ -94,15 +102,26 @@ def grow(ws: Workspace, request: GrowRequest) -> dict[str, Any]:
         "recipe": version.recipe,
         "accuracy": result["accuracy"],
         "accuracy_ci95": list(result["accuracy_ci95"]),
+        "accuracy_forced": result["accuracy_forced"],
         "macro_f1": result["macro_f1"],
         "ladder": version.details["ladder"],
         "seconds": seconds,
         "evaluation_id": result["evaluation_id"],
         "report_path": str(report),
         "n_twins_removed": snapshot.details["n_twins_removed"],
-        "warnings": [*embedded.warnings, *labels.warnings, *snapshot.details["warnings"]],
+        "n_quarantined": sum(s.n_quarantined for s in sources),
+        "warnings": [*read, *embedded.warnings, *labels.warnings, *snapshot.details["warnings"]],
         "endpoint": name,
     }
+
+
+def _aside(source: SourceVersion) -> list[str]:
+    if not source.n_quarantined:
+        return []
+    return [
+        f"{source.n_quarantined:,} rows of {source.name} could not be read and were set aside; each with its line and "
+        "reason: homegrown ingest FILE --json."
+    ]
 
 
 def merges(pairs: tuple[str, ...]) -> dict[str, str]:
