@@ -92,6 +92,8 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
         test_share=plan.test_share, valid_share=plan.valid_share,
     )  # fmt: skip
     split = np.where(held.dropped & (done.split == splits.UNLABELLED), splits.REMOVED, done.split)
+    # "P or Q" may be learnt from, and cannot judge.
+    split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
     table = _table(records, labels, split, group, kept)
     facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": asdict(plan)}
@@ -104,13 +106,23 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
         "n_twins_removed": done.n_twins_removed,
         "n_unlabelled_removed": done.n_unlabelled_removed,
         "n_twins": int((np.bincount(twins, labels.labelled)[twins] > 1)[labels.labelled].sum()),
+        "n_undecided": int(labels.undecided.sum()),
         "n_out_of_scope": int((stratum[kept] == labels.n_classes).sum()),
         "test_digest": _test_digest(table),
-        "warnings": warnings_about(task, stratum, split, twins, plan.split_by),
+        "warnings": (
+            *warnings_about(task, stratum, split, twins, plan.split_by),
+            *_waiting(int(labels.undecided.sum())),
+        ),
     }
     snapshot = Snapshot(snapshot_id, task.task_id, task.version, counts, details)
     store.models.add_snapshot(store.actor, snapshot)
     return store.models.snapshot(snapshot_id)
+
+
+def _waiting(n_undecided: int) -> tuple[str, ...]:
+    if not n_undecided:
+        return ()
+    return (f"{n_undecided:,} records are of a class that was split since, and nobody has said of which part yet.",)
 
 
 def _check(plan: SplitPlan) -> None:

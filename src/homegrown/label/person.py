@@ -39,20 +39,27 @@ def cast_vote(store: Store, task: Task, record_id: str, said: str | Sequence[str
 
 
 def vote_value(task: Task, said: str | Sequence[str] | None) -> dict[str, Any]:
-    """Names of classes as the value of a vote.
+    """Names of classes as the value of a vote; a former name of a class means it.
 
     Raises:
-        InputError: the task has no such class.
+        InputError: the task has no such class, or it was split into several.
     """
     names = [said] if isinstance(said, str) else list(said or ())
-    ids = {c.name: c.class_id for c in task.classes}
-    for name in names:
-        if name not in ids:
-            near = get_close_matches(name, ids, 1)
-            meant = f" Did you mean {near[0]!r}?" if near else f" Classes: {', '.join(list(ids)[:10])}."
-            raise InputError(f"The task {task.name!r} has no class {name!r}.{meant}")
+    ids = list(dict.fromkeys(_named(task, name) for name in names))
     if task.kind is TaskKind.CLASSES:
-        return {"classes": [ids[name] for name in names]}
-    if len(names) > 1:
+        return {"classes": ids}
+    if len(ids) > 1:
         raise InputError(f"In the task {task.name!r} a record is of one class; {len(names)} were named.")
-    return {"class": ids[names[0]] if names else OUT_OF_SCOPE}
+    return {"class": ids[0] if ids else OUT_OF_SCOPE}
+
+
+def _named(task: Task, name: str) -> str:
+    found = task.named(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        parts = ", ".join(c.name for c in task.classes if c.class_id in found)
+        raise InputError(f"The class {name!r} of {task.name!r} was split. Say which of its parts: {parts}.")
+    near = get_close_matches(name, task.class_names, 1)
+    meant = f" Did you mean {near[0]!r}?" if near else f" Classes: {', '.join(task.class_names[:10])}."
+    raise InputError(f"The task {task.name!r} has no class {name!r}.{meant}")

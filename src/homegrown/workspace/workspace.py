@@ -141,7 +141,8 @@ class Workspace(Governance, Labelling, Queries, Reports):
         Args:
             name: of the task.
             column: whose values are the classes and, row by row, imported votes.
-            classes: instead of a column: the possible answers, which people and others will vote for.
+            classes: instead of a column: the possible answers, which people and others will vote for. Those that a
+                task has already stay, under whatever name they have by now; what is missing is added.
             many: a record may have several of *classes*; a column tells by itself.
             guidelines: how to decide, for whoever labels.
             **options: with a column: ``sources``, ``merge``, ``out_of_scope``, ``separator`` as for ``import_labels``.
