@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
 
-MAX_GUIDELINES = 200_000
+MAX_GUIDELINES = 50_000
 _VERSIONS = sa.select(
     tables.tasks.c.task_id, tables.tasks.c.name, tables.task_versions.c.version, tables.task_versions.c.kind,
     tables.task_versions.c.classes, tables.task_versions.c.guidelines, tables.task_versions.c.label_column,

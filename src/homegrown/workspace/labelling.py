@@ -81,14 +81,9 @@ class Labelling:
         """The id of a current record that holds exactly *text*, or None."""
         return _holding(self.store, _plain(text))
 
-    def _task(self, task: Task | handles.Task | str) -> Task:
-        if not isinstance(task, str):
-            return task.noun if isinstance(task, handles.Task) else task
-        found = self.store.tasks.find(task)
-        if found is None:
-            known = ", ".join(self.store.tasks.names()) or "none yet"
-            raise InputError(f"There is no task {task!r}. Tasks here: {known}.")
-        return found
+    if TYPE_CHECKING:
+
+        def _task(self, task: Task | handles.Task | str) -> Task: ...
 
 
 def _plain(text: str) -> str:
