@@ -36,6 +36,8 @@ class SplitPlan:
     Attributes:
         seed: decides every draw.
         test_source: name of the source that is the test split, whole.
+        test_of: id of an earlier snapshot whose test texts are the test split again: none of them, nor a twin of one,
+            ever trains.
         unlabelled: names of sources whose records without a label may be learnt from as bare texts, besides those
             of the sources that hold labels.
         group_by: field whose equal values stay together (a customer, a thread).
@@ -47,6 +49,7 @@ class SplitPlan:
 
     seed: int = 0
     test_source: str | None = None
+    test_of: str | None = None
     unlabelled: tuple[str, ...] = ()
     group_by: str | None = None
     time_by: str | None = None
@@ -57,8 +60,8 @@ class SplitPlan:
     @property
     def split_by(self) -> str:
         """In one word."""
-        if self.test_source:
-            return "source"
+        if self.test_source or self.test_of:
+            return "source" if self.test_source else "snapshot"
         return "time" if self.time_by else "group" if self.group_by else "random"
 
 
@@ -128,6 +131,8 @@ def _waiting(n_undecided: int) -> tuple[str, ...]:
 def _check(plan: SplitPlan) -> None:
     if sum(x is not None for x in (plan.test_source, plan.group_by, plan.time_by)) > 1:
         raise InputError("Choose one way to split: a test source, a group column or a time column.")
+    if plan.test_of is not None and (plan.test_source is not None or plan.time_by is not None):
+        raise InputError("The test texts of an earlier snapshot are the whole test: name no other way to find them.")
     for name, share in (("test_share", plan.test_share), ("valid_share", plan.valid_share)):
         if not 0 < share < 0.9:
             raise InputError(f"{name} is {share}; it is a share of the rows, between 0 and 0.9.")
@@ -177,6 +182,8 @@ def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) 
         if not (~rows & labels.labelled).any():
             raise EmptyDataError(f"All labelled records are in {plan.test_source!r}: nothing is left to learn from.")
         return _Held(rows, nothing, {})
+    if plan.test_of is not None:
+        return _as_before(store, records, labels, plan.test_of)
     if plan.time_by is None:
         return _Held(None, nothing, {})
     at = moments(records["fields"], plan.time_by)
@@ -187,6 +194,16 @@ def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) 
         raise InputError(f"The column {plan.time_by!r} has too few different times to hold the newest rows out.")
     facts: dict[str, object] = {"time_cut": cut, "n_without_time": int(np.isnan(at[labels.labelled]).sum())}
     return _Held(late & labels.labelled, late & ~labels.labelled, facts)
+
+
+def _as_before(store: Store, records: pa.Table, labels: Labels, snapshot_id: str) -> _Held:
+    """Rows that hold a text of an earlier test split; whether or not they still have a label, they are held out."""
+    before = store.snapshots.read(snapshot_id)
+    hashes = before.filter(pc.equal(before["split"], "test"))["text_hash"].combine_chunks()
+    rows = pc.is_in(records["text_hash"], value_set=hashes).to_numpy()
+    if not (rows & labels.labelled & ~labels.undecided).any():
+        raise EmptyDataError("No text of the earlier test split is here with a label any more: freeze a new one.")
+    return _Held(rows, rows & ~labels.labelled, {"n_test_texts_before": len(pc.unique(hashes))})
 
 
 def _units(

@@ -101,6 +101,12 @@ class PersonVotes:
         wanted = sa.select(_V.c.value, stands).where(_V.c.task_id == task_id, _V.c.value.is_not(None))
         return [(int(row["n"]), row["value"]) for row in self._db.all(wanted.group_by(_V.c.value))]
 
+    def n_since(self, task_id: str, at: str) -> int:
+        """How many votes of people that stand were given after *at*."""
+        n = sa.select(sa.func.count().label("n")).select_from(_V)
+        row = self._db.one(n.where(_V.c.task_id == task_id, _V.c.created_at > at, _V.c.value.is_not(None), _standing()))
+        return int(row["n"]) if row else 0
+
     def history(self, record_id: str) -> list[dict[str, Any]]:
         """Every vote of people on a record, the oldest first, superseded ones too."""
         return self._db.all(sa.select(*_V.c).where(_V.c.record_id == record_id).order_by(_V.c.created_at))

@@ -28,6 +28,7 @@ from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
+from homegrown.workspace.retrain import Retraining
 from homegrown.workspace.tasks import Tasks
 from homegrown.workspace.uploads import Uploads
 
@@ -55,7 +56,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports, Tasks):
+class Workspace(Governance, Labelling, Queries, Reports, Retraining, Tasks):
     """One workspace, opened, with every verb of the loop.
 
     Args:
