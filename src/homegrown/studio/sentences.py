@@ -34,6 +34,7 @@ _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
     "label.split_class": _classes("A class was split in"),
     "label.remove_class": _classes("A class was removed from"),
     "label.set_guidelines": lambda d: f"The guidelines of {d['name']} were changed",
+    "label.apply_declaration": _classes("A file declared"),
     "label.restore_task": lambda d: f"{d['name']} went back to its version {d['restored']}",
     "label.add_source": lambda d: f"The source of labels “{d['name']}” was added",
     "label.vote": lambda _: "Somebody said what a record is",

@@ -94,7 +94,7 @@ class Retraining:
         n_new = _n_new(self.store, task, champion, snapshot)
         facts = {"model": champion.model_name, "champion": _title(champion), "n_new": n_new, "margin": margin}
         facts |= {"gold_snapshot_id": frozen.snapshot_id, "snapshot_id": snapshot.snapshot_id}
-        if not n_new and base is None and recipe is None:
+        if not n_new and base is None and recipe in (None, self._asked(champion), _replay(champion)):
             nothing = f"KEEP {_title(champion)}: nobody has said anything new since it learnt."
             return {**facts, "verdict": "KEEP", "sentence": nothing, "reasons": [], "promoted": False, "endpoints": []}
         encoder = self.encoder if base is None else self._other_encoder(base)

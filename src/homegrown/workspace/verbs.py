@@ -46,6 +46,7 @@ class RetrainArguments(msgspec.Struct, forbid_unknown_fields=True):
     margin: float = MARGIN
     slices: tuple[str, ...] = ()
     gold: str | None = None
+    recipe: Recipe | None = None
 
 
 class Verb(NamedTuple):
@@ -65,7 +66,10 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
     "grow": Verb(GrowRequest, grow),
     "index": Verb(IndexArguments, lambda ws, _: asdict(ws.build_indexes())),
-    "retrain": Verb(RetrainArguments, lambda ws, a: ws.retrain(a.name, margin=a.margin, slices=a.slices, gold=a.gold)),
+    "retrain": Verb(
+        RetrainArguments,
+        lambda ws, a: ws.retrain(a.name, margin=a.margin, slices=a.slices, gold=a.gold, recipe=a.recipe),
+    ),
     "train": Verb(TrainArguments, _train),
 }
 
