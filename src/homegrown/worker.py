@@ -19,12 +19,13 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from homegrown.core.access import SYSTEM
 from homegrown.errors import CancelledError, ConflictError, HomegrownError
-from homegrown.jobs import JobProgress, JobQueue
+from homegrown.jobs import JobProgress, JobQueue, Schedules
 from homegrown.store.locks import FileLock
 from homegrown.workspace import Workspace, connect
 from homegrown.workspace.verbs import run_verb
 
 POLL_S = 0.3
+LOOK_FOR_DUE_S = 5.0
 
 
 class Worker:
@@ -35,6 +36,7 @@ class Worker:
         self._queue = JobQueue(self._ws.store.db)
         self._stop = threading.Event()
         self._one_at_a_time = threading.Lock()
+        self._next_look = 0.0
 
     def run(self) -> None:
         """Work until standard input closes."""
@@ -44,6 +46,7 @@ class Worker:
             start = self._launch(layout.jobs_database)
             self._requeue_strays()
             while not self._stop.is_set():
+                self._submit_what_is_due()
                 job = self._queue.next_queued()
                 if job is None:
                     self._stop.wait(POLL_S)
@@ -51,6 +54,13 @@ class Worker:
                 start(job.job_id)
             DBOS.destroy()
         self._ws.close()
+
+    def _submit_what_is_due(self) -> None:
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_FOR_DUE_S
+        with contextlib.suppress(HomegrownError):
+            Schedules(self._ws.store.db).submit_due(self._queue)
 
     def _watch_parent(self) -> None:
         with contextlib.suppress(OSError):

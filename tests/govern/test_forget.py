@@ -204,6 +204,14 @@ CHANGES = {
     "vote": {"label.vote"},
     "teach": {"label.vote"},
     "undo_vote": {"label.undo_vote"},
+    "add_class": {"label.add_class"},
+    "describe_class": {"label.describe_class"},
+    "rename_class": {"label.rename_class"},
+    "split_class": {"label.split_class"},
+    "merge_classes": {"label.merge_classes"},
+    "remove_class": {"label.remove_class"},
+    "set_guidelines": {"label.set_guidelines"},
+    "restore_task": {"label.restore_task"},
     "snapshot": {"curate.freeze"},
     "train": {"train.start", "train.end"},
     "evaluate": {"evaluate.run"},
@@ -214,7 +222,8 @@ CHANGES = {
 READS = {
     "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
-    "selections", "sql", "stream_csv", "texts_of_file", "write_report",
+    "selections", "sql", "stream_csv", "task_counts", "task_history", "texts_of_file",
+    "write_report",
 }  # fmt: skip
 
 
@@ -228,6 +237,14 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.undo_vote(
         ws.vote(ws.sql("select record_id from records order by text").rows()[0]["record_id"], "intent", "card")
     )
+    ws.add_class("intent", "new", "n")
+    ws.describe_class("intent", "new", "m")
+    ws.rename_class("intent", "new", "newer")
+    ws.split_class("intent", "newer", ["one", "two"])
+    ws.merge_classes("intent", ["one", "two"], "both")
+    ws.remove_class("intent", "both")
+    ws.set_guidelines("intent", "Look.")
+    ws.restore_task("intent", 1)
     entries = list(ws.audit())
     assert set().union(*CHANGES.values()) <= {e.action for e in entries}
     for entry in entries:

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from homegrown.errors import HomegrownError
-from homegrown.jobs import JobQueue, WorkerProcess
+from homegrown.jobs import JobQueue, Schedules, WorkerProcess
 from homegrown.serve import Engine
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ async def worker(doors: Doors) -> AsyncIterator[WorkerProcess]:
     """The worker process, started when the first job is there: a server that only answers never pays for it."""
     layout = doors.ws.store.layout
     process = WorkerProcess(layout.root, log=layout.folder("tmp") / "worker.log")
-    queue = JobQueue(doors.ws.store.db)
+    queue, schedules = JobQueue(doors.ws.store.db), Schedules(doors.ws.store.db)
 
     def is_needed() -> bool:
-        return bool(queue.next_queued() or queue.list(1, status="running"))
+        return bool(queue.next_queued() or queue.list(1, status="running") or schedules.is_due())
 
     async def wait() -> None:
         while True:

@@ -165,7 +165,7 @@ class ListQuery(msgspec.Struct):
 
 
 class JobBody(Strict):
-    """A verb and its arguments: ``embed``, ``evaluate`` or ``train``."""
+    """A verb and its arguments: ``embed``, ``evaluate``, ``retrain`` or ``train``."""
 
     verb: Name
     arguments: dict[str, Any] = {}
@@ -197,10 +197,13 @@ class FeedbackBody(Strict):
     label: Name | None
 
 
-class Done(msgspec.Struct):
-    """It is done, and durable."""
+class FeedbackOut(msgspec.Struct):
+    """It is kept, and the vote that it became; ``note`` says why it became none."""
 
     id: str
+    vote_id: str | None = None
+    record_id: str | None = None
+    note: str | None = None
 
 
 class Health(msgspec.Struct):

@@ -104,8 +104,12 @@ def feedback(call: Call) -> Response:
     """Say what an answer should have been."""
     body: s.FeedbackBody = call.body
     actor = call.actor
-    said, key = {"label": body.label}, call.idempotency_key
-    return json_response(s.Done(call.ws.store.endpoints.add_feedback(actor, call.path["trace_id"], said, key=key)))
+    said, key, trace_id = {"label": body.label}, call.idempotency_key, call.path["trace_id"]
+    feedback_id = call.ws.store.endpoints.add_feedback(actor, trace_id, said, key=key)
+    learnt = call.ws.learn_from_feedback(trace_id, body.label)
+    if isinstance(learnt, str):
+        return json_response(s.FeedbackOut(feedback_id, note=learnt))
+    return json_response(s.FeedbackOut(feedback_id, learnt.vote_id, learnt.record_id))
 
 
 async def healthz(call: Call) -> Response:
@@ -143,7 +147,7 @@ ROUTES = (
     ),
     Route(
         "/api/v1/traces/{trace_id}/feedback", feedback, Permission.CALL, methods=("POST",), body=s.FeedbackBody,
-        answer=s.Done, summary="Say what an answer should have been.",
+        answer=s.FeedbackOut, summary="Say what an answer should have been; where texts are kept, that is a vote.",
     ),
     Route("/healthz", healthz, Permission.PUBLIC, answer=s.Health, summary="Whether every endpoint answers a canary."),
     Route("/metrics", metrics, Permission.READ),

@@ -42,16 +42,16 @@ def emit(document: Any, text: str | Callable[[], str], *, as_json: bool) -> None
 
 
 def seconds(text: str) -> float:
-    """A length of time as people type it: ``90``, ``90s``, ``5m``, ``1h``.
+    """A length of time as people type it: ``90``, ``90s``, ``5m``, ``1h``, ``7d``.
 
     Example:
         >>> seconds("5m")
         300.0
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
     if found is None or float(found[1]) <= 0:
-        raise InputError(f"The time {text!r} is not understood; write it as 90s, 5m or 1h.")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+        raise InputError(f"The time {text!r} is not understood; write it as 90s, 5m, 1h or 7d.")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
 class TerminalProgress:

@@ -9,6 +9,7 @@ import click
 
 from homegrown.cli.common import emit, json_option, workspace_option
 from homegrown.cli.forget import command as forget_command
+from homegrown.cli.govern_declare import apply, declare
 from homegrown.core.access import Role
 from homegrown.govern.access import Access
 from homegrown.govern.audit import COLUMNS
@@ -115,3 +116,5 @@ def audit(
 
 
 command.add_command(forget_command)
+command.add_command(apply)
+command.add_command(declare)

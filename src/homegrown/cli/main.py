@@ -23,6 +23,7 @@ VERBS = {
     "curate": ("curate", "Freeze what is labelled into a snapshot with its splits."),
     "train": ("train", "Fit a model on a snapshot."),
     "evaluate": ("evaluate", "Measure a model on texts it never saw, and write the report."),
+    "retrain": ("retrain", "A challenger from the newest votes; it answers only if it loses nothing."),
     "predict": ("predict", "Answer texts with a model, offline."),
     "export": ("export", "Write a model for sentence-transformers, transformers and ONNX Runtime."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),

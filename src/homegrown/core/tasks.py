@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from homegrown.core.ids import digest
+from homegrown.core.models import OUT_OF_SCOPE
 
 
 class TaskKind(StrEnum):
@@ -32,12 +33,14 @@ class TaskClass:
 
     Attributes:
         examples: texts that are of this class, for people and for teachers.
+        former: names by which it, or what was merged into it, was called before; an imported column may still use them.
     """
 
     class_id: str
     name: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Task:
         classes: in the order that probabilities follow.
         column: the field whose values became imported votes, if any.
         moved: what a vote for a class that is no more means now: id → ids. One after a merge; after a split several,
-            which share the vote until somebody says which.
+            which share the vote until somebody says which; none after a removal.
     """
 
     task_id: str
@@ -69,6 +72,69 @@ class Task:
     def class_names(self) -> tuple[str, ...]:
         """Names in probability order."""
         return tuple(c.name for c in self.classes)
+
+    def one(self, class_id: str) -> TaskClass | None:
+        """The present class with this id, or None."""
+        return next((c for c in self.classes if c.class_id == class_id), None)
+
+    def meaning(self, class_id: str) -> tuple[str, ...]:
+        """Ids of the present classes that a vote for *class_id* means now, in probability order.
+
+        One for a class that is there or was merged, several where a split left open which, none for one that is gone.
+        Out of scope means itself. Every reader of votes goes through here or through ``meanings``.
+
+        Example:
+            >>> task = Task("t", "t", 2, TaskKind.CLASS, (TaskClass("c_b", "b"),), moved={"c_a": ("c_b",)})
+            >>> task.meaning("c_a"), task.meaning("c_b"), task.meaning("c_gone")
+            (('c_b',), ('c_b',), ())
+        """
+        if class_id == OUT_OF_SCOPE:
+            return (OUT_OF_SCOPE,)
+        present, found, seen, waiting = set(self.class_ids), set(), set(), [class_id]
+        while waiting:
+            one = waiting.pop()
+            if one in present:
+                found.add(one)
+            elif one not in seen:
+                seen.add(one)
+                waiting.extend(self.moved.get(one, ()))
+        return tuple(c for c in self.class_ids if c in found) if len(found) > 1 else tuple(found)
+
+    def meanings(self) -> dict[str, tuple[str, ...]]:
+        """``meaning`` of every id that a vote can hold: present classes, those that moved, out of scope."""
+        return {class_id: self.meaning(class_id) for class_id in (*self.class_ids, *self.moved, OUT_OF_SCOPE)}
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """Ids of the present classes that *name* means: the one called so, else those that once were.
+
+        Those are several after a split.
+
+        Example:
+            >>> Task("t", "t", 2, TaskKind.CLASS, (TaskClass("c_a", "new", former=("old",)),)).named("old")
+            ('c_a',)
+        """
+        present = tuple(c.class_id for c in self.classes if c.name == name)
+        return present or tuple(c.class_id for c in self.classes if name in c.former)
+
+    def voted_id(self, name: str) -> str | None:
+        """The id that a vote for the class called *name*, now or formerly, is kept under; None for an unknown name.
+
+        The name of a class that was split gives its old id, so that the vote is shared as the earlier ones are.
+        """
+        found = self.named(name)
+        if len(found) < 2:
+            return found[0] if found else None
+        return next((old for old in self.moved if set(self.meaning(old)) == set(found)), None)
+
+    def said(self, value: Mapping[str, Any]) -> list[tuple[str, ...]]:
+        """What a vote's value means now: one tuple per class that it names, classes that are gone left out.
+
+        Example:
+            >>> Task("t", "t", 1, TaskKind.CLASSES, (TaskClass("c_a", "a"),)).said({"classes": ["c_a", "c_gone"]})
+            [('c_a',)]
+        """
+        named = value["classes"] if "classes" in value else [value.get("class")]
+        return [ids for class_id in named if (ids := self.meaning(str(class_id)))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class SplitPlan:
     Attributes:
         seed: decides every draw.
         test_source: name of the source that is the test split, whole.
+        test_of: id of an earlier snapshot whose test texts are the test split again: none of them, nor a twin of one,
+            ever trains.
         unlabelled: names of sources whose records without a label may be learnt from as bare texts, besides those
             of the sources that hold labels.
         group_by: field whose equal values stay together (a customer, a thread).
@@ -47,6 +49,7 @@ class SplitPlan:
 
     seed: int = 0
     test_source: str | None = None
+    test_of: str | None = None
     unlabelled: tuple[str, ...] = ()
     group_by: str | None = None
     time_by: str | None = None
@@ -57,8 +60,8 @@ class SplitPlan:
     @property
     def split_by(self) -> str:
         """In one word."""
-        if self.test_source:
-            return "source"
+        if self.test_source or self.test_of:
+            return "source" if self.test_source else "snapshot"
         return "time" if self.time_by else "group" if self.group_by else "random"
 
 
@@ -92,6 +95,8 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
         test_share=plan.test_share, valid_share=plan.valid_share,
     )  # fmt: skip
     split = np.where(held.dropped & (done.split == splits.UNLABELLED), splits.REMOVED, done.split)
+    # "P or Q" may be learnt from, and cannot judge.
+    split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
     table = _table(records, labels, split, group, kept)
     facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": asdict(plan)}
@@ -104,18 +109,30 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
         "n_twins_removed": done.n_twins_removed,
         "n_unlabelled_removed": done.n_unlabelled_removed,
         "n_twins": int((np.bincount(twins, labels.labelled)[twins] > 1)[labels.labelled].sum()),
+        "n_undecided": int(labels.undecided.sum()),
         "n_out_of_scope": int((stratum[kept] == labels.n_classes).sum()),
         "test_digest": _test_digest(table),
-        "warnings": warnings_about(task, stratum, split, twins, plan.split_by),
+        "warnings": (
+            *warnings_about(task, stratum, split, twins, plan.split_by),
+            *_waiting(int(labels.undecided.sum())),
+        ),
     }
     snapshot = Snapshot(snapshot_id, task.task_id, task.version, counts, details)
     store.models.add_snapshot(store.actor, snapshot)
     return store.models.snapshot(snapshot_id)
 
 
+def _waiting(n_undecided: int) -> tuple[str, ...]:
+    if not n_undecided:
+        return ()
+    return (f"{n_undecided:,} records are of a class that was split since, and nobody has said of which part yet.",)
+
+
 def _check(plan: SplitPlan) -> None:
     if sum(x is not None for x in (plan.test_source, plan.group_by, plan.time_by)) > 1:
         raise InputError("Choose one way to split: a test source, a group column or a time column.")
+    if plan.test_of is not None and (plan.test_source is not None or plan.time_by is not None):
+        raise InputError("The test texts of an earlier snapshot are the whole test: name no other way to find them.")
     for name, share in (("test_share", plan.test_share), ("valid_share", plan.valid_share)):
         if not 0 < share < 0.9:
             raise InputError(f"{name} is {share}; it is a share of the rows, between 0 and 0.9.")
@@ -165,6 +182,8 @@ def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) 
         if not (~rows & labels.labelled).any():
             raise EmptyDataError(f"All labelled records are in {plan.test_source!r}: nothing is left to learn from.")
         return _Held(rows, nothing, {})
+    if plan.test_of is not None:
+        return _as_before(store, records, labels, plan.test_of)
     if plan.time_by is None:
         return _Held(None, nothing, {})
     at = moments(records["fields"], plan.time_by)
@@ -175,6 +194,16 @@ def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) 
         raise InputError(f"The column {plan.time_by!r} has too few different times to hold the newest rows out.")
     facts: dict[str, object] = {"time_cut": cut, "n_without_time": int(np.isnan(at[labels.labelled]).sum())}
     return _Held(late & labels.labelled, late & ~labels.labelled, facts)
+
+
+def _as_before(store: Store, records: pa.Table, labels: Labels, snapshot_id: str) -> _Held:
+    """Rows that hold a text of an earlier test split; whether or not they still have a label, they are held out."""
+    before = store.snapshots.read(snapshot_id)
+    hashes = before.filter(pc.equal(before["split"], "test"))["text_hash"].combine_chunks()
+    rows = pc.is_in(records["text_hash"], value_set=hashes).to_numpy()
+    if not (rows & labels.labelled & ~labels.undecided).any():
+        raise EmptyDataError("No text of the earlier test split is here with a label any more: freeze a new one.")
+    return _Held(rows, rows & ~labels.labelled, {"n_test_texts_before": len(pc.unique(hashes))})
 
 
 def _units(

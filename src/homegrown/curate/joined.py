@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import Task
+from homegrown.curate.meaning import read_meaning
 from homegrown.store import Store
 
-Join = Callable[[np.ndarray, np.ndarray, np.ndarray, tuple[int, int, int], np.ndarray], np.ndarray]
-"""``join(record, source, value, (n_records, n_sources, n_classes), gold)``, int [n_votes] each and gold int [n_records]
-with -1 where unknown, gives label probabilities float [n_records, n_classes]."""
+
+class Join(Protocol):
+    """Joins votes to label probabilities float [n_records, n_classes]."""
+
+    def __call__(
+        self,
+        record: np.ndarray,
+        source: np.ndarray,
+        value: np.ndarray,
+        sizes: tuple[int, int, int],
+        gold: np.ndarray,
+        weight: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Join votes in columns.
+
+        Args:
+            record: int [n_votes].
+            source: int [n_votes].
+            value: int [n_votes], class numbers.
+            sizes: n_records, n_sources, n_classes.
+            gold: int [n_records], -1 where unknown.
+            weight: float [n_votes]; a vote that is shared between classes comes once for each.
+        """
+        ...
+
 
 LEAST = 0.001
 
@@ -40,18 +61,19 @@ def joined(
     newest = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
     source = _codes(votes["label_source_id"], pa.array(newest, pa.string()))
     record = _codes(votes["record_id"], record_ids)
-    text = votes["value"].combine_chunks().dictionary_encode()
-    place = {c: i for i, c in enumerate([*task.class_ids, OUT_OF_SCOPE])}
-    named = [place.get(msgspec.json.decode(v).get("class"), -1) for v in text.dictionary.to_pylist()]
-    value = np.array([*named, -1])[pc.fill_null(text.indices, len(named)).to_numpy(zero_copy_only=False)]
-    kept = (source >= 0) & (record >= 0) & (value >= 0)
-    record, source, value = record[kept], source[kept], value[kept]
-    voted, times = np.unique(record, return_counts=True)
+    heard = (source >= 0) & (record >= 0)
+    said = read_meaning(task, votes["value"].filter(pa.array(heard)), record[heard])
+    n_classes = len(task.classes) + 1
+    one = np.bincount(said.vote, said.weight, len(said.speaks))[said.vote] < 1 + 1e-9
+    record, value, weight = said.record[one], said.column[one], said.weight[one]
+    source = source[heard][said.vote[one]]
+    voted, times = np.unique(np.unique(record * len(newest) + source) // max(len(newest), 1), return_counts=True)
     if not (times > 1).any():
         return None
     used, source = np.unique(source, return_inverse=True)
     here = np.searchsorted(voted, record)
-    probs = join(here, source, value, (len(voted), len(used), len(place)), decided[voted])
+    shared = {"weight": weight} if (weight < 1).any() else {}
+    probs = join(here, source, value, (len(voted), len(used), n_classes), decided[voted], **shared)
     # A class that is as good as excluded is left out, so that a label stays short in a task with many classes.
     probs = np.where(probs >= LEAST, probs, 0)
     return voted, probs / probs.sum(1, keepdims=True)

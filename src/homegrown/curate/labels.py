@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.joined import Join, joined
+from homegrown.curate.meaning import read_meaning
 
 if TYPE_CHECKING:
     from homegrown.store import Store
@@ -28,6 +27,7 @@ class Labels:
         prob: float32 [k].
         labelled: bool [n], has a label: classes, or the statement that it belongs to none.
         n_classes: of the task.
+        undecided: bool [n], somebody named a class that was split since, and nobody says which part it is.
     """
 
     row: np.ndarray
@@ -35,6 +35,7 @@ class Labels:
     prob: np.ndarray
     labelled: np.ndarray
     n_classes: int
+    undecided: np.ndarray
 
     def stratum(self) -> np.ndarray:
         """One class per record for balanced splits, int [n]: its rarest; ``n_classes`` out of scope, -1 unlabelled."""
@@ -65,25 +66,19 @@ def read_labels(store: Store, task: Task, record_ids: pa.Array, join: Join | Non
     """
     votes = _heard(store, task)
     row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=record_ids), -1).to_numpy()
-    values = votes["value"].combine_chunks().dictionary_encode()
-    code = values.indices.to_numpy()
-    code, row = code[row >= 0], row[row >= 0]
-    classes = [_classes(task, msgspec.json.decode(v)) for v in values.dictionary.to_pylist()]
+    here = row >= 0
+    said = read_meaning(task, votes["value"].filter(pa.array(here)), row[here])
     n, n_classes = len(record_ids), len(task.classes)
-    n_votes = np.bincount(row, minlength=n)
-    lengths = np.array([len(c) for c in classes], int)
-    starts = np.cumsum(lengths) - lengths
-    flat = np.array([c for group in classes for c in group], int)
-    each = lengths[code]
-    offset = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-    keys = np.repeat(row, each) * (n_classes + 1) + flat[np.repeat(starts[code], each) + offset]
-    unique, counts = np.unique(keys, return_counts=True)
+    n_votes = np.bincount(row[here][said.speaks], minlength=n)
+    unique, place = np.unique(said.record * (n_classes + 1) + said.column, return_inverse=True)
     where, column = np.divmod(unique, n_classes + 1)
-    share = counts / np.maximum(n_votes[where], 1)
+    share = np.minimum(np.bincount(place, said.weight, len(unique)) / np.maximum(n_votes[where], 1), 1)
+    undecided = np.zeros(n, bool)
+    undecided[said.record[said.weight < 1]] = True
     many = task.kind is TaskKind.CLASSES
     if join is not None and not many:
         where, column, share = _weighed(store, task, record_ids, (where, column, share), join)
-    return _settle(where, column, share, n_votes > 0, n_classes, many=many)
+    return _settle(where, column, share, n_votes > 0, undecided, n_classes, many=many)
 
 
 def _weighed(
@@ -130,7 +125,14 @@ def _heard(store: Store, task: Task) -> pa.Table:
 
 
 def _settle(
-    row: np.ndarray, column: np.ndarray, share: np.ndarray, labelled: np.ndarray, n_classes: int, *, many: bool
+    row: np.ndarray,
+    column: np.ndarray,
+    share: np.ndarray,
+    labelled: np.ndarray,
+    undecided: np.ndarray,
+    n_classes: int,
+    *,
+    many: bool,
 ) -> Labels:
     outside = np.zeros(len(labelled), bool)
     is_out = column == n_classes
@@ -144,13 +146,9 @@ def _settle(
         known = np.zeros(len(labelled), bool)
         known[row] = True
         labelled = labelled & (known | outside)
-    return Labels(row, column, share.astype(np.float32), labelled, n_classes)
-
-
-def _classes(task: Task, value: dict[str, Any]) -> list[int]:
-    """Class numbers of one vote; ``n_classes`` stands for out of scope, also for an empty list."""
-    position = {c: i for i, c in enumerate(task.class_ids)}
-    position[OUT_OF_SCOPE] = len(position)
-    if "classes" in value:
-        return [position[c] for c in value["classes"] if c in position]
-    return [position[value["class"]]] if value.get("class") in position else []
+    else:
+        # "P or Q" cannot be said by probabilities that are learnt one class at a time: such a record waits.
+        labelled = labelled & ~undecided
+        kept = labelled[row]
+        row, column, share = row[kept], column[kept], share[kept]
+    return Labels(row, column, share.astype(np.float32), labelled, n_classes, undecided)

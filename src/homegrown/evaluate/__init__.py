@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from homegrown.core.lazy import on_demand
 
 if TYPE_CHECKING:
+    from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
     from homegrown.evaluate.pairing import compare
     from homegrown.evaluate.report import example_ids, render
@@ -17,6 +18,7 @@ __getattr__ = on_demand(
     __name__,
     {
         "Evaluation": "homegrown.evaluate.document",
+        "challenge": "homegrown.evaluate.challengers",
         "compare": "homegrown.evaluate.pairing",
         "evaluate": "homegrown.evaluate.run",
         "example_ids": "homegrown.evaluate.report",
@@ -26,4 +28,4 @@ __getattr__ = on_demand(
     },
 )
 
-__all__ = ["Evaluation", "compare", "evaluate", "example_ids", "render", "show", "stored_evaluation"]
+__all__ = ["Evaluation", "challenge", "compare", "evaluate", "example_ids", "render", "show", "stored_evaluation"]

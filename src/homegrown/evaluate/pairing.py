@@ -33,7 +33,8 @@ def compare(
 ) -> dict[str, Any]:
     """Compare *first* with *second* on the rows of the first one's split that the second never learnt from.
 
-    Classes are matched by id, so renamed ones stay the same; a class that *first* does not know counts as wrong.
+    Classes are matched by id, so renamed ones stay the same, and merged ones are what they became; a class that *first*
+    does not know counts as wrong.
 
     Returns:
         ``sentence``, ``opponent`` (an ``Opponent``), ``n_left_out`` (rows that the second one learnt from),
@@ -52,7 +53,8 @@ def compare(
     if not fair.any():
         raise EmptyDataError(f"{theirs.model_name} learnt from every row of this split: there is no fair comparison.")
     said = answer(model, rows).said[fair]
-    replies = _translated(answer(other, rows).said, theirs.class_ids, ours.class_ids)[fair]
+    meant = store.tasks.get(ours.task_id).meanings()
+    replies = _translated(answer(other, rows).said, theirs.class_ids, ours.class_ids, meant)[fair]
     truth = rows.truth[fair]
     name = f"{theirs.model_name}@{theirs.number} ({theirs.recipe})"
     opponent = against(truth, said, Baseline("model", name, replies, None))
@@ -80,13 +82,17 @@ def _learnt(store: Store, version: ModelVersion) -> np.ndarray:
     return used["text_hash"].to_numpy(zero_copy_only=False).astype(str)
 
 
-def _translated(said: np.ndarray, theirs: tuple[str, ...], ours: tuple[str, ...]) -> np.ndarray:
+def _translated(
+    said: np.ndarray, theirs: tuple[str, ...], ours: tuple[str, ...], meant: dict[str, tuple[str, ...]]
+) -> np.ndarray:
     """Their answers bool [n, their classes] in the order of our classes."""
     position = {c: i for i, c in enumerate(ours)}
     found = np.zeros((len(said), len(ours)), bool)
     for j, class_id in enumerate(theirs):
-        if class_id in position:
-            found[:, position[class_id]] = said[:, j]
+        now = meant.get(class_id, ())
+        same = class_id if class_id in position or len(now) != 1 else now[0]
+        if same in position:
+            found[:, position[same]] |= said[:, j]
     return found
 
 

@@ -55,6 +55,16 @@ def slices(rows: Rows, right: np.ndarray, inside: np.ndarray, skip: set[str], wa
     return sorted(found, key=lambda s: not s.worse)
 
 
+def parts_of(rows: Rows, field: str, chosen: np.ndarray) -> tuple[list[tuple[str, np.ndarray]], int]:
+    """The values of a field with at least ``MIN_ROWS`` of the rows *chosen*, bool [n], and how many rows are of others.
+
+    Raises:
+        MissingColumnError: there is no such field.
+    """
+    parts = _parts(field, _columns(rows, set(), field)[field], chosen)
+    return [(p.value, p.rows) for p in parts], int(chosen.sum()) - sum(len(p.rows) for p in parts)
+
+
 def _columns(rows: Rows, skip: set[str], wanted: str | None) -> dict[str, list[Any]]:
     stored = {name: values for name, values in all_values(rows.fields).items() if name not in skip}
     stored = {name: values for name, values in stored.items() if values != rows.texts}

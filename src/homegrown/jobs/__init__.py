@@ -6,6 +6,7 @@ worker process alone, makes sure that a job whose worker was killed is taken up 
 
 from homegrown.jobs.progress import JobProgress
 from homegrown.jobs.queue import Job, JobQueue
+from homegrown.jobs.schedule import Schedule, Schedules
 from homegrown.jobs.supervise import WorkerProcess
 
-__all__ = ["Job", "JobProgress", "JobQueue", "WorkerProcess"]
+__all__ = ["Job", "JobProgress", "JobQueue", "Schedule", "Schedules", "WorkerProcess"]

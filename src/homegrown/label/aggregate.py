@@ -90,14 +90,19 @@ def aggregate(
 
 
 def join_votes(
-    record: np.ndarray, source: np.ndarray, value: np.ndarray, sizes: tuple[int, int, int], gold: np.ndarray
+    record: np.ndarray,
+    source: np.ndarray,
+    value: np.ndarray,
+    sizes: tuple[int, int, int],
+    gold: np.ndarray,
+    weight: np.ndarray | None = None,
 ) -> np.ndarray:
     """Label probabilities float [n_records, n_classes] of votes in columns; see ``curate.joined.Join``.
 
     Votes of more sources and classes than the model can hold are counted instead.
     """
     n_records, n_sources, n_classes = sizes
-    votes = VoteMatrix.of(record, source, value, n_records=n_records, n_sources=n_sources, n_classes=n_classes)
+    votes = VoteMatrix.of(record, source, value, weight, n_records=n_records, n_sources=n_sources, n_classes=n_classes)
     method = MAJORITY if n_sources * n_classes**2 * 2 > confusion.MAX_PARAMETERS else CONFUSION
     return aggregate(votes, gold=gold, method=method).probs
 

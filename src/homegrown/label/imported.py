@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from homegrown.core.ids import canonical_json, now
 from homegrown.core.models import OUT_OF_SCOPE
-from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
+from homegrown.core.tasks import LabelSourceKind, Task, TaskKind, new_class_id
 from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.label.names import RESERVED, as_list, name, parse, spellings
 from homegrown.store.fields import column_values
@@ -84,7 +84,8 @@ def task_from_column(
 ) -> ImportedLabels:
     """Define the task *task_name* from the values of *column* and record them as votes.
 
-    Values that are lists make a task with many classes per record. Empty values are no votes.
+    Values that are lists make a task with many classes per record. Empty values are no votes. Classes that are there
+    stay; a value by which one was called formerly is a vote for it.
 
     Args:
         store: the workspace.
@@ -104,7 +105,12 @@ def task_from_column(
     used = found.code[found.code >= 0]
     check_classes(column, counts, len(used) - int(found.outside[used].sum()))
     kind = TaskKind.CLASSES if found.multi else TaskKind.CLASS
-    task = store.tasks.define(store.actor, task_name, sorted(counts), kind=kind, column=column, guidelines=guidelines)
+    old = store.tasks.find(task_name)
+    unused = _unused(store, old, column, set(counts)) if old else []
+    task = store.tasks.define(
+        store.actor, task_name, sorted(counts), kind=kind, column=column, guidelines=guidelines,
+        merged={name(k): name(v) for k, v in (merge or {}).items()}, without=unused,
+    )  # fmt: skip
     config = {"merge": dict(merge or {}), "out_of_scope": list(out_of_scope), "separator": separator}
     config["sources"] = sorted(sources) if sources is not None else None
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, column, config)
@@ -119,6 +125,34 @@ def task_from_column(
         mergeable=mergeable,
         warnings=_warnings(counts, mergeable),
     )
+
+
+def _unused(store: Store, task: Task, column: str, said: set[str]) -> list[str]:
+    """Ids of the classes that an earlier import of *column* brought, that it does not name now, and that nobody knows.
+
+    A class that somebody voted for, described, renamed or made by hand stays.
+    """
+    absent = {
+        c.class_id
+        for c in task.classes
+        if c.name not in said
+        and not (c.description or c.examples or c.former)
+        and c.class_id == new_class_id(task.task_id, c.name)
+    }
+    if not absent:
+        return []
+    ours = store.tasks.source_ids(task.task_id, LabelSourceKind.IMPORTED, column)
+    votes = store.votes.of_task(task.task_id)
+    mine = pc.is_in(votes["label_source_id"], value_set=pa.array(ours, pa.string()))
+    brought, others = (_ids_in(votes.filter(m)["value"]) for m in (mine, pc.invert(mine)))
+    by_people = _ids_in(pa.chunked_array([[value for _, value in store.person_votes.said(task.task_id)]], pa.string()))
+    return sorted(absent & brought - others - by_people)
+
+
+def _ids_in(values: pa.ChunkedArray) -> set[str]:
+    """Ids of the classes that any of these votes names."""
+    distinct = [msgspec.json.decode(v) for v in pc.unique(values).to_pylist() if v is not None]
+    return {str(i) for v in distinct for i in v.get("classes", [v.get("class")])}
 
 
 def check_classes(column: str, counts: Counter[str], n_rows: int) -> None:
@@ -209,7 +243,7 @@ def _ids_of(store: Store, sources: Sequence[str]) -> pa.Array:
 
 
 def _votes(task: Task, source_id: str, found: _Column) -> pa.Table:
-    ids = {c.name: c.class_id for c in task.classes}
+    ids = {n: task.voted_id(n) for group in found.names for n in group}
     values = []
     for group, is_out in zip(found.names, found.outside.tolist(), strict=False):
         one = {"class": OUT_OF_SCOPE if is_out or not group else ids[group[0]]}

@@ -12,6 +12,7 @@ from homegrown.errors import InputError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from homegrown.core.models import ModelVersion
     from homegrown.store import Store
 
 
@@ -31,7 +32,11 @@ def cast_vote(store: Store, task: Task, record_id: str, said: str | Sequence[str
         InputError: the task has no such class.
         NotFoundError: there is no such record.
     """
-    value = vote_value(task, said)
+    return keep_vote(store, task, record_id, vote_value(task, said))
+
+
+def keep_vote(store: Store, task: Task, record_id: str, value: dict[str, Any]) -> str:
+    """``cast_vote`` for a value that is at hand: ``{"class": id}`` or ``{"classes": [id, …]}``."""
     if not store.records.texts([record_id]):
         raise NotFoundError("There is no such record here. It may have been forgotten.")
     source = store.tasks.label_source(store.actor, task, LabelSourceKind.PERSON, store.actor.name)
@@ -39,20 +44,45 @@ def cast_vote(store: Store, task: Task, record_id: str, said: str | Sequence[str
 
 
 def vote_value(task: Task, said: str | Sequence[str] | None) -> dict[str, Any]:
-    """Names of classes as the value of a vote.
+    """Names of classes as the value of a vote; a former name of a class means it.
 
     Raises:
-        InputError: the task has no such class.
+        InputError: the task has no such class, or it was split into several.
     """
     names = [said] if isinstance(said, str) else list(said or ())
-    ids = {c.name: c.class_id for c in task.classes}
-    for name in names:
-        if name not in ids:
-            near = get_close_matches(name, ids, 1)
-            meant = f" Did you mean {near[0]!r}?" if near else f" Classes: {', '.join(list(ids)[:10])}."
-            raise InputError(f"The task {task.name!r} has no class {name!r}.{meant}")
+    ids = list(dict.fromkeys(_named(task, name) for name in names))
     if task.kind is TaskKind.CLASSES:
-        return {"classes": [ids[name] for name in names]}
-    if len(names) > 1:
+        return {"classes": ids}
+    if len(ids) > 1:
         raise InputError(f"In the task {task.name!r} a record is of one class; {len(names)} were named.")
-    return {"class": ids[names[0]] if names else OUT_OF_SCOPE}
+    return {"class": ids[0] if ids else OUT_OF_SCOPE}
+
+
+def answer_value(task: Task, version: ModelVersion, label: str | None) -> dict[str, Any] | None:
+    """What somebody says that an answer of *version* should have been, as the value of a vote.
+
+    A model answers the names that were frozen with it; *label* is one of those, a name that a class has or had in the
+    task, or None for "none of these". Of a class that was split since, the vote is shared like the earlier ones.
+
+    Returns:
+        None when no class is or was called so.
+    """
+    frozen = dict(zip(version.class_names, version.class_ids, strict=True))
+    class_id = OUT_OF_SCOPE if label is None else frozen.get(label) or task.voted_id(label)
+    if class_id is None or not task.meaning(class_id):
+        return None
+    if task.kind is TaskKind.CLASSES:
+        return {"classes": [] if label is None else [class_id]}
+    return {"class": class_id}
+
+
+def _named(task: Task, name: str) -> str:
+    found = task.named(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        parts = ", ".join(c.name for c in task.classes if c.class_id in found)
+        raise InputError(f"The class {name!r} of {task.name!r} was split. Say which of its parts: {parts}.")
+    near = get_close_matches(name, task.class_names, 1)
+    meant = f" Did you mean {near[0]!r}?" if near else f" Classes: {', '.join(task.class_names[:10])}."
+    raise InputError(f"The task {task.name!r} has no class {name!r}.{meant}")

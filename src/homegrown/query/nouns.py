@@ -103,6 +103,18 @@ def classes(store: Store) -> pa.Table:
     return pa.Table.from_pylist(found, schema)
 
 
+def class_meanings(store: Store) -> pa.Table:
+    """What a vote for each class id means now: one row per present class that it may mean, with its share."""
+    found = []
+    for name in store.tasks.names():
+        task = store.tasks.find(name)
+        for voted_id, ids in (task.meanings() if task else {}).items():
+            rest = {"task_id": task.task_id, "voted_id": voted_id, "share": 1 / max(len(ids), 1)} if task else {}
+            found += [{**rest, "class_id": class_id, "is_one": len(ids) == 1} for class_id in ids]
+    fields = [(n, pa.string()) for n in ("task_id", "voted_id", "class_id")]
+    return pa.Table.from_pylist(found, pa.schema([*fields, ("share", pa.float64()), ("is_one", pa.bool_())]))
+
+
 def snapshot_rows(store: Store) -> ds.Dataset | pa.Table:
     """Rows of every snapshot, without the probabilities (their width differs from task to task)."""
     schema = pa.schema(
@@ -152,6 +164,7 @@ READERS: dict[str, Callable[[Store], Any]] = {
     "_record_versions": _lance(lambda s: s.records.versions),
     "_bulk_votes": _lance(lambda s: s.votes.table),
     "_classes": classes,
+    "_class_meanings": class_meanings,
     "_snapshot_rows": snapshot_rows,
     "_vectors": vectors,
 }

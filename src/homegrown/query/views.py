@@ -37,7 +37,9 @@ FROM (
 ) v
 LEFT JOIN _tasks t ON t.task_id = v.task_id
 LEFT JOIN _label_sources s ON s.label_source_id = v.label_source_id
-LEFT JOIN _classes c ON c.task_id = v.task_id AND c.class_id = v.value::JSON ->> 'class'
+LEFT JOIN _class_meanings m
+  ON m.is_one AND m.task_id = v.task_id AND m.voted_id = v.value::JSON ->> 'class'
+LEFT JOIN _classes c ON c.task_id = m.task_id AND c.class_id = m.class_id
 """
 
 _LABELS = """
@@ -45,14 +47,18 @@ WITH people AS (
   SELECT DISTINCT task_id, record_id FROM _votes
   WHERE value IS NOT NULL AND vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL)
 ), said AS (
-  SELECT task_id, task, record_id, kind, unnest(coalesce((value -> 'classes')::VARCHAR[], [class_id])) AS class_id
+  SELECT row_number() OVER () AS number, task_id, task, record_id, kind,
+    unnest(list_distinct(coalesce((value -> 'classes')::VARCHAR[], [value ->> 'class']))) AS voted_id
   FROM votes
   WHERE value IS NOT NULL
     AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
     AND (vote_id IS NOT NULL OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM people))
+), meant AS (
+  SELECT s.number, s.task_id, s.task, s.record_id, s.kind, m.class_id, max(m.share) AS share
+  FROM said s JOIN _class_meanings m USING (task_id, voted_id) GROUP BY ALL
 ), counted AS (
-  SELECT task_id, task, record_id, class_id, count(*) AS n_votes, bool_or(kind = 'person') AS gold
-  FROM said WHERE class_id IS NOT NULL GROUP BY ALL
+  SELECT task_id, task, record_id, class_id, sum(share) AS n_votes, bool_or(kind = 'person') AS gold
+  FROM meant GROUP BY ALL
 )
 SELECT n.record_id, n.task_id, n.task, n.class_id, c.name AS class,
   n.n_votes / sum(n.n_votes) OVER (PARTITION BY n.task_id, n.record_id) AS prob, n.n_votes, n.gold
@@ -172,9 +178,11 @@ VIEWS: dict[str, View] = {
     ),
     "origins": View(("_origins",), "SELECT * FROM _origins", "where each record came from, per import"),
     "votes": View(
-        ("_bulk_votes", "_votes", "_tasks", "_label_sources", "_classes"), _VOTES, "every opinion on every record"
+        ("_bulk_votes", "_votes", "_tasks", "_label_sources", "_classes", "_class_meanings"),
+        _VOTES,
+        "every opinion on every record",
     ),
-    "labels": View(("votes", "_votes", "_classes"), _LABELS, "the votes of each record added up"),
+    "labels": View(("votes", "_votes", "_classes", "_class_meanings"), _LABELS, "the votes of each record added up"),
     "tasks": View(("_tasks", "_task_versions"), _TASKS, "tasks in their newest version"),
     "classes": View(("_classes",), "SELECT * FROM _classes", "classes of each task"),
     "sources": View(("_sources", "_source_versions"), _SOURCES, "sources with their newest import"),

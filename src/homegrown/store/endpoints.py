@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from homegrown.store.database import Database
 
 
+NO_TRACE = "There is no such trace. Traces are written within a second of their answer."
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """The stable name that clients call, and what answers behind it now."""
@@ -127,6 +130,17 @@ class EndpointStore:
         rows = self._db.all(statement.order_by(t.c.created_at.desc()).limit(limit))
         return [{**r, "answer": msgspec.json.decode(r["answer"]) if r["answer"] else None} for r in rows]
 
+    def trace(self, trace_id: str) -> dict[str, Any]:
+        """One trace, as it is stored.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = self._db.one(sa.select(*tables.traces.c).where(tables.traces.c.trace_id == trace_id))
+        if found is None:
+            raise NotFoundError(NO_TRACE)
+        return found
+
     def add_feedback(self, actor: Actor, trace_id: str, value: dict[str, Any], *, key: str | None = None) -> str:
         """Keep what somebody said of an answer; returns the feedback's id.
 
@@ -151,7 +165,7 @@ class EndpointStore:
                     raise ReusedKeyError
                 return feedback_id
             if connection.execute(sa.select(t.c.trace_id).where(t.c.trace_id == trace_id)).first() is None:
-                raise NotFoundError("There is no such trace. Traces are written within a second of their answer.")
+                raise NotFoundError(NO_TRACE)
             connection.execute(
                 sa.insert(tables.feedback).values(
                     feedback_id=feedback_id,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from homegrown.core.ids import canonical_json, new_id, timestamp
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
-from homegrown.errors import NotFoundError
+from homegrown.errors import ConflictError, NotFoundError
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 
 
 def _json(value: Any) -> str:
@@ -59,6 +59,12 @@ class ModelStore:
         return Snapshot(
             snapshot_id, row["task_id"], row["task_version"], decode(row["n_by_split"]), decode(row["details"])
         )
+
+    def frozen_at(self, snapshot_id: str) -> str:
+        """When a snapshot was frozen, as it is stored."""
+        s = tables.snapshots
+        row = self._db.one(sa.select(s.c.created_at).where(s.c.snapshot_id == snapshot_id))
+        return str(row["created_at"]) if row else ""
 
     def snapshots_with(self, name: str, value: Any) -> list[str]:
         """Ids of the snapshots whose details hold *value* under *name*."""
@@ -116,8 +122,8 @@ class ModelStore:
             raise NotFoundError(f"There is no run {run_id!r} in this workspace.")
         return {**row, "recipe": msgspec.json.decode(row["recipe"]), "details": msgspec.json.decode(row["details"])}
 
-    def add_version(self, actor: Actor, version: ModelVersion) -> None:
-        """Register a bundle that lies in the store; the first version of a model becomes its champion."""
+    def add_version(self, actor: Actor, version: ModelVersion, alias: str = CHAMPION) -> None:
+        """Register a bundle that lies in the store, under *alias*; a model's first version is its champion."""
         m = tables.models
         with self._db.write() as connection:
             row = connection.execute(sa.select(m.c.model_id).where(m.c.name == version.model_name)).first()
@@ -149,7 +155,7 @@ class ModelStore:
                     created_at=timestamp(),
                 )
             )
-            self._point(connection, model_id, CHAMPION, version.version_id)
+            self._point(connection, model_id, CHAMPION if row is None else alias, version.version_id)
             record_event(
                 connection, actor, "train.register", f"model_version:{version.version_id}",
                 model=version.model_name, number=version.number, bundle_digest=version.bundle_digest,
@@ -160,6 +166,59 @@ class ModelStore:
         a = tables.aliases
         connection.execute(sa.delete(a).where(a.c.model_id == model_id, a.c.alias == alias))
         connection.execute(sa.insert(a).values(model_id=model_id, alias=alias, version_id=version_id))
+
+    def promote(
+        self, actor: Actor, champion: ModelVersion, to: ModelVersion, *, action: str = "retrain.promote"
+    ) -> list[str]:
+        """Let *to* be the champion in place of *champion*, and answer wherever that answers; one transaction.
+
+        Returns:
+            Names of the endpoints that switched.
+
+        Raises:
+            ConflictError: another version is the champion by now.
+        """
+        m, a, e, d = tables.models, tables.aliases, tables.endpoints, tables.deployments
+        at = timestamp()
+        with self._db.write() as connection:
+            model_id = connection.execute(sa.select(m.c.model_id).where(m.c.name == to.model_name)).scalar_one()
+            of_model = sa.select(a.c.version_id).where(a.c.model_id == model_id, a.c.alias == CHAMPION)
+            if connection.execute(of_model).scalar() != champion.version_id:
+                raise ConflictError(f"{to.model_name} got another champion meanwhile. Look at it, then decide anew.")
+            self._point(connection, model_id, CHAMPION, to.version_id)
+            gone = a.c.model_id == model_id, a.c.alias == CHALLENGER, a.c.version_id == to.version_id
+            connection.execute(sa.delete(a).where(*gone))
+            live = sa.select(d.c.endpoint_id, e.c.name).join_from(d, e, d.c.endpoint_id == e.c.endpoint_id)
+            live = live.where(d.c.state == "live", d.c.version_id == champion.version_id)
+            switched = connection.execute(live.order_by(e.c.name)).all()
+            for endpoint_id, name in switched:
+                old = d.c.endpoint_id == endpoint_id, d.c.state == "live"
+                connection.execute(sa.update(d).where(*old).values(state="replaced", ended_at=at))
+                new = {"deployment_id": new_id("dep"), "endpoint_id": endpoint_id, "version_id": to.version_id}
+                connection.execute(sa.insert(d).values(**new, state="live", created_at=at))
+                record_event(
+                    connection, actor, "serve.deploy", f"endpoint:{endpoint_id}", name=name, version_id=to.version_id
+                )
+            record_event(
+                connection, actor, action, f"model:{model_id}", name=to.model_name, number=to.number,
+                from_version=champion.version_id, to_version=to.version_id,
+            )  # fmt: skip
+        return [name for _, name in switched]
+
+    def promoted(self, model_name: str) -> tuple[str, str] | None:
+        """The last promotion of a model that was not taken back: the champions before and after it, by id."""
+        m, e = tables.models, tables.events
+        row = self._db.one(sa.select(m.c.model_id).where(m.c.name == model_name))
+        if row is None:
+            return None
+        wanted = sa.select(e.c.action, e.c.details).where(
+            e.c.resource == f"model:{row['model_id']}", e.c.action.in_(("retrain.promote", "retrain.rollback"))
+        )
+        last = self._db.one(wanted.order_by(e.c.seq.desc()).limit(1))
+        if last is None or last["action"] != "retrain.promote":
+            return None
+        details = msgspec.json.decode(last["details"])
+        return details["from_version"], details["to_version"]
 
     def next_number(self, model_name: str) -> int:
         """The number that the next version of *model_name* gets."""

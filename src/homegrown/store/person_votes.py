@@ -95,6 +95,18 @@ class PersonVotes:
         rows = self._db.all(wanted.where(_standing()).order_by(_V.c.record_id, _V.c.created_at, _V.c.vote_id))
         return [(row["record_id"], row["value"]) for row in rows]
 
+    def said(self, task_id: str) -> list[tuple[int, str]]:
+        """Every distinct value (JSON) that people ever gave for a task, taken back or not, with how often it stands."""
+        stands = sa.func.sum(sa.case((_standing(), 1), else_=0)).label("n")
+        wanted = sa.select(_V.c.value, stands).where(_V.c.task_id == task_id, _V.c.value.is_not(None))
+        return [(int(row["n"]), row["value"]) for row in self._db.all(wanted.group_by(_V.c.value))]
+
+    def n_since(self, task_id: str, at: str) -> int:
+        """How many votes of people that stand were given after *at*."""
+        n = sa.select(sa.func.count().label("n")).select_from(_V)
+        row = self._db.one(n.where(_V.c.task_id == task_id, _V.c.created_at > at, _V.c.value.is_not(None), _standing()))
+        return int(row["n"]) if row else 0
+
     def history(self, record_id: str) -> list[dict[str, Any]]:
         """Every vote of people on a record, the oldest first, superseded ones too."""
         return self._db.all(sa.select(*_V.c).where(_V.c.record_id == record_id).order_by(_V.c.created_at))

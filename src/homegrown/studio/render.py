@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from homegrown.studio import words
 from homegrown.studio.frame import Frame
+from homegrown.studio.markdown import markdown
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -38,8 +39,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name, function in (("percent", words.percent), ("count_words", words.count), ("doubt", words.doubt)):
-        found.filters[name] = function
+    found.filters |= {"percent": words.percent, "count_words": words.count, "doubt": words.doubt, "markdown": markdown}
     found.globals["static"] = static_href
     return found
 

@@ -59,15 +59,13 @@ def labels(ws: Workspace, record_ids: list[str], task_id: str | None = None) -> 
     """
     if not record_ids:
         return {}
-    names = _class_names(ws)
+    tasks = {t.task_id: t for t in map(ws.store.tasks.find, ws.store.tasks.names()) if t}
     said: dict[str, Counter[str]] = {}
     for record_id, task, value, weight in _votes(ws, record_ids):
         if task_id is not None and task != task_id:
             continue
-        decoded = msgspec.json.decode(value)
-        for class_id in decoded.get("classes") or [decoded.get("class")]:
-            if class_id in names:
-                said.setdefault(record_id, Counter())[names[class_id]] += weight
+        for name in _names(tasks[task], value):
+            said.setdefault(record_id, Counter())[name] += weight
     return {record_id: _best(counted) for record_id, counted in said.items()}
 
 
@@ -84,11 +82,6 @@ def _votes(ws: Workspace, record_ids: list[str]) -> list[tuple[str, str, str, in
         found += [(r["record_id"], r["task_id"], r["value"], 1) for r in rows if r["value"] is not None]
     people = ws.store.person_votes.of_records(record_ids)
     return found + [(r["record_id"], r["task_id"], r["value"], 1000) for r in people]
-
-
-def _class_names(ws: Workspace) -> dict[str, str]:
-    found = [ws.store.tasks.find(name) for name in ws.store.tasks.names()]
-    return {c.class_id: c.name for task in found if task for c in task.classes}
 
 
 def votes(ws: Workspace, record_id: str) -> list[dict[str, Any]]:
@@ -119,10 +112,18 @@ def _told(row: dict[str, Any], task: Task, sources: dict[str, dict[str, Any]]) -
 
 
 def names_of(task: Task, value: str | None) -> str:
-    """A vote's value in words: the names of its classes; empty when it was taken back."""
+    """A vote's value in words: the names that its classes have now; empty when it was taken back."""
     if value is None:
         return ""
     found = msgspec.json.decode(value)
-    ids = found.get("classes", [found.get("class")])
-    names = {c.class_id: c.name for c in task.classes} | {OUT_OF_SCOPE: NONE}
-    return ", ".join(names.get(i, "a class that is gone") for i in ids) or NONE
+    n_said = len(found.get("classes", [found.get("class")]))
+    names = _names(task, value)
+    gone = ["a class that is gone"] * (n_said > 0 and not names)
+    return ", ".join([*names, *gone]) or NONE
+
+
+def _names(task: Task, value: str) -> list[str]:
+    """One name per class that the vote means now; where a split left open which, all of them as one."""
+    called = {c.class_id: c.name for c in task.classes} | {OUT_OF_SCOPE: NONE}
+    said = task.said(msgspec.json.decode(value))
+    return list(dict.fromkeys(" or ".join(called[i] for i in ids) for ids in said))

@@ -19,10 +19,23 @@ def _freeze(d: dict[str, Any]) -> str:
     return f"A snapshot was frozen: {learn:,} records to learn from, {splits.get('test', 0):,} to test on"
 
 
+def _classes(what: str) -> Callable[[dict[str, Any]], str]:
+    return lambda d: f"{what} {d['name']}, which now has {plural(d['n_classes'], 'class', 'classes')}"
+
+
 #: action → how to say it, from the event's details. Whatever is not here is said by its action's name.
 _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
     "ingest.import": _import,
     "label.define_task": lambda d: f"The task {d['name']} now has {plural(d['n_classes'], 'class', 'classes')}",
+    "label.add_class": _classes("A class was added to"),
+    "label.rename_class": _classes("A class was renamed in"),
+    "label.describe_class": _classes("A class was described anew in"),
+    "label.merge_classes": _classes("Classes were merged in"),
+    "label.split_class": _classes("A class was split in"),
+    "label.remove_class": _classes("A class was removed from"),
+    "label.set_guidelines": lambda d: f"The guidelines of {d['name']} were changed",
+    "label.apply_declaration": _classes("A file declared"),
+    "label.restore_task": lambda d: f"{d['name']} went back to its version {d['restored']}",
     "label.add_source": lambda d: f"The source of labels “{d['name']}” was added",
     "label.vote": lambda _: "Somebody said what a record is",
     "label.undo_vote": lambda _: "A vote was taken back",
@@ -32,6 +45,10 @@ _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
     "train.start": lambda d: f"Training began with the recipe {d['recipe']}",
     "train.end": lambda d: f"Training {d['status']}",
     "train.register": lambda d: f"The model {d['model']} has a version {d['number']}",
+    "retrain.promote": lambda d: f"{d['name']} learnt anew: its version {d['number']} lost nothing and answers now",
+    "retrain.rollback": lambda d: f"{d['name']} went back to its version {d['number']}",
+    "jobs.schedule": lambda d: f"{d['name']} is retrained by itself from now on",
+    "jobs.unschedule": lambda d: f"{d['name']} is not retrained by itself any more",
     "evaluate.run": lambda d: f"A model was measured on the {d['split']} records",
     "serve.deploy": lambda d: f"A model was deployed as {d['name']}",
     "govern.sign_in": lambda _: "Somebody signed in",

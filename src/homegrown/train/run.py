@@ -11,6 +11,7 @@ from homegrown import plugins
 from homegrown.core.ids import new_id
 from homegrown.core.models import ModelVersion, Recipe
 from homegrown.errors import CancelledError
+from homegrown.store.models import CHAMPION
 from homegrown.train.data import training_data
 
 if TYPE_CHECKING:
@@ -21,9 +22,16 @@ if TYPE_CHECKING:
 
 
 def train(
-    store: Store, snapshot: Snapshot, recipe: Recipe, name: str, *, encoder: Encoder, progress: Progress
+    store: Store,
+    snapshot: Snapshot,
+    recipe: Recipe,
+    name: str,
+    *,
+    encoder: Encoder,
+    progress: Progress,
+    alias: str = CHAMPION,
 ) -> ModelVersion:
-    """Run *recipe* on *snapshot* and register the result as the next version of the model *name*.
+    """Run *recipe* on *snapshot* and register the result as the next version of the model *name*, under *alias*.
 
     An interrupted run of the same recipe on the same snapshot is gone on with.
     """
@@ -42,7 +50,7 @@ def train(
     except Exception as error:
         store.models.end_run(store.actor, run_id, "failed", {}, f"{type(error).__name__}: {error}")
         raise
-    return _register(store, run_id, snapshot, task, name, fitted, encoder.fingerprint)
+    return _register(store, run_id, snapshot, task, name, fitted, encoder.fingerprint, alias)
 
 
 def _register(
@@ -53,6 +61,7 @@ def _register(
     name: str,
     fitted: Fitted,
     encoder_fingerprint: str,
+    alias: str,
 ) -> ModelVersion:
     version_id = new_id("mv")
     facts = {"run_id": run_id, "snapshot_id": snapshot.snapshot_id, "recipe": fitted.recipe.trainer}
@@ -83,7 +92,7 @@ def _register(
         bundle_digest=bundle_digest,
         details=details,
     )
-    store.models.add_version(store.actor, version)
+    store.models.add_version(store.actor, version, alias)
     store.models.end_run(store.actor, run_id, "succeeded", details)
     store.drop_run_folder(run_id)
     return version

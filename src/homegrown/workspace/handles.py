@@ -13,6 +13,7 @@ from homegrown import evaluate
 from homegrown.core.models import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from homegrown.core import tasks
@@ -46,6 +47,41 @@ class Task:
     def classes(self) -> tuple[str, ...]:
         """Names of its classes, in the order that probabilities follow."""
         return self.noun.class_names
+
+    def add_class(self, name: str, description: str = "", examples: Sequence[str] = ()) -> Task:
+        """One class more. This and the next ones change the task for everybody, and return it anew."""
+        return self._after(self._workspace.add_class(self.noun, name, description, examples))
+
+    def rename_class(self, which: str, name: str) -> Task:
+        """Another name; votes stay."""
+        return self._after(self._workspace.rename_class(self.noun, which, name))
+
+    def describe_class(self, which: str, description: str | None = None, examples: Sequence[str] | None = None) -> Task:
+        """Another description or other examples; what is None stays."""
+        return self._after(self._workspace.describe_class(self.noun, which, description, examples))
+
+    def merge_classes(self, which: Iterable[str], into: str) -> Task:
+        """Several become one, a present class or a new name; all their votes count for it."""
+        return self._after(self._workspace.merge_classes(self.noun, which, into))
+
+    def split_class(self, which: str, parts: Iterable[str]) -> Task:
+        """One becomes several, which share its votes until somebody says which."""
+        return self._after(self._workspace.split_class(self.noun, which, parts))
+
+    def remove_class(self, which: str) -> Task:
+        """A class less; its votes stay and count for nothing."""
+        return self._after(self._workspace.remove_class(self.noun, which))
+
+    def set_guidelines(self, text: str) -> Task:
+        """How to decide, in Markdown."""
+        return self._after(self._workspace.set_guidelines(self.noun, text))
+
+    def restore(self, version: int | None = None) -> Task:
+        """An earlier version again, by default the one before the newest: undo, and again redo."""
+        return self._after(self._workspace.restore_task(self.noun, version))
+
+    def _after(self, noun: tasks.Task) -> Task:
+        return Task(self._workspace, noun)
 
     def snapshot(self, **plan: Any) -> Snapshot:
         """Freeze what is labelled now; *plan* as for ``Workspace.snapshot`` (``seed``, ``group_by`` …)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
 from homegrown.errors import InputError
 from homegrown.ingest import IngestRequest, import_file
-from homegrown.label import cast_vote, vote_value
+from homegrown.label import answer_value, cast_vote, keep_vote, vote_value
 from homegrown.store.lance_tables import quoted
 from homegrown.store.locks import FileLock
 from homegrown.workspace import handles
@@ -70,25 +70,48 @@ class Labelling:
         if not text:
             raise InputError("There is no text to say anything about.")
         asked = self._task(task)
-        vote_value(asked, said)  # before anything is added
+        return self._teach(text, asked, vote_value(asked, said))
+
+    def learn_from_feedback(self, trace_id: str, label: str | None) -> Taught | str:
+        """What an answer should have been, as the store's actor's vote on the text that was asked.
+
+        Args:
+            trace_id: of the answer.
+            label: the name that was right, None for none of the classes.
+
+        Returns:
+            The vote; or a sentence that says why there is none: the endpoint keeps no texts, or there is no such class.
+
+        Example:
+            >>> ws.learn_from_feedback(trace_id, "refund").vote_id  # doctest: +SKIP
+        """
+        trace = self.store.endpoints.trace(trace_id)
+        text = _plain(trace["text"] or "")
+        if not text or trace["version_id"] is None:
+            return (
+                "The endpoint kept no text of it, so no record can learn from it. Deploy with keep_text to change that."
+            )
+        version = self.store.models.version(trace["version_id"])
+        task = self.store.tasks.get(version.task_id)
+        value = answer_value(task, version, label)
+        if value is None:
+            return f"The task {task.name!r} has no class of that name, so it is no vote."
+        return self._teach(text, task, value)
+
+    def _teach(self, text: str, task: Task, value: dict[str, Any]) -> Taught:
         record_id = _holding(self.store, text)
-        if record_id is not None:
-            return Taught(record_id, cast_vote(self.store, asked, record_id, said), False)
-        record_id = _add(self.store, text)
-        return Taught(record_id, cast_vote(self.store, asked, record_id, said), True)
+        is_new = record_id is None
+        if record_id is None:
+            record_id = _add(self.store, text)
+        return Taught(record_id, keep_vote(self.store, task, record_id, value), is_new)
 
     def record_of(self, text: str) -> str | None:
         """The id of a current record that holds exactly *text*, or None."""
         return _holding(self.store, _plain(text))
 
-    def _task(self, task: Task | handles.Task | str) -> Task:
-        if not isinstance(task, str):
-            return task.noun if isinstance(task, handles.Task) else task
-        found = self.store.tasks.find(task)
-        if found is None:
-            known = ", ".join(self.store.tasks.names()) or "none yet"
-            raise InputError(f"There is no task {task!r}. Tasks here: {known}.")
-        return found
+    if TYPE_CHECKING:
+
+        def _task(self, task: Task | handles.Task | str) -> Task: ...
 
 
 def _plain(text: str) -> str:
@@ -109,6 +132,9 @@ def _holding(store: Store, text: str) -> str | None:
 def _add(store: Store, text: str) -> str:
     """Add one text to the source of such texts, whose newest import always lists all of them."""
     with FileLock(store.layout.folder("locks") / "taught.lock", exclusive=True, wait_s=60.0):
+        there = _holding(store, text)  # somebody may have said the same while this waited for its turn
+        if there is not None:
+            return there
         texts, cursor = [], None
         while True:
             page = store.records.page(cursor, _PIECE, source=TAUGHT)

@@ -12,6 +12,7 @@ import msgspec
 from homegrown.core.models import Recipe
 from homegrown.errors import InputError
 from homegrown.workspace.grow import GrowRequest, grow
+from homegrown.workspace.retrain import MARGIN
 from homegrown.workspace.workspace import Workspace
 
 
@@ -38,6 +39,16 @@ class TrainArguments(msgspec.Struct, forbid_unknown_fields=True):
     recipe: Recipe
 
 
+class RetrainArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """What to retrain, and what it must not lose."""
+
+    name: str
+    margin: float = MARGIN
+    slices: tuple[str, ...] = ()
+    gold: str | None = None
+    recipe: Recipe | None = None
+
+
 class Verb(NamedTuple):
     """Type of the arguments, and what is run."""
 
@@ -55,6 +66,10 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
     "grow": Verb(GrowRequest, grow),
     "index": Verb(IndexArguments, lambda ws, _: asdict(ws.build_indexes())),
+    "retrain": Verb(
+        RetrainArguments,
+        lambda ws, a: ws.retrain(a.name, margin=a.margin, slices=a.slices, gold=a.gold, recipe=a.recipe),
+    ),
     "train": Verb(TrainArguments, _train),
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from homegrown import inference, label, train
 from homegrown.core.access import TERMINAL, Actor
+from homegrown.core.classes import clean_name
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
@@ -27,6 +28,8 @@ from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
+from homegrown.workspace.retrain import Retraining
+from homegrown.workspace.tasks import Tasks
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports):
+class Workspace(Governance, Labelling, Queries, Reports, Retraining, Tasks):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -141,7 +144,8 @@ class Workspace(Governance, Labelling, Queries, Reports):
         Args:
             name: of the task.
             column: whose values are the classes and, row by row, imported votes.
-            classes: instead of a column: the possible answers, which people and others will vote for.
+            classes: instead of a column: the possible answers, which people and others will vote for. Those that a
+                task has already stay, under whatever name they have by now; what is missing is added.
             many: a record may have several of *classes*; a column tells by itself.
             guidelines: how to decide, for whoever labels.
             **options: with a column: ``sources``, ``merge``, ``out_of_scope``, ``separator`` as for ``import_labels``.
@@ -169,8 +173,11 @@ class Workspace(Governance, Labelling, Queries, Reports):
 
     def _define(self, name: str, classes: Sequence[str], *, many: bool, guidelines: str) -> tasks.Task:
         names = list(dict.fromkeys(classes))
-        if isinstance(classes, str) or len(names) < 2 or not all(isinstance(c, str) and c.strip() for c in names):
-            raise InputError("A task needs at least two classes, each a name: classes=['refund', 'login'].")
+        if isinstance(classes, str) or len(names) == 1 or not all(isinstance(c, str) and c.strip() for c in names):
+            raise InputError(
+                "A task needs at least two classes, each a name: classes=['refund', 'login']; or none to begin with."
+            )
+        names = [clean_name(n) for n in names]
         kind = TaskKind.CLASSES if many else TaskKind.CLASS
         return self.store.tasks.define(self.store.actor, name, names, kind=kind, guidelines=guidelines)
 

@@ -1,0 +1,263 @@
+"""Tasks: classes that are added, renamed, merged and split; guidelines; versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from homegrown.api.schemas import Name, Strict
+from homegrown.core.access import Permission
+from homegrown.web.answers import json_response
+from homegrown.web.route import Route
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from homegrown.core.tasks import Task
+    from homegrown.web.call import Call
+
+Sentence = Annotated[str, msgspec.Meta(max_length=4000)]
+Several = Annotated[list[Name], msgspec.Meta(min_length=1, max_length=1000)]
+Examples = Annotated[list[Sentence], msgspec.Meta(max_length=50)]
+VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+
+
+class ClassOut(msgspec.Struct):
+    """A class; votes hold its id, which never changes."""
+
+    class_id: str
+    name: str
+    description: str
+    examples: list[str]
+
+
+class TaskOut(msgspec.Struct):
+    """A task in its newest version; ``moved`` says what votes for classes that are no more mean now."""
+
+    task_id: str
+    name: str
+    version: int
+    kind: str
+    classes: list[ClassOut]
+    guidelines: str
+    column: str | None
+    moved: dict[str, list[str]]
+
+
+class TasksOut(msgspec.Struct):
+    """All tasks."""
+
+    tasks: list[TaskOut]
+
+
+class ClassCountOut(msgspec.Struct):
+    """Votes for one class; shared ones count in shares."""
+
+    class_id: str
+    name: str
+    n_votes: float
+    n_people: float
+
+
+class CountsOut(msgspec.Struct):
+    """How far a task is."""
+
+    n_records: int
+    n_voted: int
+    n_undecided: int
+    n_out_of_scope: int
+    n_gone: int
+    classes: list[ClassCountOut]
+
+
+class VersionOut(msgspec.Struct):
+    """One version of a task, with who made it."""
+
+    task: TaskOut
+    at: str
+    actor: str
+    what: str
+
+
+class VersionsOut(msgspec.Struct):
+    """Every version, newest first."""
+
+    versions: list[VersionOut]
+
+
+class NewTaskBody(Strict):
+    """A question with its possible answers."""
+
+    name: Name
+    classes: Annotated[list[Name], msgspec.Meta(max_length=1000)]
+    many: bool = False
+    guidelines: Annotated[str, msgspec.Meta(max_length=50_000)] = ""
+
+
+class NewClassBody(Strict):
+    """A class more."""
+
+    name: Name
+    description: Sentence = ""
+    examples: Examples = msgspec.field(default_factory=list)
+
+
+class ClassBody(Strict):
+    """What changes about a class; what is null stays."""
+
+    name: Name | None = None
+    description: Sentence | None = None
+    examples: Examples | None = None
+
+
+class MergeBody(Strict):
+    """Classes, by id or name, that become one: a present one or a new name."""
+
+    classes: Several
+    into: Name
+
+
+class SplitBody(Strict):
+    """A class, by id or name, and the names of the parts that take its place."""
+
+    class_id: Name
+    parts: Several
+
+
+class GuidelinesBody(Strict):
+    """How to decide, in Markdown; refused when the task has another version than ``if_version``."""
+
+    guidelines: Annotated[str, msgspec.Meta(max_length=50_000)]
+    if_version: VersionNumber | None = None
+
+
+class RestoreBody(Strict):
+    """The version to put in place again, as a new one."""
+
+    version: VersionNumber
+
+
+def _out(task: Task) -> TaskOut:
+    classes = [ClassOut(c.class_id, c.name, c.description, list(c.examples)) for c in task.classes]
+    moved = {k: list(v) for k, v in task.moved.items()}
+    return TaskOut(task.task_id, task.name, task.version, task.kind.value, classes, task.guidelines, task.column, moved)
+
+
+def _task(call: Call) -> Task:
+    return call.ws.store.tasks.get(call.path["task_id"])
+
+
+def tasks(call: Call) -> Response:
+    """All tasks."""
+    store = call.ws.store.tasks
+    return json_response(TasksOut([_out(task) for name in store.names() if (task := store.find(name))]))
+
+
+def new_task(call: Call) -> Response:
+    """Ask a new question; one that is there gets the classes that it lacks."""
+    body: NewTaskBody = call.body
+    found = call.ws.task(body.name, classes=body.classes, many=body.many, guidelines=body.guidelines)
+    return json_response(_out(found.noun))
+
+
+def task(call: Call) -> Response:
+    """One task."""
+    return json_response(_out(_task(call)))
+
+
+def counts(call: Call) -> Response:
+    """How far a task is."""
+    return json_response(msgspec.convert(msgspec.to_builtins(call.ws.task_counts(_task(call))), CountsOut))
+
+
+def versions(call: Call) -> Response:
+    """A task's history."""
+    found = call.ws.task_history(_task(call))
+    return json_response(VersionsOut([VersionOut(_out(v.task), v.at, v.actor, v.what) for v in found]))
+
+
+def add_class(call: Call) -> Response:
+    """A class more."""
+    body: NewClassBody = call.body
+    return json_response(_out(call.ws.add_class(_task(call), body.name, body.description, body.examples)))
+
+
+def change_class(call: Call) -> Response:
+    """Another name, description or examples."""
+    body: ClassBody = call.body
+    found, which = _task(call), call.path["class_id"]
+    if body.name is not None:
+        found = call.ws.rename_class(found, which, body.name)
+    return json_response(_out(call.ws.describe_class(found, which, body.description, body.examples)))
+
+
+def remove_class(call: Call) -> Response:
+    """A class less; its votes are kept."""
+    return json_response(_out(call.ws.remove_class(_task(call), call.path["class_id"])))
+
+
+def merge(call: Call) -> Response:
+    """Several classes become one."""
+    body: MergeBody = call.body
+    return json_response(_out(call.ws.merge_classes(_task(call), body.classes, body.into)))
+
+
+def split(call: Call) -> Response:
+    """One class becomes several."""
+    body: SplitBody = call.body
+    return json_response(_out(call.ws.split_class(_task(call), body.class_id, body.parts)))
+
+
+def guidelines(call: Call) -> Response:
+    """Other guidelines."""
+    body: GuidelinesBody = call.body
+    return json_response(_out(call.ws.set_guidelines(_task(call), body.guidelines, if_version=body.if_version)))
+
+
+def restore(call: Call) -> Response:
+    """An earlier version again."""
+    body: RestoreBody = call.body
+    return json_response(_out(call.ws.restore_task(_task(call), body.version)))
+
+
+_ONE = "/api/v1/tasks/{task_id}"
+_POST = ("POST",)
+ROUTES = (
+    Route("/api/v1/tasks", tasks, Permission.READ, answer=TasksOut, summary="All tasks."),
+    Route(
+        "/api/v1/tasks", new_task, Permission.BUILD, methods=_POST, body=NewTaskBody, answer=TaskOut,
+        summary="Ask a new question; one that is there gets the classes that it lacks.",
+    ),
+    Route(_ONE, task, Permission.READ, answer=TaskOut, summary="One task."),
+    Route(f"{_ONE}/counts", counts, Permission.READ, answer=CountsOut, summary="How far a task is."),
+    Route(f"{_ONE}/versions", versions, Permission.READ, answer=VersionsOut, summary="Every version of a task."),
+    Route(
+        f"{_ONE}/classes", add_class, Permission.BUILD, methods=_POST, body=NewClassBody, answer=TaskOut,
+        summary="Add a class.",
+    ),
+    Route(
+        f"{_ONE}/classes/{{class_id}}", change_class, Permission.BUILD, methods=("PATCH",), body=ClassBody,
+        answer=TaskOut, summary="Rename or describe a class; its votes stay.",
+    ),
+    Route(
+        f"{_ONE}/classes/{{class_id}}", remove_class, Permission.BUILD, methods=("DELETE",), answer=TaskOut,
+        summary="Take a class away; its votes are kept, and count again once that is undone.",
+    ),
+    Route(
+        f"{_ONE}/merge", merge, Permission.BUILD, methods=_POST, body=MergeBody, answer=TaskOut,
+        summary="Make several classes one; all their votes count for it.",
+    ),
+    Route(
+        f"{_ONE}/split", split, Permission.BUILD, methods=_POST, body=SplitBody, answer=TaskOut,
+        summary="Make one class several; its votes are shared until somebody says which.",
+    ),
+    Route(
+        f"{_ONE}/guidelines", guidelines, Permission.BUILD, methods=("PUT",), body=GuidelinesBody, answer=TaskOut,
+        summary="Say anew how to decide, in Markdown.",
+    ),
+    Route(
+        f"{_ONE}/restore", restore, Permission.BUILD, methods=_POST, body=RestoreBody, answer=TaskOut,
+        summary="Put an earlier version in place again, as a new one.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,135 @@
+"""A challenger against the champion on a frozen gold snapshot: SWITCH, KEEP, or NEED n MORE."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.errors import EmptyDataError, InputError
+from homegrown.evaluate.answers import Rows, answer, split_rows
+from homegrown.evaluate.slices import MIN_ROWS, parts_of
+from homegrown.metrics.noninferior import LOSES, OPEN, NonInferior, non_inferior
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homegrown.core.models import ModelVersion
+    from homegrown.core.protocols import Predictor
+    from homegrown.core.tasks import Task
+    from homegrown.store import Store
+
+SWITCH, KEEP, NEED = "SWITCH", "KEEP", "NEED"
+
+
+def challenge(
+    store: Store,
+    champion: tuple[ModelVersion, Predictor],
+    challenger: tuple[ModelVersion, Predictor],
+    *,
+    gold: str,
+    margin: float,
+    slices: Sequence[str] = (),
+) -> dict[str, Any]:
+    """May *challenger* take the champion's place? Only with no loss beyond *margin*, overall and on every slice.
+
+    Both answer the test rows of the snapshot *gold* that neither learnt from; "none of these" is an answer too. What
+    classes became since counts as the same: a merged class is what it became, and of one that was split the whole is as
+    right as its part, for both.
+
+    Args:
+        store: the workspace.
+        champion: the version that stands, loaded.
+        challenger: the new one, loaded.
+        gold: id of the snapshot.
+        margin: loss of accuracy that is borne, above 0 and below 1.
+        slices: names of fields; every value with at least ``slices.MIN_ROWS`` rows is a slice.
+
+    Returns:
+        ``verdict, n_more, margin, overall, slices, reasons, not_told, n_left_out``.
+
+    Raises:
+        EmptyDataError: no gold row is left to judge on.
+        MissingColumnError: the records have no such field.
+    """
+    if not 0 < margin < 1:
+        raise InputError(f"The margin is {margin}; it is a share, above 0 and below 1: 0.01 bears one point of loss.")
+    snapshot = store.models.snapshot(gold)
+    task = store.tasks.get(champion[0].task_id)
+    if snapshot.task_id != task.task_id:
+        raise InputError(f"The snapshot {gold} is of another task than {champion[0].model_name}.")
+    frozen = store.tasks.get(snapshot.task_id, snapshot.task_version)
+    rows = split_rows(store, gold, "test", multi=champion[0].multi)
+    fair = ~np.isin(np.array(rows.text_hashes), [*_learnt(store, champion[0]), *_learnt(store, challenger[0])])
+    fair &= ~rows.truth.any(1) | (rows.truth @ np.array([bool(task.meaning(c)) for c in frozen.class_ids], bool))
+    if not fair.any():
+        raise EmptyDataError("No row of the gold snapshot is left that neither model learnt from: freeze a new one.")
+    old, new = (_right(task, frozen, rows, *one)[fair] for one in (champion, challenger))
+    overall = non_inferior(new, old, margin)
+    parts, not_told = _parts(rows, slices, fair, new, old, margin)
+    return {**_verdict(overall, parts, margin), "not_told": not_told, "n_left_out": int((~fair).sum())}
+
+
+def _learnt(store: Store, version: ModelVersion) -> list[str]:
+    table = store.snapshots.read(version.snapshot_id)
+    used = table.filter(pc.is_in(table["split"], value_set=pa.array(["train", "valid", "unlabelled"])))
+    return used["text_hash"].to_pylist()
+
+
+def _right(task: Task, frozen: Task, rows: Rows, version: ModelVersion, model: Predictor) -> np.ndarray:
+    """Which rows a model gets right, bool [n], by what its classes and the frozen ones mean now."""
+    meant = [[set(task.meaning(c)) for c in ids] for ids in (frozen.class_ids, version.class_ids)]
+    same = np.array([[bool(a & b) for b in meant[1]] for a in meant[0]], bool)
+    said = answer(model, rows).said
+    # Every true class is met by an answer, and every answer by a true class.
+    missed = rows.truth & ~(said @ same.T)
+    wrong = said & ~(rows.truth @ same)
+    return np.asarray(~missed.any(1) & ~wrong.any(1))
+
+
+def _parts(
+    rows: Rows, fields: Sequence[str], fair: np.ndarray, new: np.ndarray, old: np.ndarray, margin: float
+) -> tuple[list[dict[str, Any]], list[str]]:
+    found, not_told = [], []
+    place = np.cumsum(fair) - 1
+    for field in fields:
+        named, n_small = parts_of(rows, field, fair)
+        if n_small:
+            not_told.append(f"{n_small:,} rows are of values of {field!r} with fewer than {MIN_ROWS} rows each.")
+        for value, members in named:
+            at = place[members]
+            found.append({"field": field, "value": value, **asdict(non_inferior(new[at], old[at], margin))})
+    return found, not_told
+
+
+def _verdict(overall: NonInferior, parts: list[dict[str, Any]], margin: float) -> dict[str, Any]:
+    every = [("overall", asdict(overall)), *((f"where {p['field']} is {p['value']}", p) for p in parts)]
+    lost = [(where, p) for where, p in every if p["verdict"] == LOSES]
+    waiting = [(where, p) for where, p in every if p["verdict"] == OPEN]
+    verdict = KEEP if lost else NEED if waiting else SWITCH
+    reasons = [_lost(where, p) for where, p in lost] or [_open(where, p, margin) for where, p in waiting]
+    return {
+        "verdict": verdict,
+        "n_more": max(p["n_more"] for _, p in waiting) if verdict == NEED else None,
+        "margin": margin,
+        "overall": every[0][1],
+        "slices": parts,
+        "reasons": reasons,
+    }
+
+
+def _points(p: dict[str, Any]) -> str:
+    low, high = (100 * x for x in p["difference_ci95"])
+    return f"{100 * p['difference']:+.1f} points, 95% interval {low:+.1f} to {high:+.1f}, n = {p['n']:,}"
+
+
+def _lost(where: str, p: dict[str, Any]) -> str:
+    return f"The challenger loses {where}: {_points(p)}."
+
+
+def _open(where: str, p: dict[str, Any], margin: float) -> str:
+    more = f"about {p['n_more']:,} more gold records would tell"
+    return f"A loss of more than {100 * margin:g} points cannot be ruled out {where}: {_points(p)}; {more}."

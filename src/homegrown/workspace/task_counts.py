@@ -1,0 +1,108 @@
+"""How far a task is: votes per class, records that somebody or something spoke of, and those that wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.curate.labels import read_labels
+from homegrown.store.lance_tables import quoted
+
+if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
+    from homegrown.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """Votes for one class now: of everybody, and of people. A vote shared by the parts of a split counts in shares."""
+
+    class_id: str
+    name: str
+    n_votes: float
+    n_people: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCounts:
+    """A task in numbers.
+
+    Attributes:
+        n_records: current records of the workspace.
+        n_voted: records with a vote of anybody.
+        n_undecided: of them, those whose class was split and of which nobody says which part they are.
+        n_out_of_scope: votes for none of the classes.
+        n_gone: votes for classes that are gone; they are kept, and count for nothing.
+        classes: in the task's order.
+    """
+
+    n_records: int
+    n_voted: int
+    n_undecided: int
+    n_out_of_scope: int
+    n_gone: int
+    classes: tuple[ClassCount, ...]
+
+    @property
+    def n_waiting(self) -> int:
+        """Records that a person is needed for: undecided ones, and all without a vote."""
+        return self.n_undecided + max(self.n_records - self.n_voted, 0)
+
+
+def task_counts(store: Store, task: Task) -> TaskCounts:
+    """Count the votes of *task*, each distinct value once in Python.
+
+    Example:
+        >>> task_counts(store, task).n_undecided  # doctest: +SKIP
+        0
+    """
+    bulk = _bulk(store, task)
+    groups = pc.value_counts(bulk["value"].combine_chunks())
+    values = [(g["values"].as_py(), g["counts"].as_py(), 0) for g in groups]
+    values += [(value, n, n) for n, value in store.person_votes.said(task.task_id) if n]
+    n_votes, n_people = dict.fromkeys(task.class_ids, 0.0), dict.fromkeys(task.class_ids, 0.0)
+    n_out = n_gone = 0
+    shared: list[str] = []
+    for value, n, by_people in values:
+        said = task.said(msgspec.json.decode(value))
+        n_out += n * ((OUT_OF_SCOPE,) in said)
+        n_gone += n * (not said and value != '{"classes":[]}')
+        if any(len(ids) > 1 for ids in said):
+            shared.append(value)
+        for ids in said:
+            for class_id in set(ids) - {OUT_OF_SCOPE}:
+                n_votes[class_id] += n / len(ids)
+                n_people[class_id] += by_people / len(ids)
+    people = store.person_votes.standing(task.task_id)
+    standing = pa.array([record_id for record_id, _ in people], pa.string())
+    voted = pa.chunked_array([*bulk["record_id"].chunks, standing], pa.string())
+    classes = tuple(ClassCount(c.class_id, c.name, n_votes[c.class_id], n_people[c.class_id]) for c in task.classes)
+    return TaskCounts(
+        n_records=store.records.count(),
+        n_voted=pc.count_distinct(voted).as_py(),
+        n_undecided=_undecided(store, task, bulk, people, shared) if shared else 0,
+        n_out_of_scope=n_out,
+        n_gone=n_gone,
+        classes=classes,
+    )
+
+
+def _bulk(store: Store, task: Task) -> pa.Table:
+    columns = ["record_id", "value"]
+    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
+    if not store.votes.table.exists or not sources:
+        return pa.table({c: pa.array([], pa.string()) for c in columns})
+    where = f"label_source_id IN {quoted(sources)} AND value IS NOT NULL"
+    return store.votes.table.scan(columns, where=where)
+
+
+def _undecided(store: Store, task: Task, bulk: pa.Table, people: list[tuple[str, str]], shared: list[str]) -> int:
+    """Records with a vote for a class that was split, which no other vote decides."""
+    asked: set[Any] = {record_id for record_id, value in people if value in shared}
+    asked.update(bulk.filter(pc.is_in(bulk["value"], value_set=pa.array(shared)))["record_id"].to_pylist())
+    return int(read_labels(store, task, pa.array(sorted(asked), pa.string())).undecided.sum())
