@@ -19,14 +19,17 @@ from homegrown.errors import InputError, NotFoundError
 from homegrown.inference.answers import answers
 from homegrown.ingest import IngestRequest, import_file, preview, texts_of_file
 from homegrown.label import ImportedLabels, task_from_column
+from homegrown.label.queue import Lines
 from homegrown.store import Store
 from homegrown.store.events import record_event
+from homegrown.workspace.advisor import Advisor
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
+from homegrown.workspace.station import Station
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports):
+class Workspace(Governance, Labelling, Queries, Reports, Station):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -66,6 +69,8 @@ class Workspace(Governance, Labelling, Queries, Reports):
         self.progress: Progress = progress or Silent()
         self.uploads = Uploads(store.layout)
         self._predictors: dict[str, Predictor] = {}
+        self.lines = Lines()
+        self.advisor = Advisor(store, self.predictor, lambda: self.encoder)
 
     @cached_property
     def encoder(self) -> CachedEncoder:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -248,6 +253,8 @@ class Workspace(Governance, Labelling, Queries, Reports):
 
     def close(self) -> None:
         """Release the workspace."""
+        self.lines.close()
+        self.advisor.close()
         self.store.close()
 
     def __enter__(self) -> Self:
