@@ -41,17 +41,20 @@ LEFT JOIN _classes c ON c.task_id = v.task_id AND c.class_id = v.value::JSON ->>
 """
 
 _LABELS = """
-WITH people AS (
-  SELECT DISTINCT task_id, record_id FROM _votes
-  WHERE value IS NOT NULL AND vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL)
+WITH standing AS (
+  SELECT v.vote_id, v.task_id, v.record_id, coalesce((s.config::JSON ->> 'review')::BOOLEAN, false) AS settles
+  FROM _votes v LEFT JOIN _label_sources s USING (label_source_id)
+  WHERE v.value IS NOT NULL AND v.vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL)
+), heard AS (
+  SELECT vote_id, task_id, record_id FROM standing
+  WHERE settles OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM standing WHERE settles)
 ), said AS (
-  SELECT task_id, task, record_id, kind, unnest(coalesce((value -> 'classes')::VARCHAR[], [class_id])) AS class_id
+  SELECT task_id, task, record_id, vote_id, unnest(coalesce((value -> 'classes')::VARCHAR[], [class_id])) AS class_id
   FROM votes
-  WHERE value IS NOT NULL
-    AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
-    AND (vote_id IS NOT NULL OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM people))
+  WHERE value IS NOT NULL AND (vote_id IN (SELECT vote_id FROM heard)
+    OR (vote_id IS NULL AND (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM heard)))
 ), counted AS (
-  SELECT task_id, task, record_id, class_id, count(*) AS n_votes, bool_or(kind = 'person') AS gold
+  SELECT task_id, task, record_id, class_id, count(*) AS n_votes, bool_or(vote_id IS NOT NULL) AS gold
   FROM said WHERE class_id IS NOT NULL GROUP BY ALL
 )
 SELECT n.record_id, n.task_id, n.task, n.class_id, c.name AS class,
@@ -174,7 +177,7 @@ VIEWS: dict[str, View] = {
     "votes": View(
         ("_bulk_votes", "_votes", "_tasks", "_label_sources", "_classes"), _VOTES, "every opinion on every record"
     ),
-    "labels": View(("votes", "_votes", "_classes"), _LABELS, "the votes of each record added up"),
+    "labels": View(("votes", "_votes", "_label_sources", "_classes"), _LABELS, "the votes of each record added up"),
     "tasks": View(("_tasks", "_task_versions"), _TASKS, "tasks in their newest version"),
     "classes": View(("_classes",), "SELECT * FROM _classes", "classes of each task"),
     "sources": View(("_sources", "_source_versions"), _SOURCES, "sources with their newest import"),
