@@ -33,7 +33,9 @@ def person(ws, name, role=Role.ANNOTATOR):
     """The workspace as somebody sees it who may do what *role* may."""
     actor = Actor(f"actor_{name}", "person", name, role)
     with ws.store.db.write() as connection:
-        connection.execute(sa.insert(tables.actors).values(actor_id=actor.actor_id, kind="person", name=name, created_at=timestamp()))
+        connection.execute(
+            sa.insert(tables.actors).values(actor_id=actor.actor_id, kind="person", name=name, created_at=timestamp())
+        )
     return ws.acting_as(actor)
 
 
@@ -94,7 +96,9 @@ def test_a_lease_ends_by_the_monotonic_clock_and_a_late_vote_counts(ws, monkeypa
     assert vote(ben, taken[0], "b").outcome == "kept"
     start = time.monotonic()
     monkeypatch.setattr("homegrown.store.assignments.time.monotonic", lambda: start + 10_000)
-    assert set(ids(anna.next_records("t", 1))) == set(mine) - set(taken), "what others took meanwhile is not hers any more"
+    assert set(ids(anna.next_records("t", 1))) == set(mine) - set(taken), (
+        "what others took meanwhile is not hers any more"
+    )
 
 
 def test_what_is_skipped_or_given_back_goes_to_others(ws):
@@ -210,7 +214,9 @@ def test_several_people_make_a_majority_and_a_reviewer_settles(ws):
     assert label(ws, record_id) == [("c", 1.0, True)]
     standing = dict(ws.store.person_votes.standing(ws.store.tasks.find("t").task_id))
     assert class_id(ws, "c") in standing[record_id]
-    otto.submit("t", [Submission(new_id("c"), "undo", record_id, undoes=otto.my_votes("t")[0]["vote_id"])], settles=True)
+    otto.submit(
+        "t", [Submission(new_id("c"), "undo", record_id, undoes=otto.my_votes("t")[0]["vote_id"])], settles=True
+    )
     assert label(ws, record_id) == [("b", 1.0, True)], "the earlier word stands again"
 
 
