@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from homegrown.api import nouns, serve, station
+from homegrown.api import nouns, people, serve, station
 from homegrown.api.parts import engine, worker
 from homegrown.core.access import Permission
 from homegrown.web.call import Part
@@ -23,6 +23,6 @@ def openapi(_: Call) -> Response:
 
 
 HOT: tuple[Route, ...] = serve.HOT
-_DECLARED: tuple[Route, ...] = (*serve.ROUTES, *nouns.ROUTES, *station.ROUTES)
+_DECLARED: tuple[Route, ...] = (*serve.ROUTES, *nouns.ROUTES, *station.ROUTES, *people.ROUTES)
 ROUTES: tuple[Route, ...] = (*_DECLARED, Route("/api/v1/openapi.json", openapi, Permission.PUBLIC))
 PARTS: dict[str, Part] = {"engine": engine, "worker": worker}

@@ -162,7 +162,9 @@ class MineQuery(msgspec.Struct):
 
 
 def _of(call: Call) -> Task:
-    return call.ws.store.tasks.get(call.path["task_id"])
+    task = call.ws.store.tasks.get(call.path["task_id"])
+    call.ws.check_may_label(task)
+    return task
 
 
 def queue(call: Call) -> Response:

@@ -11,6 +11,9 @@ command = Family(
             "homegrown.cli.label_column",
             "The values of a column, or a CSV of votes; meant when no part is named.",
         ),
+        "queue": ("homegrown.cli.label_queue", "The next records that want an answer, or those people disagree on."),
+        "invite": ("homegrown.cli.label_invite", "Let somebody in to label or to review, by a link."),
+        "people": ("homegrown.cli.label_people", "Who labels, how far they agree, what each confuses."),
     },
     help="Say what records are: from a column, from people, rules and teachers; join all votes to labels.",
 )

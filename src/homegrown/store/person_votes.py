@@ -141,6 +141,21 @@ class PersonVotes:
         wanted = sa.select(a.c.actor_id, a.c.name).join_from(_V, a, a.c.actor_id == _V.c.actor_id).distinct()
         return {row["actor_id"]: row["name"] for row in self._db.all(wanted.where(_V.c.record_id.in_(record_ids)))}
 
+    def people(self, task_id: str) -> list[dict[str, Any]]:
+        """Every vote of people that stands: ``record_id, actor_id, name, value, settles`` (a reviewer's)."""
+        a = tables.actors
+        columns = (_V.c.record_id, _V.c.actor_id, _V.c.value, a.c.name, is_review().label("settles"))
+        wanted = sa.select(*columns).join_from(_V, a, a.c.actor_id == _V.c.actor_id)
+        rows = self._db.all(wanted.where(_V.c.task_id == task_id, _V.c.value.is_not(None), standing()))
+        return [{**row, "settles": bool(row["settles"])} for row in rows]
+
+    def n_conflicts(self, task_id: str) -> int:
+        """On how many records people's votes differ."""
+        differ = sa.func.count(_V.c.value.distinct()) > 1
+        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
+        row = self._db.one(sa.select(sa.func.count().label("n")).select_from(wanted.having(differ).subquery()))
+        return int(row["n"]) if row else 0
+
     def conflicts(self, task_id: str, limit: int) -> list[str]:
         """Records on which people's votes differ and which no reviewer settled, the longest waiting first."""
         wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)

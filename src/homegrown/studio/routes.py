@@ -17,8 +17,10 @@ from homegrown.studio.pages import (
     ingest,
     jobs,
     label,
+    mine,
     overview,
     patterns,
+    people,
     playground,
     query,
     record,
@@ -62,7 +64,7 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 def _all() -> tuple[Route, ...]:
     rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
-    rooms += (station, jobs, govern, patterns)
+    rooms += (mine, station, people, jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 

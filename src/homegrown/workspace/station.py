@@ -225,7 +225,8 @@ class Station:
         settings = self.station_settings(asked)
         waiting = self.shown(asked, [Assignment("", i, "people disagree", "") for i in ids], settings)
         records = [replace(w, base=None, votes=[*said.get(w.record.record_id, []), *w.votes]) for w in waiting]
-        return QueuePage(records, len(ids), self.store.person_votes.n_of(self.store.actor, asked.task_id))
+        n_waiting = self.store.person_votes.n_conflicts(asked.task_id)
+        return QueuePage(records, n_waiting, self.store.person_votes.n_of(self.store.actor, asked.task_id))
 
     def _present(self, record_ids: list[str]) -> set[str]:
         if not record_ids or not self.store.records.table.exists:

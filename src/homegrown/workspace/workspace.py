@@ -27,6 +27,7 @@ from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
+from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
 from homegrown.workspace.station import Station
@@ -56,7 +57,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports, Station):
+class Workspace(Governance, Invitations, Labelling, Queries, Reports, Station):
     """One workspace, opened, with every verb of the loop.
 
     Args:

@@ -44,6 +44,7 @@ def review(call: Call) -> Response:
 
 def _station(call: Call, *, reviews: bool) -> Response:
     ws, task = call.ws, call.ws.store.tasks.get(call.path["task_id"])
+    ws.check_may_label(task)
     selection = asked(call, "selection")
     if not reviews:
         # The order is made while the browser still draws the page.
@@ -68,11 +69,10 @@ def _station(call: Call, *, reviews: bool) -> Response:
 
 
 def _as_code(task: Task, *, reviews: bool) -> AsCode:
-    name = words.shell(task.name)
-    part = "conflicts" if reviews else "queue"
+    cli = f"homegrown label queue {words.shell(task.name)}{' --conflicts' if reviews else ''} --json"
     python = f"ws.conflicts({task.name!r})" if reviews else f"ws.next_records({task.name!r}, 20)"
     sql = f"select * from votes where task = '{task.name}' and kind = 'person'"
-    return AsCode(cli=f"homegrown label {part} {name} --json", python=python, sql=sql)
+    return AsCode(cli=cli, python=python, sql=sql)
 
 
 ROUTES = (
