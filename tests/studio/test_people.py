@@ -67,7 +67,9 @@ def test_the_numbers_are_those_of_the_people(desk):
         assert team["n_conflicts"] == 5
         assert team["n_questions"] == 3
         question = client.get(f"/api/v1/tasks/{task_id}/comments", params={"kind": "question"}).json()["comments"][0]
-        assert client.post(f"/api/v1/comments/{question['comment_id']}/answer", json={"answer": "card"}).status_code == 200
+        assert (
+            client.post(f"/api/v1/comments/{question['comment_id']}/answer", json={"answer": "card"}).status_code == 200
+        )
         assert client.post("/api/v1/comments/none/answer", json={}).status_code == 404
         assert client.get(f"/api/v1/tasks/{task_id}/people").json()["n_questions"] == 2
         kept = client.post(people_of(desk, "people/settings"), data={"overlap": "2", "field": "channel", "hides": "on"})
@@ -92,7 +94,9 @@ def test_a_reviewer_settles_conflicts_by_keys(chromium, desk):
         visit.shot("review")
         page.keyboard.press("1")
         saved(page)
-        assert desk.ws.sql("select class, prob from labels where record_id = ?", [record_id]).rows() == [{"class": "card", "prob": 1.0}]
+        assert desk.ws.sql("select class, prob from labels where record_id = ?", [record_id]).rows() == [
+            {"class": "card", "prob": 1.0}
+        ]
         page.keyboard.press("u")
         saved(page)
         assert len(desk.ws.sql("select * from labels where record_id = ?", [record_id]).rows()) == 1
@@ -129,7 +133,9 @@ def test_an_annotator_comes_by_a_link_labels_and_sees_nothing_else(chromium, des
         other = desk.ws.task("other", classes=["x", "y"]).noun.task_id
         assert dora.get(f"/api/v1/tasks/{other}/queue").status_code == 403
         assert dora.get(f"/label/tasks/{other}/station").status_code == 403
-        actor_id = next(a["actor_id"] for a in desk.ws.sql("select actor_id, name from actors").rows() if a["name"] == "Dora")
+        actor_id = next(
+            a["actor_id"] for a in desk.ws.sql("select actor_id, name from actors").rows() if a["name"] == "Dora"
+        )
         with desk.client() as owner:
             assert "http" in owner.post(people_of(desk, "people/link"), data={"actor_id": actor_id}).text
             assert owner.post(people_of(desk, "people/remove"), data={"actor_id": actor_id}).status_code == 303

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 2.0
 UNLABELLED = "nobody has said yet what this is"
-ONLY_IMPORTED = "only an import says what this is, no person yet"
+ONLY_IMPORTED = "an import or a bulk label says what this is, no person has looked"
 
 
 class Chooser(Protocol):
@@ -142,8 +142,9 @@ def stamp_of(store: Store, task: Task) -> tuple[object, ...]:
 def make_line(store: Store, task: Task, *, chooser: Chooser | None = None, only: Sequence[str] | None = None) -> Line:
     """Order a task's records.
 
-    Without *chooser*, those on which nobody and no import has voted come first, then those that only an import labels,
-    both shuffled: a record's place depends on its id and the task alone, so that new records change no other's.
+    Without *chooser*, those on which nobody and no import has voted come first, then those that only an import or a
+    bulk label names, both shuffled: a record's place depends on its id and the task alone, so that new records change
+    no other's.
 
     Args:
         store: the workspace.
@@ -172,9 +173,9 @@ def _chosen(chooser: Chooser, task: Task, choices: list[Choice]) -> list[Choice]
 
 
 def _imported(store: Store, task: Task) -> pa.Array:
-    """Records that an import labels."""
+    """Records that an import or a bulk label names."""
     votes = store.votes.of_task(task.task_id)
-    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)
-               if s["kind"] == LabelSourceKind.IMPORTED.value]  # fmt: skip
+    kinds = (LabelSourceKind.IMPORTED.value, LabelSourceKind.PERSON.value)
+    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id) if s["kind"] in kinds]
     kept = pc.is_in(votes["label_source_id"], value_set=pa.array(sources, pa.string()))
     return votes.filter(kept)["record_id"].combine_chunks()

@@ -11,6 +11,7 @@ from homegrown.core.access import Permission
 from homegrown.errors import HomegrownError, NotFoundError, UnauthenticatedError
 from homegrown.studio import render
 from homegrown.studio.pages import (
+    bulk,
     compare,
     evaluate,
     govern,
@@ -64,7 +65,7 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 def _all() -> tuple[Route, ...]:
     rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
-    rooms += (mine, station, people, jobs, govern, patterns)
+    rooms += (mine, station, people, bulk, jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 

@@ -23,6 +23,7 @@ from homegrown.label.queue import Lines
 from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.advisor import Advisor
+from homegrown.workspace.bulk import Bulk
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
@@ -57,7 +58,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Invitations, Labelling, Queries, Reports, Station):
+class Workspace(Bulk, Governance, Invitations, Labelling, Queries, Reports, Station):
     """One workspace, opened, with every verb of the loop.
 
     Args:

@@ -230,12 +230,14 @@ def _agreement(about: str, found: Agreement) -> AgreementRow | None:
     if not found.n or math.isnan(found.value):
         return None
     low, high = found.ci95
-    if found.value >= RELIABLE:
+    if low >= RELIABLE:
         says = "They agree well enough to rely on it."
-    elif found.value >= DOUBTFUL:
+    elif low >= DOUBTFUL:
         says = "They agree well enough for careful conclusions."
-    else:
+    elif high < DOUBTFUL:
         says = "They agree too little: look at the conflicts, then write clearer guidelines."
+    else:
+        says = "Too few shared records to say whether they agree well enough."
     return AgreementRow(about=about, alpha=f"{found.value:.2f} ({low:.2f} to {high:.2f})", says=says, n=found.n)
 
 
