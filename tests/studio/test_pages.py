@@ -14,8 +14,21 @@ from homegrown import studio as package
 from homegrown.core.access import Permission, Role
 from homegrown.studio import pages, render, routes
 
-PATHS = ("/", "/ingest", "/query", "/query/records", "/label", "/train", "/evaluate", "/serve", "/serve/playground", "/jobs",
-         "/govern", "/patterns")  # fmt: skip
+PATHS = (
+    "/",
+    "/ingest",
+    "/query",
+    "/query/records",
+    "/label",
+    "/label/mine",
+    "/train",
+    "/evaluate",
+    "/serve",
+    "/serve/playground",
+    "/jobs",
+    "/govern",
+    "/patterns",
+)
 FRAME = {"frame", "ui", "static"}
 
 
@@ -151,7 +164,7 @@ def test_without_a_session_one_is_sent_to_sign_in(grown):
 
 
 def test_who_may_open_what(grown):
-    allowed = {Role.REVIEWER: 200, Role.ANNOTATOR: 200, Role.CALLER: 403}
+    allowed = {Role.REVIEWER: 200, Role.ANNOTATOR: 303, Role.CALLER: 403}
     for role, status in allowed.items():
         with grown.client(role) as client:
             assert client.get("/").status_code == status

@@ -82,6 +82,6 @@ def test_saving_over_a_name_is_undone_to_what_it_was(many):
         assert client.post("/query/save", data={"name": "records", "sql": "select 1"}).status_code == 422
         assert client.post("/query/save", data={"name": "x", "sql": "drop table records"}).status_code == 422
         assert client.post("/query/remove", data={"name": "nothing"}).status_code == 404
-    with many.client(Role.ANNOTATOR) as annotator:
-        assert annotator.post("/query/save", data={"name": "x", "sql": "select 1"}).status_code == 403
-        assert 'formaction="/query/save"' not in annotator.get("/query").text
+    with many.client(Role.REVIEWER) as reviewer:
+        assert reviewer.post("/query/save", data={"name": "x", "sql": "select 1"}).status_code == 403
+        assert 'formaction="/query/save"' not in reviewer.get("/query").text

@@ -83,12 +83,12 @@ def test_what_is_not_said_or_not_ones_own_is_refused(taught):
     record = taught.ws.search_records(limit=5).records[4]
     task = taught.ws.store.tasks.find("topic")
     data = {"record_id": record.record_id, "task_id": task.task_id}
-    with taught.client() as client, taught.client(Role.ANNOTATOR) as annotator, taught.client(Role.CALLER) as caller:
+    with taught.client() as client, taught.client(Role.REVIEWER) as reviewer, taught.client(Role.CALLER) as caller:
         assert client.post("/label/vote", data=data).status_code == 422
         assert client.post("/label/vote", data=data | {"class": "nothing of ours"}).status_code == 422
         assert caller.post("/label/vote", data=data | {"class": "card"}).status_code == 403
-        voted = annotator.post("/label/vote", data=data | {"class": " "}).headers["location"]
-        assert "none of these" in annotator.get(voted).text
+        voted = reviewer.post("/label/vote", data=data | {"class": " "}).headers["location"]
+        assert "none of these" in reviewer.get(voted).text
         vote_id = voted.split("voted=")[1]
         assert client.post("/label/undo", data={"vote_id": vote_id}).status_code == 403
         assert "Undo" not in client.get(voted).text

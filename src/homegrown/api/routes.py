@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from homegrown.api import nouns, retrain, serve, tasks
+from homegrown.api import (
+    nouns,
+    people,
+    retrain,
+    serve,
+    station,
+    tasks,
+)
 from homegrown.api.parts import engine, worker
 from homegrown.core.access import Permission
 from homegrown.web.call import Part
@@ -16,21 +23,22 @@ from homegrown.web.route import Route
 if TYPE_CHECKING:
     from homegrown.web.call import Call
 
+_SUBJECTS = (
+    serve,
+    nouns,
+    tasks,
+    station,
+    people,
+    retrain,
+)
+
 
 def openapi(_: Call) -> Response:
     """The OpenAPI document; the same for every workspace, so it is public."""
-    return Response(
-        document([*serve.HOT, *serve.ROUTES, *nouns.ROUTES, *tasks.ROUTES, *retrain.ROUTES]),
-        media_type="application/json",
-    )
+    return Response(document([*HOT, *_DECLARED]), media_type="application/json")
 
 
 HOT: tuple[Route, ...] = serve.HOT
-ROUTES: tuple[Route, ...] = (
-    *serve.ROUTES,
-    *nouns.ROUTES,
-    *tasks.ROUTES,
-    *retrain.ROUTES,
-    Route("/api/v1/openapi.json", openapi, Permission.PUBLIC),
-)
+_DECLARED: tuple[Route, ...] = tuple(route for subject in _SUBJECTS for route in subject.ROUTES)
+ROUTES: tuple[Route, ...] = (*_DECLARED, Route("/api/v1/openapi.json", openapi, Permission.PUBLIC))
 PARTS: dict[str, Part] = {"engine": engine, "worker": worker}

@@ -12,6 +12,9 @@ command = Family(
             "The values of a column, or a CSV of votes; meant when no part is named.",
         ),
         "tasks": ("homegrown.cli.label_tasks", "Tasks: their classes, guidelines and versions."),
+        "queue": ("homegrown.cli.label_queue", "The next records that want an answer, or those people disagree on."),
+        "invite": ("homegrown.cli.label_invite", "Let somebody in to label or to review, by a link."),
+        "people": ("homegrown.cli.label_people", "Who labels, how far they agree, what each confuses."),
     },
     help="Say what records are: from a column, from people, rules and teachers; join all votes to labels.",
 )

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What an actor may do; each role may do all that stands after it, except that a caller only calls."""
+    """What an actor may do: each all that stands after it; an annotator only labels, a caller only calls."""
 
     OWNER = "owner"
     BUILDER = "builder"
@@ -34,7 +34,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.REVIEWER: frozenset(
         {Permission.PUBLIC, Permission.READ, Permission.CALL, Permission.ANNOTATE, Permission.REVIEW}
     ),
-    Role.ANNOTATOR: frozenset({Permission.PUBLIC, Permission.READ, Permission.ANNOTATE}),
+    Role.ANNOTATOR: frozenset({Permission.PUBLIC, Permission.ANNOTATE}),
     Role.CALLER: frozenset({Permission.PUBLIC, Permission.CALL}),
 }
 

@@ -86,3 +86,26 @@ def _named(task: Task, name: str) -> str:
     near = get_close_matches(name, task.class_names, 1)
     meant = f" Did you mean {near[0]!r}?" if near else f" Classes: {', '.join(task.class_names[:10])}."
     raise InputError(f"The task {task.name!r} has no class {name!r}.{meant}")
+
+
+def value_of_ids(task: Task, class_ids: Sequence[str]) -> dict[str, Any]:
+    """Ids of classes as the value of a vote, in the task's order; none of them means "none of these".
+
+    A class that was merged into another counts as that one.
+
+    Raises:
+        InputError: the task has no such class (any more), or takes one and several were named.
+    """
+    known = dict.fromkeys(task.class_ids)
+    meant: set[str] = set()
+    for class_id in class_ids:
+        now = task.meaning(class_id)
+        if len(now) != 1 or now[0] not in known:
+            gone = "was split since" if len(now) > 1 else "is not there (any more)"
+            raise InputError(f"A class that was voted for {gone}; the record has to be looked at again.")
+        meant.add(now[0])
+    if task.kind is TaskKind.CLASSES:
+        return {"classes": [c for c in known if c in meant]}
+    if len(meant) > 1:
+        raise InputError(f"In the task {task.name!r} a record is of one class; {len(meant)} were named.")
+    return {"class": meant.pop() if meant else OUT_OF_SCOPE}

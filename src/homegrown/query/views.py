@@ -43,21 +43,24 @@ LEFT JOIN _classes c ON c.task_id = m.task_id AND c.class_id = m.class_id
 """
 
 _LABELS = """
-WITH people AS (
-  SELECT DISTINCT task_id, record_id FROM _votes
-  WHERE value IS NOT NULL AND vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL)
+WITH standing AS (
+  SELECT v.vote_id, v.task_id, v.record_id, coalesce((s.config::JSON ->> 'review')::BOOLEAN, false) AS settles
+  FROM _votes v LEFT JOIN _label_sources s USING (label_source_id)
+  WHERE v.value IS NOT NULL AND v.vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL)
+), heard AS (
+  SELECT vote_id, task_id, record_id FROM standing
+  WHERE settles OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM standing WHERE settles)
 ), said AS (
-  SELECT row_number() OVER () AS number, task_id, task, record_id, kind,
+  SELECT row_number() OVER () AS number, task_id, task, record_id, vote_id,
     unnest(list_distinct(coalesce((value -> 'classes')::VARCHAR[], [value ->> 'class']))) AS voted_id
   FROM votes
-  WHERE value IS NOT NULL
-    AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
-    AND (vote_id IS NOT NULL OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM people))
+  WHERE value IS NOT NULL AND (vote_id IN (SELECT vote_id FROM heard)
+    OR (vote_id IS NULL AND (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM heard)))
 ), meant AS (
-  SELECT s.number, s.task_id, s.task, s.record_id, s.kind, m.class_id, max(m.share) AS share
+  SELECT s.number, s.task_id, s.task, s.record_id, s.vote_id, m.class_id, max(m.share) AS share
   FROM said s JOIN _class_meanings m USING (task_id, voted_id) GROUP BY ALL
 ), counted AS (
-  SELECT task_id, task, record_id, class_id, sum(share) AS n_votes, bool_or(kind = 'person') AS gold
+  SELECT task_id, task, record_id, class_id, sum(share) AS n_votes, bool_or(vote_id IS NOT NULL) AS gold
   FROM meant GROUP BY ALL
 )
 SELECT n.record_id, n.task_id, n.task, n.class_id, c.name AS class,
@@ -182,7 +185,11 @@ VIEWS: dict[str, View] = {
         _VOTES,
         "every opinion on every record",
     ),
-    "labels": View(("votes", "_votes", "_classes", "_class_meanings"), _LABELS, "the votes of each record added up"),
+    "labels": View(
+        ("votes", "_votes", "_label_sources", "_classes", "_class_meanings"),
+        _LABELS,
+        "the votes of each record added up",
+    ),
     "tasks": View(("_tasks", "_task_versions"), _TASKS, "tasks in their newest version"),
     "classes": View(("_classes",), "SELECT * FROM _classes", "classes of each task"),
     "sources": View(("_sources", "_source_versions"), _SOURCES, "sources with their newest import"),

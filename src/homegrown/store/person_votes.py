@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from homegrown.core.assignments import REVIEW
 from homegrown.core.ids import canonical_json, new_id, timestamp
+from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import ConflictError, ForbiddenError, NotFoundError
 from homegrown.store import tables
 from homegrown.store.events import record_event
@@ -18,10 +20,28 @@ if TYPE_CHECKING:
 _V = tables.votes
 
 
-def _standing() -> sa.ColumnElement[bool]:
-    """Not superseded by a later vote."""
+def standing(votes: sa.FromClause = _V) -> sa.ColumnElement[bool]:
+    """Not superseded by a later vote, which is of the same task and record: so the index finds it."""
     later = tables.votes.alias()
-    return ~sa.exists(sa.select(later.c.vote_id).where(later.c.supersedes == _V.c.vote_id))
+    same = later.c.task_id == votes.c.task_id, later.c.record_id == votes.c.record_id
+    return ~sa.exists(sa.select(later.c.vote_id).where(*same, later.c.supersedes == votes.c.vote_id))
+
+
+def is_review(votes: sa.FromClause = _V) -> sa.ColumnElement[bool]:
+    """Given by a reviewer to settle a record."""
+    s = tables.label_sources
+    marked = s.c.kind == LabelSourceKind.PERSON.value, s.c.config == canonical_json(REVIEW).decode()
+    return votes.c.label_source_id.in_(sa.select(s.c.label_source_id).where(*marked))
+
+
+def heard() -> sa.ColumnElement[bool]:
+    """Stands, says something, and no reviewer has settled the record otherwise."""
+    settling = tables.votes.alias()
+    same = settling.c.task_id == _V.c.task_id, settling.c.record_id == _V.c.record_id
+    settles = sa.select(settling.c.vote_id).where(
+        *same, settling.c.value.is_not(None), is_review(settling), standing(settling)
+    )
+    return sa.and_(_V.c.value.is_not(None), standing(), sa.or_(is_review(), ~sa.exists(settles)))
 
 
 class PersonVotes:
@@ -45,12 +65,13 @@ class PersonVotes:
         """
         said = canonical_json(value).decode()
         with self._db.write() as connection:
-            mine = _V.c.task_id == task_id, _V.c.record_id == record_id, _V.c.actor_id == actor.actor_id
-            old = connection.execute(sa.select(_V.c.vote_id, _V.c.value).where(*mine, _standing())).first()
+            mine = _V.c.task_id == task_id, _V.c.record_id == record_id, _V.c.label_source_id == label_source_id
+            mine = (*mine, _V.c.actor_id == actor.actor_id)
+            old = connection.execute(sa.select(_V.c.vote_id, _V.c.value).where(*mine, standing())).first()
             if old is not None and old[1] == said:
                 return str(old[0])
             row = {"task_id": task_id, "record_id": record_id, "label_source_id": label_source_id, "value": said}
-            return _put(connection, actor, row, old[0] if old else None, "label.vote")
+            return put_vote(connection, actor, row, old[0] if old else None, "label.vote")
 
     def undo(self, actor: Actor, vote_id: str) -> str:
         """Take a vote back: what the same person said before it stands again, or nothing.
@@ -69,14 +90,14 @@ class PersonVotes:
                 raise NotFoundError("There is no such vote. Its record may have been forgotten.")
             if found["actor_id"] != actor.actor_id:
                 raise ForbiddenError("Only who gave a vote can take it back.")
-            if not connection.execute(sa.select(_V.c.vote_id).where(_V.c.vote_id == vote_id, _standing())).first():
+            if not connection.execute(sa.select(_V.c.vote_id).where(_V.c.vote_id == vote_id, standing())).first():
                 raise ConflictError("This vote was changed since. Open the record to see what stands now.")
             before = None
             if found["supersedes"]:
                 where = _V.c.vote_id == found["supersedes"]
                 before = connection.execute(sa.select(_V.c.value).where(where)).scalar()
             row = {k: found[k] for k in ("task_id", "record_id", "label_source_id")} | {"value": before}
-            return _put(connection, actor, row, vote_id, "label.undo_vote")
+            return put_vote(connection, actor, row, vote_id, "label.undo_vote")
 
     def find(self, vote_id: str) -> dict[str, Any] | None:
         """One vote: ``vote_id, task_id, record_id, actor_id, value, supersedes …``; None when there is none."""
@@ -90,35 +111,87 @@ class PersonVotes:
         return found
 
     def standing(self, task_id: str) -> list[tuple[str, str]]:
-        """Record id and value (JSON) of every vote that stands, abstentions left out; in order of record and time."""
-        wanted = sa.select(_V.c.record_id, _V.c.value).where(_V.c.task_id == task_id, _V.c.value.is_not(None))
-        rows = self._db.all(wanted.where(_standing()).order_by(_V.c.record_id, _V.c.created_at, _V.c.vote_id))
+        """Record id and value (JSON) of every vote that counts, abstentions left out; in order of record and time.
+
+        All that stand; where a reviewer settled a record, theirs alone.
+        """
+        wanted = sa.select(_V.c.record_id, _V.c.value).where(_V.c.task_id == task_id, heard())
+        rows = self._db.all(wanted.order_by(_V.c.record_id, _V.c.created_at, _V.c.vote_id))
         return [(row["record_id"], row["value"]) for row in rows]
 
     def said(self, task_id: str) -> list[tuple[int, str]]:
         """Every distinct value (JSON) that people ever gave for a task, taken back or not, with how often it stands."""
-        stands = sa.func.sum(sa.case((_standing(), 1), else_=0)).label("n")
+        stands = sa.func.sum(sa.case((standing(), 1), else_=0)).label("n")
         wanted = sa.select(_V.c.value, stands).where(_V.c.task_id == task_id, _V.c.value.is_not(None))
         return [(int(row["n"]), row["value"]) for row in self._db.all(wanted.group_by(_V.c.value))]
 
     def n_since(self, task_id: str, at: str) -> int:
         """How many votes of people that stand were given after *at*."""
         n = sa.select(sa.func.count().label("n")).select_from(_V)
-        row = self._db.one(n.where(_V.c.task_id == task_id, _V.c.created_at > at, _V.c.value.is_not(None), _standing()))
+        row = self._db.one(n.where(_V.c.task_id == task_id, _V.c.created_at > at, _V.c.value.is_not(None), standing()))
         return int(row["n"]) if row else 0
 
     def history(self, record_id: str) -> list[dict[str, Any]]:
         """Every vote of people on a record, the oldest first, superseded ones too."""
         return self._db.all(sa.select(*_V.c).where(_V.c.record_id == record_id).order_by(_V.c.created_at))
 
+    def bases(self, actor: Actor, task_id: str, record_ids: list[str]) -> dict[str, str]:
+        """The vote of *actor*'s own that stands on each of a page of records, by record id."""
+        mine = _V.c.task_id == task_id, _V.c.actor_id == actor.actor_id, _V.c.record_id.in_(record_ids)
+        wanted = sa.select(_V.c.record_id, _V.c.vote_id).where(*mine, standing(), _V.c.value.is_not(None), ~is_review())
+        return {row["record_id"]: row["vote_id"] for row in self._db.all(wanted)}
+
+    def n_of(self, actor: Actor, task_id: str) -> int:
+        """On how many records *actor* has spoken."""
+        mine = _V.c.task_id == task_id, _V.c.actor_id == actor.actor_id, _V.c.value.is_not(None)
+        row = self._db.one(sa.select(sa.func.count(_V.c.record_id.distinct()).label("n")).where(*mine, standing()))
+        return int(row["n"]) if row else 0
+
+    def names(self, record_ids: list[str]) -> dict[str, str]:
+        """Names of who voted on a page of records, by actor id."""
+        a = tables.actors
+        wanted = sa.select(a.c.actor_id, a.c.name).join_from(_V, a, a.c.actor_id == _V.c.actor_id).distinct()
+        return {row["actor_id"]: row["name"] for row in self._db.all(wanted.where(_V.c.record_id.in_(record_ids)))}
+
+    def people(self, task_id: str) -> list[dict[str, Any]]:
+        """Every vote of people that stands: ``record_id, actor_id, name, value, settles`` (a reviewer's)."""
+        a = tables.actors
+        columns = (_V.c.record_id, _V.c.actor_id, _V.c.value, a.c.name, is_review().label("settles"))
+        wanted = sa.select(*columns).join_from(_V, a, a.c.actor_id == _V.c.actor_id)
+        rows = self._db.all(wanted.where(_V.c.task_id == task_id, _V.c.value.is_not(None), standing()))
+        return [{**row, "settles": bool(row["settles"])} for row in rows]
+
+    def n_conflicts(self, task_id: str) -> int:
+        """On how many records people's votes differ."""
+        differ = sa.func.count(_V.c.value.distinct()) > 1
+        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
+        row = self._db.one(sa.select(sa.func.count().label("n")).select_from(wanted.having(differ).subquery()))
+        return int(row["n"]) if row else 0
+
+    def conflicts(self, task_id: str, limit: int) -> list[str]:
+        """Records on which people's votes differ and which no reviewer settled, the longest waiting first."""
+        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
+        differ = sa.func.count(_V.c.value.distinct()) > 1
+        found = self._db.all(wanted.having(differ).order_by(sa.func.max(_V.c.created_at), _V.c.record_id).limit(limit))
+        return [row["record_id"] for row in found]
+
+    def mine(self, actor: Actor, task_id: str, limit: int, before: str | None = None) -> list[dict[str, Any]]:
+        """*actor*'s own votes that stand, newest first, from before a time if one is given."""
+        mine = _V.c.task_id == task_id, _V.c.actor_id == actor.actor_id, _V.c.value.is_not(None)
+        wanted = sa.select(*_V.c).where(*mine, standing())
+        if before is not None:
+            wanted = wanted.where(_V.c.created_at < before)
+        return self._db.all(wanted.order_by(_V.c.created_at.desc(), _V.c.vote_id).limit(limit))
+
     def of_records(self, record_ids: list[str]) -> list[dict[str, Any]]:
-        """The votes that stand on a page of records: ``vote_id, task_id, record_id, actor_id, value``."""
+        """The votes that count on a page of records: ``vote_id, task_id, record_id, actor_id, value``."""
         columns = (_V.c.vote_id, _V.c.task_id, _V.c.record_id, _V.c.actor_id, _V.c.value)
-        wanted = sa.select(*columns).where(_V.c.record_id.in_(record_ids), _V.c.value.is_not(None), _standing())
+        wanted = sa.select(*columns).where(_V.c.record_id.in_(record_ids), heard())
         return self._db.all(wanted.order_by(_V.c.created_at))
 
 
-def _put(connection: sa.Connection, actor: Actor, row: dict[str, Any], supersedes: str | None, action: str) -> str:
+def put_vote(connection: sa.Connection, actor: Actor, row: dict[str, Any], supersedes: str | None, action: str) -> str:
+    """Add a vote with its event; *row* has ``task_id, record_id, label_source_id, value``, and ``client_id`` if any."""
     vote_id = new_id("vote")
     more = {"vote_id": vote_id, "actor_id": actor.actor_id, "supersedes": supersedes, "created_at": timestamp()}
     connection.execute(sa.insert(_V).values(**row, **more))

@@ -15,7 +15,9 @@ from homegrown.core.access import SYSTEM, TERMINAL, Actor
 from homegrown.core.ids import canonical_json, new_id, timestamp
 from homegrown.errors import CorruptDataError, InputError, NewerWorkspaceError, WorkspaceBusyError
 from homegrown.store import tables
+from homegrown.store.assignments import AssignmentStore
 from homegrown.store.bundles import BundleStore
+from homegrown.store.comments import Comments
 from homegrown.store.database import Database
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
@@ -28,8 +30,10 @@ from homegrown.store.migrate import current_version, migrate, migrations, refuse
 from homegrown.store.models import ModelStore
 from homegrown.store.person_votes import PersonVotes
 from homegrown.store.records import RecordStore
+from homegrown.store.settings import Settings
 from homegrown.store.snapshots import SnapshotStore
 from homegrown.store.sources import SourceStore
+from homegrown.store.submissions import Submissions
 from homegrown.store.tasks import TaskStore
 from homegrown.store.vectors import VectorStore
 from homegrown.store.votes import VoteStore
@@ -76,6 +80,10 @@ class Store:
         self.models = ModelStore(self.db)
         self.endpoints = EndpointStore(self.db)
         self.person_votes = PersonVotes(self.db)
+        self.submissions = Submissions(self.db)
+        self.assignments = AssignmentStore(self.db)
+        self.comments = Comments(self.db)
+        self.settings = Settings(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
+from homegrown.core.access import Permission
 from homegrown.studio import render
 from homegrown.studio.frame import Frame, frame
 from homegrown.studio.guide import after, situation
@@ -27,13 +28,14 @@ def framed(call: Call, step: NextStep | None = None) -> Frame:
         n_jobs=n_running(call.ws),
         path=call.request.scope["path"],
         step=step,
+        only_labels=not call.actor.may(Permission.READ),
     )
 
 
 def show(call: Call, page: render.Page, status: int = 200) -> Response:
     """A whole page, or its JSON twin."""
     step = None
-    if not render.wants_json(call.request) and not getattr(page, "has_step", False):
+    if call.actor.may(Permission.READ) and not render.wants_json(call.request) and not getattr(page, "has_step", False):
         step = after(situation(call.ws), call.request.scope["path"])
     return render.respond(call.request, page, framed(call, step), status)
 

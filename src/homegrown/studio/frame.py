@@ -19,6 +19,9 @@ _MENU = (
     ("Govern", "/govern", "govern", "rest", "audit events who"),
 )
 
+#: what somebody sees who may label and nothing else
+_LABELLING = (("Label", "/label/mine", "label", "loop", "station tasks next"),)
+
 _ACTIONS = (
     ("Add data from a file", "/ingest", "import upload csv excel drop"),
     ("Ask a new question of records", "/label", "task classes new"),
@@ -61,6 +64,7 @@ class Frame:
     step: NextStep | None
     menu: tuple[MenuItem, ...]
     actions: tuple[Action, ...]
+    only_labels: bool = False
 
     @property
     def initials(self) -> str:
@@ -69,9 +73,18 @@ class Frame:
 
 
 def frame(
-    *, project: str, actor: str, role: str, theme: str, n_jobs: int, path: str, step: NextStep | None = None
+    *,
+    project: str,
+    actor: str,
+    role: str,
+    theme: str,
+    n_jobs: int,
+    path: str,
+    step: NextStep | None = None,
+    only_labels: bool = False,
 ) -> Frame:
-    """The frame of the page at `path`, which ends in `step`."""
+    """The frame of the page at `path`, which ends in `step`; its menu is labelling alone for who only labels."""
+    menu_rows, action_rows = (_LABELLING, ()) if only_labels else (_MENU, _ACTIONS)
     room = "/" + path.lstrip("/").split("/", 1)[0]
     menu = tuple(
         MenuItem(
@@ -82,7 +95,7 @@ def frame(
             words=words,
             is_here=room == "/" + href.lstrip("/").split("/", 1)[0],
         )
-        for name, href, icon, group, words in _MENU
+        for name, href, icon, group, words in menu_rows
     )
     return Frame(
         project=project,
@@ -92,5 +105,6 @@ def frame(
         n_jobs=n_jobs,
         step=step,
         menu=menu,
-        actions=tuple(Action(name=name, href=href, words=words) for name, href, words in _ACTIONS),
+        actions=tuple(Action(name=name, href=href, words=words) for name, href, words in action_rows),
+        only_labels=only_labels,
     )

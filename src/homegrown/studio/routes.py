@@ -11,20 +11,24 @@ from homegrown.core.access import Permission
 from homegrown.errors import HomegrownError, NotFoundError, UnauthenticatedError
 from homegrown.studio import render
 from homegrown.studio.pages import (
+    bulk,
     compare,
     evaluate,
     govern,
     ingest,
     jobs,
     label,
+    mine,
     overview,
     patterns,
+    people,
     playground,
     query,
     record,
     retrain,
     serve,
     sql,
+    station,
     tasks,
     train,
 )
@@ -63,7 +67,8 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 def _all() -> tuple[Route, ...]:
     rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
-    rooms += (tasks, retrain, jobs, govern, patterns)
+    rooms += (tasks, mine, station, people, bulk)
+    rooms += (retrain, jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 

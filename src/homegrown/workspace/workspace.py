@@ -20,15 +20,20 @@ from homegrown.errors import InputError, NotFoundError
 from homegrown.inference.answers import answers
 from homegrown.ingest import IngestRequest, import_file, preview, texts_of_file
 from homegrown.label import ImportedLabels, task_from_column
+from homegrown.label.queue import Lines
 from homegrown.store import Store
 from homegrown.store.events import record_event
+from homegrown.workspace.advisor import Advisor
+from homegrown.workspace.bulk import Bulk
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
+from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
 from homegrown.workspace.retrain import Retraining
+from homegrown.workspace.station import Station
 from homegrown.workspace.tasks import Tasks
 from homegrown.workspace.uploads import Uploads
 
@@ -56,7 +61,17 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports, Retraining, Tasks):
+class Workspace(
+    Bulk,
+    Governance,
+    Invitations,
+    Labelling,
+    Queries,
+    Reports,
+    Retraining,
+    Station,
+    Tasks,
+):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -69,6 +84,8 @@ class Workspace(Governance, Labelling, Queries, Reports, Retraining, Tasks):
         self.progress: Progress = progress or Silent()
         self.uploads = Uploads(store.layout)
         self._predictors: dict[str, Predictor] = {}
+        self.lines = Lines()
+        self.advisor = Advisor(store, self.predictor, lambda: self.encoder)
 
     @cached_property
     def encoder(self) -> CachedEncoder:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -255,6 +272,8 @@ class Workspace(Governance, Labelling, Queries, Reports, Retraining, Tasks):
 
     def close(self) -> None:
         """Release the workspace."""
+        self.lines.close()
+        self.advisor.close()
         self.store.close()
 
     def __enter__(self) -> Self:

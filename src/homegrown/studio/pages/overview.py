@@ -10,7 +10,7 @@ from starlette.responses import Response
 from homegrown.core.access import Permission
 from homegrown.store.events import read_events
 from homegrown.studio import scores, words
-from homegrown.studio.answer import show
+from homegrown.studio.answer import go, show
 from homegrown.studio.guide import situation, step
 from homegrown.studio.sentences import icon, sentence
 from homegrown.studio.view import AsCode, Figure, NextStep
@@ -68,7 +68,9 @@ class OverviewPage:
 
 
 def overview(call: Call) -> Response:
-    """``GET /``."""
+    """``GET /``; who only labels is sent to what waits for them."""
+    if not call.actor.may(Permission.READ):
+        return go("/label/mine")
     ws = call.ws
     now = situation(ws)
     counts, best = now.counts, now.best
@@ -123,4 +125,4 @@ def _champion(version: ModelVersion, result: dict[str, Any]) -> Champion:
     )
 
 
-ROUTES = (Route("/", overview, Permission.READ, shape=Shape.PAGE),)
+ROUTES = (Route("/", overview, Permission.ANNOTATE, shape=Shape.PAGE),)

@@ -84,13 +84,13 @@ def record(call: Call) -> Response:
 
 def _votes(rows: list[dict[str, Any]]) -> tuple[VoteRow, ...]:
     changed = {row["supersedes"] for row in rows}
-    heard = {r["task"] for r in rows if r["kind"] == "person" and r["value"] and r["vote_id"] not in changed}
+    heard = {r["task"] for r in rows if r["vote_id"] is not None and r["value"] and r["vote_id"] not in changed}
     return tuple(_vote(row, changed, heard) for row in rows)
 
 
 def _vote(row: dict[str, Any], changed: set[str | None], heard: set[str]) -> VoteRow:
     """*changed* are ids of votes that a later one supersedes, *heard* the tasks on which a person has spoken."""
-    is_person = row["kind"] == "person"
+    is_person = row["vote_id"] is not None
     why_not = ""
     if is_person and row["vote_id"] in changed:
         why_not = "changed since"

@@ -1,0 +1,283 @@
+"""The label station's API: what waits for the caller, and what they send back, kept once however often it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from homegrown.api.schemas import Done, Limit, Name, Strict
+from homegrown.core.access import Permission
+from homegrown.core.assignments import Outcome, Submission
+from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.label.suggest import class_ids_of
+from homegrown.web.answers import json_response
+from homegrown.web.route import Route
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from homegrown.core.tasks import Task
+    from homegrown.web.call import Call
+    from homegrown.workspace.station import QueuePage, Waiting
+
+ClientId = Annotated[str, msgspec.Meta(min_length=8, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Comment = Annotated[str, msgspec.Meta(max_length=5000)]
+
+
+class QueueQuery(msgspec.Struct):
+    """How many records to hold, and of which Selection."""
+
+    n: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
+    selection: Name | None = None
+
+
+class SuggestionOut(msgspec.Struct):
+    """A class that the record may have, and why."""
+
+    class_id: str
+    share: float
+    why: str
+
+
+class HeardOut(msgspec.Struct):
+    """What somebody says of the record; an empty list means none of these."""
+
+    who: str
+    class_ids: list[str]
+    confidence: float | None = None
+
+
+class WaitingOut(msgspec.Struct):
+    """A record that waits for the caller; ``base`` is the vote that stands where theirs would go."""
+
+    record_id: str
+    text: str
+    fields: Any
+    reason: str
+    base: str | None
+    suggestions: list[SuggestionOut]
+    votes: list[HeardOut]
+
+
+class QueueOut(msgspec.Struct):
+    """What waits for the caller, and how much there is."""
+
+    records: list[WaitingOut]
+    n_waiting: int
+    n_mine: int
+
+
+class SubmissionIn(Strict):
+    """A vote, its undoing, or a skip.
+
+    ``client_id`` is made by the sender once and sent again with each repetition. ``class_ids`` of a vote may be empty:
+    none of these. ``base`` names the vote that stood when this one was made, ``undoes`` the one that is taken back;
+    each by its id or its client id.
+    """
+
+    client_id: ClientId
+    record_id: Id
+    act: Literal["vote", "undo", "skip"] = "vote"
+    class_ids: Annotated[list[Id], msgspec.Meta(max_length=2000)] = msgspec.field(default_factory=list)
+    base: Id | None = None
+    undoes: Id | None = None
+
+
+class VotesBody(Strict):
+    """Submissions in the order in which they were made."""
+
+    votes: Annotated[list[SubmissionIn], msgspec.Meta(min_length=1, max_length=200)]
+
+
+class StandsOut(msgspec.Struct):
+    """The vote that stands instead; no class ids where it was taken back, or says none of these."""
+
+    vote_id: str
+    actor_id: str
+    class_ids: list[str]
+    created_at: str
+
+
+class OutcomeOut(msgspec.Struct):
+    """What became of one submission: ``kept``, ``stale`` (see ``stands``) or ``refused`` (for the ``reason``)."""
+
+    client_id: str
+    outcome: str
+    vote_id: str | None
+    stands: StandsOut | None
+    reason: str
+
+
+class VotesOut(msgspec.Struct):
+    """One outcome per submission, in order; what is kept is on the disk."""
+
+    votes: list[OutcomeOut]
+
+
+class ReleaseBody(Strict):
+    """Which records to give back; all that the caller holds where none is named."""
+
+    record_ids: Annotated[list[Id], msgspec.Meta(max_length=200)] | None = None
+
+
+class ReleasedOut(msgspec.Struct):
+    """How many records were given back."""
+
+    n: int
+
+
+class CommentBody(Strict):
+    """Something said of a record beside the vote."""
+
+    client_id: ClientId
+    record_id: Id
+    kind: Literal["comment", "flag", "question"]
+    text: Comment = ""
+
+
+class MineOut(msgspec.Struct):
+    """A vote of the caller's own that stands, with its record."""
+
+    vote_id: str
+    client_id: str | None
+    record_id: str
+    text: str
+    class_ids: list[str]
+    created_at: str
+
+
+class MinesOut(msgspec.Struct):
+    """The caller's own votes, newest first."""
+
+    votes: list[MineOut]
+
+
+class MineQuery(msgspec.Struct):
+    """How many, and before which time."""
+
+    limit: Limit = 20
+    before: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+
+
+def _of(call: Call) -> Task:
+    task = call.ws.store.tasks.get(call.path["task_id"])
+    call.ws.check_may_label(task)
+    return task
+
+
+def queue(call: Call) -> Response:
+    """What waits for the caller."""
+    asked: QueueQuery = call.query
+    page = call.ws.next_records(_of(call), asked.n, selection=asked.selection, wait=False)
+    return json_response(queue_out(page))
+
+
+def conflicts(call: Call) -> Response:
+    """Records on which people disagree."""
+    return json_response(queue_out(call.ws.conflicts(_of(call), call.query.limit)))
+
+
+def queue_out(page: QueuePage) -> QueueOut:
+    """A page of the queue as it goes over the wire."""
+    return QueueOut([_waiting(w) for w in page.records], page.n_waiting, page.n_mine)
+
+
+def _waiting(one: Waiting) -> WaitingOut:
+    return WaitingOut(
+        record_id=one.record.record_id,
+        text=one.record.text,
+        fields=one.fields,
+        reason=one.assignment.reason,
+        base=one.base,
+        suggestions=[SuggestionOut(s.class_id, s.share, s.why) for s in one.suggestions],
+        votes=[HeardOut(v.who, [c for c in v.class_ids if c != OUT_OF_SCOPE], v.confidence) for v in one.votes],
+    )
+
+
+def votes(call: Call) -> Response:
+    """Keep the caller's own votes."""
+    return _kept(call, settles=False)
+
+
+def settle(call: Call) -> Response:
+    """Keep votes that settle their records."""
+    return _kept(call, settles=True)
+
+
+def _kept(call: Call, *, settles: bool) -> Response:
+    body: VotesBody = call.body
+    submissions = [
+        Submission(v.client_id, v.act, v.record_id, {"classes": v.class_ids}, v.base, v.undoes) for v in body.votes
+    ]
+    outcomes = call.ws.submit(_of(call), submissions, settles=settles)
+    found = VotesOut([_outcome(o) for o in outcomes])
+    if all(o.outcome == "kept" for o in outcomes):
+        return json_response(found)
+    is_stale = any(o.outcome == "stale" for o in outcomes)
+    message = (
+        "Something else was said of a record since; what stands is told with each vote."
+        if is_stale
+        else next(o.reason for o in outcomes if o.outcome == "refused")
+    )
+    fault = {"code": "conflict" if is_stale else "bad_input", "message": message, "request_id": call.request_id}
+    return json_response({"error": fault, "votes": found.votes}, 409 if is_stale else 422)
+
+
+def _outcome(one: Outcome) -> OutcomeOut:
+    stands = None
+    if one.stands is not None:
+        ids = [c for c in class_ids_of(one.stands["value"]) if c != OUT_OF_SCOPE]
+        stands = StandsOut(one.stands["vote_id"], one.stands["actor_id"], ids, one.stands["created_at"])
+    return OutcomeOut(one.client_id, one.outcome, one.vote_id, stands, one.reason)
+
+
+def mine(call: Call) -> Response:
+    """The caller's own votes, newest first, to go back by."""
+    asked: MineQuery = call.query
+    return json_response(MinesOut([MineOut(**row) for row in call.ws.my_votes(_of(call), asked.limit, asked.before)]))
+
+
+def release(call: Call) -> Response:
+    """Give back what the caller holds."""
+    return json_response(ReleasedOut(call.ws.release_records(_of(call), call.body.record_ids)))
+
+
+def comment(call: Call) -> Response:
+    """Keep a comment, a flag or a question."""
+    body: CommentBody = call.body
+    return json_response(Done(call.ws.comment(_of(call), body.record_id, body.kind, body.text, body.client_id)))
+
+
+_TASK = "/api/v1/tasks/{task_id}"
+ROUTES = (
+    Route(
+        f"{_TASK}/queue", queue, Permission.ANNOTATE, query=QueueQuery, answer=QueueOut,
+        summary="The records that wait for the caller; nobody else gets them for a while.",
+    ),
+    Route(
+        f"{_TASK}/votes", votes, Permission.ANNOTATE, methods=("POST",), body=VotesBody, answer=VotesOut,
+        summary="Keep votes, undos and skips, each once however often it is sent.",
+    ),
+    Route(
+        f"{_TASK}/votes/mine", mine, Permission.ANNOTATE, query=MineQuery, answer=MinesOut,
+        summary="The caller's own votes that stand, newest first.",
+    ),
+    Route(
+        f"{_TASK}/release", release, Permission.ANNOTATE, methods=("POST",), body=ReleaseBody, answer=ReleasedOut,
+        summary="Give back records that the caller holds, for others to take.",
+    ),
+    Route(
+        f"{_TASK}/comments", comment, Permission.ANNOTATE, methods=("POST",), body=CommentBody, answer=Done,
+        summary="Comment on a record, flag it, or ask about the guidelines.",
+    ),
+    Route(
+        f"{_TASK}/conflicts", conflicts, Permission.REVIEW, query=MineQuery, answer=QueueOut,
+        summary="Records on which people disagree and which no reviewer settled.",
+    ),
+    Route(
+        f"{_TASK}/settle", settle, Permission.REVIEW, methods=("POST",), body=VotesBody, answer=VotesOut,
+        summary="Keep a reviewer's votes, which settle their records.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,200 @@
+"""How far people agree, and how often each is right, from what they said of the same records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.core.tasks import TaskKind
+from homegrown.label.aggregate import CONFUSION, MAJORITY, aggregate
+from homegrown.label.confusion import MAX_PARAMETERS
+from homegrown.label.matrix import VoteMatrix
+from homegrown.label.suggest import class_ids_of
+from homegrown.metrics.agreement import Agreement, alpha, alpha_of_class
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homegrown.core.tasks import Task
+
+NONE = "none of these"
+MOST_CONFUSIONS = 3
+LEAST_EXPECTED = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PersonVote:
+    """What one person says of one record now."""
+
+    record_id: str
+    actor_id: str
+    value: dict[str, object]
+    settles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Of the records that seem to be *truth*, a person calls the *share* (of about *n*) *said* instead."""
+
+    truth: str
+    said: str
+    share: float
+    n: float
+
+
+@dataclass(frozen=True, slots=True)
+class PersonReport:
+    """One person's work.
+
+    Attributes:
+        accuracy: share of their votes that are right; None where nothing tells.
+        ci95: of the accuracy.
+        is_measured: counted on records that a reviewer settled; otherwise estimated from what others said.
+        confusions: what they take for what, most often first.
+    """
+
+    actor_id: str
+    n_votes: int
+    accuracy: float | None
+    ci95: tuple[float, float]
+    is_measured: bool
+    confusions: tuple[Confusion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleReport:
+    """Agreement on a task.
+
+    Attributes:
+        alpha: Krippendorff's, over all people and records that two or more answered.
+        by_class: for each class that somebody named, of the question whether a record is of it.
+        by_pair: of each two people who share records.
+        people: in the order of their ids.
+    """
+
+    alpha: Agreement
+    by_class: tuple[tuple[str, Agreement], ...]
+    by_pair: tuple[tuple[str, str, Agreement], ...]
+    people: tuple[PersonReport, ...]
+
+
+def people_report(task: Task, votes: Sequence[PersonVote]) -> PeopleReport:
+    """Measure how far people agree and what each of them confuses.
+
+    Agreement is Krippendorff's alpha (see ``metrics.agreement``), on people's own votes; a reviewer's word is no vote
+    of the crowd. Accuracy and confusion come from the model of who is right (see ``label.aggregate``), which what
+    reviewers settled teaches: without it nothing is needed but that people share records. In a task of many classes
+    each set of classes is an answer of its own for the agreement over all, and no confusion is estimated.
+
+    Example:
+        >>> report = people_report(task, votes)  # doctest: +SKIP
+        >>> report.alpha.value, report.people[0].accuracy  # doctest: +SKIP
+        (0.71, 0.93)
+    """
+    own = [v for v in votes if not v.settles]
+    records = {r: i for i, r in enumerate(sorted({v.record_id for v in own}))}
+    people = {p: i for i, p in enumerate(sorted({v.actor_id for v in own}))}
+    row = np.array([records[v.record_id] for v in own], int)
+    who = np.array([people[v.actor_id] for v in own], int)
+    if task.kind is TaskKind.CLASSES:
+        found = tuple(PersonReport(p, int((who == i).sum()), None, (0.0, 1.0), False, ()) for p, i in people.items())
+        said, names = _sets(own)
+        return PeopleReport(_alpha(row, said, len(records), len(names)), _binary(task, own, row, len(records)),
+                            _pairs(row, who, said, list(people), len(names)), found)  # fmt: skip
+    place = {c: i for i, c in enumerate((*task.class_ids, OUT_OF_SCOPE))}
+    said = np.array([place.get(class_ids_of(v.value)[0], -1) for v in own], int)
+    kept = said >= 0  # a class that is gone says nothing
+    row, who, said = row[kept], who[kept], said[kept]
+    counts = _counts(row, said, len(records), len(place))
+    names = (*task.class_names, NONE)
+    by_class = tuple((names[k], alpha_of_class(counts, k)) for k in range(len(place)) if counts[:, k].any())
+    gold = np.full(len(records), -1)
+    for vote in votes:
+        if vote.settles and vote.record_id in records:
+            gold[records[vote.record_id]] = place.get(class_ids_of(vote.value)[0], -1)
+    reports = _reports(VoteMatrix.of(row, who, said, n_records=len(records), n_sources=len(people),
+                                     n_classes=len(place)), gold, list(people), names)  # fmt: skip
+    return PeopleReport(alpha(counts), by_class, _pairs(row, who, said, list(people), len(place)), reports)
+
+
+def _counts(row: np.ndarray, said: np.ndarray, n_records: int, n_classes: int) -> np.ndarray:
+    counts = np.zeros((n_records, n_classes))
+    np.add.at(counts, (row, said), 1)
+    return counts
+
+
+def _alpha(row: np.ndarray, said: np.ndarray, n_records: int, n_classes: int) -> Agreement:
+    return alpha(_counts(row, said, n_records, n_classes))
+
+
+def _pairs(
+    row: np.ndarray, who: np.ndarray, said: np.ndarray, people: list[str], n_classes: int
+) -> tuple[tuple[str, str, Agreement], ...]:
+    found = []
+    for one, other in combinations(range(len(people)), 2):
+        these = (who == one) | (who == other)
+        shared, place = np.unique(row[these], return_inverse=True)
+        agreement = _alpha(place, said[these], len(shared), n_classes)
+        if agreement.n:
+            found.append((people[one], people[other], agreement))
+    return tuple(found)
+
+
+def _sets(votes: Sequence[PersonVote]) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    names = {ids: 0 for ids in sorted({class_ids_of(v.value) for v in votes})}
+    names = {ids: i for i, ids in enumerate(names)}
+    return np.array([names[class_ids_of(v.value)] for v in votes], int), list(names)
+
+
+def _binary(
+    task: Task, votes: Sequence[PersonVote], row: np.ndarray, n_records: int
+) -> tuple[tuple[str, Agreement], ...]:
+    found = []
+    for one in task.classes:
+        named = np.array([int(one.class_id in class_ids_of(v.value)) for v in votes], int)
+        if named.any():
+            found.append((one.name, _alpha(row, named, n_records, 2)))
+    return tuple(found)
+
+
+def _reports(
+    votes: VoteMatrix, gold: np.ndarray, people: list[str], names: tuple[str, ...]
+) -> tuple[PersonReport, ...]:
+    n_votes = np.bincount(votes.source, minlength=len(people))
+    is_told = (gold >= 0).any() or (votes.votes_per_record > 1).any()
+    if not is_told or len(np.unique(votes.value)) < 2:  # nothing tells who is right
+        return tuple(PersonReport(p, int(n), None, (0.0, 1.0), False, ()) for p, n in zip(people, n_votes, strict=True))
+    is_large = votes.n_sources * votes.n_classes**2 * 2 > MAX_PARAMETERS
+    done = aggregate(votes, gold=gold if (gold >= 0).any() else None, method=MAJORITY if is_large else CONFUSION)
+    found = []
+    on_gold = np.bincount(votes.source[gold[votes.record] >= 0], minlength=len(people))
+    for number, actor_id in enumerate(people):
+        accuracy = float(done.sources.accuracy[number])
+        within = (float(done.sources.low[number]), float(done.sources.high[number]))
+        table = np.zeros((votes.n_classes, votes.n_classes))
+        mine = votes.source == number
+        np.add.at(table.T, votes.value[mine], done.probs[votes.record[mine]])
+        shown = None if np.isnan(accuracy) or within == (0.0, 1.0) else accuracy
+        found.append(
+            PersonReport(
+                actor_id, int(n_votes[number]), shown, within, bool(on_gold[number]), _confusions(table, names)
+            )
+        )
+    return tuple(found)
+
+
+def _confusions(table: np.ndarray, names: tuple[str, ...]) -> tuple[Confusion, ...]:
+    """The largest wrong cells of expected counts [truth, said]."""
+    total = table.sum(1)
+    wrong = np.where(np.eye(len(table), dtype=bool), 0, table)
+    order = np.argsort(-wrong, axis=None)[:MOST_CONFUSIONS]
+    cells = [np.unravel_index(k, wrong.shape) for k in order]
+    return tuple(
+        Confusion(names[t], names[s], float(table[t, s] / total[t]), float(total[t]))
+        for t, s in cells
+        if table[t, s] >= LEAST_EXPECTED
+    )

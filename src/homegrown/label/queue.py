@@ -1,0 +1,181 @@
+"""The order in which a task's records are labelled, kept in memory so that a page of it costs no scan."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.core.assignments import Choice
+from homegrown.core.tasks import LabelSourceKind
+from homegrown.errors import HomegrownError
+
+if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
+    from homegrown.store import Store
+
+LOOK_EVERY_S = 2.0
+UNLABELLED = "nobody has said yet what this is"
+ONLY_IMPORTED = "an import or a bulk label says what this is, no person has looked"
+
+
+class Chooser(Protocol):
+    """Decides what is labelled next."""
+
+    def __call__(self, task: Task, waiting: Sequence[str]) -> Iterable[Choice]:
+        """Put record ids in order, each with the reason why it comes; those left out come after, as they stood."""
+        ...
+
+
+class Line:
+    """The records of one task in the order in which they are handed out, and who need not be given which.
+
+    What it remembers are hints that save look-ups; whether a record is free is decided by the store.
+
+    Args:
+        choices: in order.
+        stamp: what it was made from; another stamp means that it should be made anew.
+    """
+
+    def __init__(self, choices: list[Choice], stamp: object = None) -> None:
+        self._choices = choices
+        self.stamp, self.looked_at = stamp, time.monotonic()
+        self._full: set[str] = set()
+        self._passed: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._choices)
+
+    @property
+    def n_waiting(self) -> int:
+        """How many records still want an answer, as far as is known."""
+        return len(self._choices) - len(self._full)
+
+    @property
+    def ids(self) -> list[str]:
+        """All of its records, in order."""
+        return [choice.record_id for choice in self._choices]
+
+    def waiting(self, actor_id: str) -> Iterator[Choice]:
+        """What *actor_id* may be given, in order."""
+        full, passed = self._full, self._passed.get(actor_id, set())
+        return (c for c in self._choices if c.record_id not in full and c.record_id not in passed)
+
+    def note(self, actor_id: str, full: set[str], passed: set[str]) -> None:
+        """Remember what the store said."""
+        self._full |= full
+        self._passed.setdefault(actor_id, set()).update(passed)
+
+    def reopen(self, record_ids: Iterable[str]) -> None:
+        """Let records be given again: an answer was taken back."""
+        for record_id in record_ids:
+            self._full.discard(record_id)
+            for passed in self._passed.values():
+                passed.discard(record_id)
+
+
+class Lines:
+    """Lines by key, each made once and made anew in the background when what it was made from has changed."""
+
+    def __init__(self) -> None:
+        self._lines: dict[object, Line] = {}
+        self._lock = threading.Lock()
+        self._making: dict[object, threading.Thread] = {}
+
+    def get(self, key: object, make: Callable[[], Line], stamp: Callable[[], object]) -> Line:
+        """The line under *key*; waits for it only where there is none yet."""
+        line = self._lines.get(key)
+        if line is None:
+            with self._lock:
+                return self._lines.get(key) or self._lines.setdefault(key, make())
+        if time.monotonic() - line.looked_at > LOOK_EVERY_S:
+            line.looked_at = time.monotonic()
+            if stamp() != line.stamp:
+                self._make_anew(key, make)
+        return line
+
+    def _make_anew(self, key: object, make: Callable[[], Line]) -> None:
+        with self._lock:
+            running = self._making.get(key)
+            if running is not None and running.is_alive():
+                return
+            thread = threading.Thread(target=self._replace, args=(key, make), name="line", daemon=True)
+            self._making[key] = thread
+            thread.start()
+
+    def _replace(self, key: object, make: Callable[[], Line]) -> None:
+        with contextlib.suppress(HomegrownError):  # the old order goes on; the next look tries again
+            self._lines[key] = make()
+
+    def of_task(self, task_id: str) -> list[Line]:
+        """The lines of one task, whose keys begin with its id."""
+        return [line for key, line in list(self._lines.items()) if isinstance(key, tuple) and key[0] == task_id]
+
+    def outdate(self, task_id: str) -> None:
+        """Have a task's lines made anew at the next look: a model was trained, a setting changed."""
+        for line in self.of_task(task_id):
+            line.stamp, line.looked_at = object(), 0.0
+
+    def forget(self, task_id: str) -> None:
+        """Drop what is known of a task: how many answers a record wants has changed."""
+        for key in [k for k in list(self._lines) if isinstance(k, tuple) and k[0] == task_id]:
+            self._lines.pop(key, None)
+
+    def close(self) -> None:
+        """Wait for what is being made."""
+        for thread in list(self._making.values()):
+            thread.join()
+
+
+def stamp_of(store: Store, task: Task) -> tuple[object, ...]:
+    """What a line depends on beside people's votes: the records, the bulk votes, the task."""
+    versions = [table.version() if table.exists else 0 for table in (store.records.table, store.votes.table)]
+    return (*versions, len(store.records.retired_ids()), task.version)
+
+
+def make_line(store: Store, task: Task, *, chooser: Chooser | None = None, only: Sequence[str] | None = None) -> Line:
+    """Order a task's records.
+
+    Without *chooser*, those on which nobody and no import has voted come first, then those that only an import or a
+    bulk label names, both shuffled: a record's place depends on its id and the task alone, so that new records change
+    no other's.
+
+    Args:
+        store: the workspace.
+        task: the question.
+        chooser: decides the order instead.
+        only: ids of the records to which the line is limited.
+    """
+    stamp = stamp_of(store, task)
+    ids = store.records.scan(["record_id"])["record_id"].combine_chunks()
+    if only is not None:
+        ids = ids.filter(pc.is_in(ids, value_set=pa.array(list(only), pa.string())))
+    imported = pc.is_in(ids, value_set=_imported(store, task)).to_pylist()
+    salt = task.task_id.encode()
+    place = [hashlib.blake2b(i.encode(), digest_size=8, key=salt[:64]).digest() for i in ids.to_pylist()]
+    rows = sorted(zip(imported, place, ids.to_pylist(), strict=True))
+    choices = [Choice(record_id, ONLY_IMPORTED if known else UNLABELLED) for known, _, record_id in rows]
+    if chooser is not None:
+        choices = _chosen(chooser, task, choices)
+    return Line(choices, stamp)
+
+
+def _chosen(chooser: Chooser, task: Task, choices: list[Choice]) -> list[Choice]:
+    rest = {c.record_id: c for c in choices}
+    first = [c for c in chooser(task, list(rest)) if rest.pop(c.record_id, None) is not None]
+    return [*first, *rest.values()]
+
+
+def _imported(store: Store, task: Task) -> pa.Array:
+    """Records that an import or a bulk label names."""
+    votes = store.votes.of_task(task.task_id)
+    kinds = (LabelSourceKind.IMPORTED.value, LabelSourceKind.PERSON.value)
+    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id) if s["kind"] in kinds]
+    kept = pc.is_in(votes["label_source_id"], value_set=pa.array(sources, pa.string()))
+    return votes.filter(kept)["record_id"].combine_chunks()

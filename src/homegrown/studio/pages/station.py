@@ -1,0 +1,81 @@
+"""The label station: the whole screen for one record and its answers."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+from starlette.responses import Response
+
+from homegrown.core.access import Permission
+from homegrown.core.tasks import TaskKind
+from homegrown.studio import words
+from homegrown.studio.answer import asked, show
+from homegrown.studio.view import AsCode
+from homegrown.web import Route, Shape
+
+if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
+    from homegrown.web import Call
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationPage:
+    """The station of a task; `setup` is what the browser needs of it, as JSON."""
+
+    template: ClassVar[str] = "label/station.html"
+    has_step: ClassVar[bool] = True
+    task: str
+    setup: str
+    as_code: AsCode
+
+
+def station(call: Call) -> Response:
+    """``GET /label/tasks/{task_id}/station``: label what waits for the caller."""
+    return _station(call, reviews=False)
+
+
+def review(call: Call) -> Response:
+    """``GET /label/tasks/{task_id}/review``: settle what people disagree on."""
+    return _station(call, reviews=True)
+
+
+def _station(call: Call, *, reviews: bool) -> Response:
+    ws, task = call.ws, call.ws.store.tasks.get(call.path["task_id"])
+    ws.check_may_label(task)
+    selection = asked(call, "selection")
+    if not reviews:
+        # The order is made while the browser still draws the page.
+        threading.Thread(target=ws.warm_queue, args=(task, selection or None), name="warm", daemon=True).start()
+    back = f"/label/tasks/{task.task_id}/people" if call.actor.may(Permission.REVIEW) else "/label/mine"
+    setup = {
+        "task_id": task.task_id,
+        "task": task.name,
+        "actor_id": call.actor.actor_id,
+        "back": back,
+        "many": task.kind is TaskKind.CLASSES,
+        "reviews": reviews,
+        "selection": selection,
+        "hides": ws.station_settings(task).hides_suggestions,
+        "guidelines": task.guidelines,
+        "classes": [{"id": c.class_id, "name": c.name, "description": c.description} for c in task.classes],
+    }
+    page = StationPage(
+        task=task.name, setup=msgspec.json.encode(setup).decode(), as_code=_as_code(task, reviews=reviews)
+    )
+    return show(call, page)
+
+
+def _as_code(task: Task, *, reviews: bool) -> AsCode:
+    cli = f"homegrown label queue {words.shell(task.name)}{' --conflicts' if reviews else ''} --json"
+    python = f"ws.conflicts({task.name!r})" if reviews else f"ws.next_records({task.name!r}, 20)"
+    sql = f"select * from votes where task = '{task.name}' and kind = 'person'"
+    return AsCode(cli=cli, python=python, sql=sql)
+
+
+ROUTES = (
+    Route("/label/tasks/{task_id}/station", station, Permission.ANNOTATE, shape=Shape.PAGE),
+    Route("/label/tasks/{task_id}/review", review, Permission.REVIEW, shape=Shape.PAGE),
+)

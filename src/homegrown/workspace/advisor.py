@@ -1,0 +1,170 @@
+"""Suggestions for who labels: from the champion, else from the nearest labelled records; never waited for twice."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from homegrown.core.models import ModelVersion
+from homegrown.errors import HomegrownError
+from homegrown.label.suggest import Suggestion, class_ids_of, from_neighbours, from_probs
+from homegrown.store.models import CHAMPION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from homegrown.core.protocols import Encoder, Predictor
+    from homegrown.core.tasks import Task
+    from homegrown.store import Store
+    from homegrown.store.vectors import VectorStore
+
+KEPT = 20_000
+N_NEAREST = 5
+FEWEST_LABELLED = 5
+MOST_LABELLED = 20_000
+LOOK_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Vectors float32 [n, dim] of records that people labelled, of length 1, and their classes."""
+
+    vectors: np.ndarray
+    class_ids: list[str]
+    n_votes: int
+    table: VectorStore
+
+
+@dataclass
+class _Known:
+    """What is ready for one task."""
+
+    version: ModelVersion | None = None
+    predictor: Predictor | None = None
+    labelled: Labelled | None = None
+    looked_at: float = -1e9
+    thread: threading.Thread | None = None
+
+
+class Advisor:
+    """Loads models and vectors in the background; until they are there it has nothing to say.
+
+    Args:
+        store: the workspace.
+        predictor: loads a model.
+        encoder: loads the frozen encoder.
+    """
+
+    def __init__(
+        self, store: Store, predictor: Callable[[ModelVersion], Predictor], encoder: Callable[[], Encoder]
+    ) -> None:
+        self._store, self._predictor, self._encoder = store, predictor, encoder
+        self._tasks: dict[str, _Known] = {}
+        self._said: OrderedDict[tuple[str, str], list[Suggestion]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def advise(
+        self, task: Task, texts: dict[str, tuple[str, str]], *, wait: bool = False
+    ) -> dict[str, list[Suggestion]]:
+        """Suggestions by record id.
+
+        Args:
+            task: the question.
+            texts: record id → text and its hash.
+            wait: until what suggests is loaded.
+        """
+        known = self._tasks.setdefault(task.task_id, _Known())
+        self._look(task, known)
+        if wait and known.thread is not None:
+            known.thread.join()
+        if known.version is not None and known.predictor is not None:
+            return self._by_model(task, known.version, known.predictor, {i: text for i, (text, _) in texts.items()})
+        if known.labelled is not None:
+            return _by_neighbours(known.labelled, {i: hashed for i, (_, hashed) in texts.items()})
+        return {}
+
+    def _look(self, task: Task, known: _Known) -> None:
+        with self._lock:
+            busy = known.thread is not None and known.thread.is_alive()
+            if busy or time.monotonic() - known.looked_at < LOOK_EVERY_S:
+                return
+            known.looked_at = time.monotonic()
+            known.thread = threading.Thread(target=self._load, args=(task, known), name="advisor", daemon=True)
+            known.thread.start()
+
+    def _load(self, task: Task, known: _Known) -> None:
+        with contextlib.suppress(HomegrownError):  # a damaged model suggests nothing; its own page says why
+            version = champion_of(self._store, task)
+            if version is not None:
+                if known.version is None or known.version.version_id != version.version_id:
+                    known.version, known.predictor = version, self._predictor(version)
+            else:
+                known.labelled = _labelled(self._store, task, self._encoder, known.labelled)
+
+    def _by_model(
+        self, task: Task, version: ModelVersion, predictor: Predictor, texts: dict[str, str]
+    ) -> dict[str, list[Suggestion]]:
+        missing = [i for i in texts if (version.version_id, i) not in self._said]
+        if missing:
+            name = f"{version.model_name}@{version.number}"
+            probs = predictor.predict([texts[i] for i in missing]).probs
+            for record_id, row in zip(missing, probs.tolist(), strict=True):
+                found = from_probs(name, version.class_ids, row)
+                self._said[version.version_id, record_id] = [s for s in found if s.class_id in task.class_ids]
+            while len(self._said) > KEPT:
+                self._said.popitem(last=False)
+        return {i: self._said[version.version_id, i] for i in texts if (version.version_id, i) in self._said}
+
+    def close(self) -> None:
+        """Wait for what is being loaded."""
+        for known in list(self._tasks.values()):
+            if known.thread is not None:
+                known.thread.join()
+
+
+def champion_of(store: Store, task: Task) -> ModelVersion | None:
+    """The newest champion among the models of a task."""
+    aliases = store.models.aliases()
+    mine = [v for v in store.models.versions() if v.task_id == task.task_id]
+    return next((v for v in mine if CHAMPION in aliases.get(v.version_id, [])), None)
+
+
+def _labelled(store: Store, task: Task, encoder: Callable[[], Encoder], before: Labelled | None) -> Labelled | None:
+    """Vectors of what people labelled, where the records have any; what is there is kept until votes came in."""
+    said = store.person_votes.standing(task.task_id)
+    if len(said) < FEWEST_LABELLED or (before is not None and before.n_votes == len(said)):
+        return before
+    classes = {i: ids[0] for i, value in said[-MOST_LABELLED:] if (ids := class_ids_of(msgspec.json.decode(value)))}
+    loaded = encoder()
+    table = store.stored_vectors(loaded.fingerprint)
+    if table is None:
+        return None
+    rows = store.records.rows(pa.array(list(classes), pa.string()), ["text_hash"])
+    where, matrix = table.fetch(rows["text_hash"].to_pylist())
+    ids = [classes[i] for i in rows["record_id"].to_pylist()]
+    kept = np.flatnonzero(where >= 0)
+    return Labelled(_unit(matrix[where[kept]]), [ids[k] for k in kept], len(said), table) if len(kept) else None
+
+
+def _by_neighbours(labelled: Labelled, hashes: dict[str, str]) -> dict[str, list[Suggestion]]:
+    where, matrix = labelled.table.fetch(list(hashes.values()))
+    found = {}
+    near = _unit(matrix) @ labelled.vectors.T
+    n = min(N_NEAREST, near.shape[1])
+    for record_id, row in zip(hashes, where.tolist(), strict=True):
+        if row >= 0:
+            best = np.argsort(-near[row], kind="stable")[:n]
+            found[record_id] = from_neighbours([labelled.class_ids[k] for k in best])
+    return found
+
+
+def _unit(matrix: np.ndarray) -> np.ndarray:
+    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,146 @@
+"""The verbs of labelling by several people: invitations, agreement, questions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from homegrown.core.access import Permission, Role
+from homegrown.errors import ForbiddenError, InputError
+from homegrown.govern.people import INVITED, Invitation, People
+from homegrown.label.people import PeopleReport, PersonVote, people_report
+
+if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
+    from homegrown.metrics.agreement import Agreement
+    from homegrown.store import Store
+    from homegrown.workspace import handles
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who labels a task, and how well they agree.
+
+    Attributes:
+        report: agreement, accuracy and confusions, by actor id.
+        names: by actor id, of everybody in the report.
+        n_conflicts: records on which people disagree and which no reviewer settled.
+        n_questions: that nobody answered yet.
+    """
+
+    report: PeopleReport
+    names: dict[str, str]
+    n_conflicts: int
+    n_questions: int
+
+    def document(self) -> dict[str, Any]:
+        """All of it as JSON values, with names for ids; what is not known is None."""
+        report = self.report
+        return {
+            "agreement": _agreement(report.alpha),
+            "classes": [{"class": name, **_agreement(found)} for name, found in report.by_class],
+            "pairs": [{"names": [self.names[a], self.names[b]], **_agreement(k)} for a, b, k in report.by_pair],
+            "people": [
+                {
+                    "actor_id": p.actor_id,
+                    "name": self.names[p.actor_id],
+                    "n_votes": p.n_votes,
+                    "accuracy": p.accuracy,
+                    "accuracy_ci95": list(p.ci95),
+                    "is_measured": p.is_measured,
+                    "confusions": [asdict(c) for c in p.confusions],
+                }
+                for p in report.people
+            ],
+            "n_conflicts": self.n_conflicts,
+            "n_questions": self.n_questions,
+        }
+
+
+def _agreement(found: Agreement) -> dict[str, Any]:
+    return {"alpha": None if math.isnan(found.value) else found.value, "ci95": list(found.ci95), "n": found.n}
+
+
+class Invitations:
+    """Mixed into ``Workspace``."""
+
+    store: Store
+
+    if TYPE_CHECKING:
+
+        def _task(self, task: Task | handles.Task | str) -> Task: ...
+
+    def invite(self, task: Task | handles.Task | str, name: str, role: str = "annotator") -> Invitation:
+        """Invite somebody to label a task, or to review it; hand them the link, which works once within a week.
+
+        An annotator sees the tasks they were invited to, and nothing else.
+
+        Example:
+            >>> ws.invite("intent", "Anna").link  # doctest: +SKIP
+        """
+        asked = self._task(task)
+        if role not in {r.value for r in INVITED}:
+            raise InputError("People are invited as annotator or reviewer.")
+        made = People(self.store.db).invite(self.store.actor, name, Role(role))
+        self._admit(made.actor_id, asked)
+        return made
+
+    def admit(self, task: Task | handles.Task | str, actor_id: str) -> None:
+        """Let somebody who was invited label one more task."""
+        if not self.store.actor.may(Permission.BUILD):
+            raise ForbiddenError("Your role does not allow to invite people.")
+        self._admit(actor_id, self._task(task))
+
+    def _admit(self, actor_id: str, task: Task) -> None:
+        tasks = [*self.admitted(actor_id), task.task_id]
+        self.store.settings.put(self.store.actor, f"admitted:{actor_id}", sorted(set(tasks)), "label.admit")
+
+    def admitted(self, actor_id: str) -> list[str]:
+        """Ids of the tasks to which somebody was invited."""
+        return self.store.settings.get(f"admitted:{actor_id}") or []
+
+    def my_tasks(self) -> list[Task]:
+        """The tasks that the caller may label: for who was invited those they were invited to, else all."""
+        found = [t for name in self.store.tasks.names() if (t := self.store.tasks.find(name)) is not None]
+        actor = self.store.actor
+        allowed = [] if actor.may(Permission.READ) else self.admitted(actor.actor_id)
+        return [t for t in found if t.task_id in allowed] if allowed else found
+
+    def check_may_label(self, task: Task) -> None:
+        """Refuse a task to which the caller was not invited.
+
+        Raises:
+            ForbiddenError: they were invited to others only.
+        """
+        if task.task_id not in {t.task_id for t in self.my_tasks()}:
+            raise ForbiddenError("You were not invited to this task.")
+
+    def team(self, task: Task | handles.Task | str) -> Team:
+        """Who labels a task, how far they agree, and what each of them seems to confuse.
+
+        Example:
+            >>> ws.team("intent").report.alpha.value  # doctest: +SKIP
+            0.71
+        """
+        asked = self._task(task)
+        rows = self.store.person_votes.people(asked.task_id)
+        votes = [PersonVote(r["record_id"], r["actor_id"], msgspec.json.decode(r["value"]), r["settles"]) for r in rows]
+        return Team(
+            report=people_report(asked, votes),
+            names={r["actor_id"]: r["name"] for r in rows},
+            n_conflicts=self.store.person_votes.n_conflicts(asked.task_id),
+            n_questions=sum(not q["resolved_at"] for q in self.questions(asked)),
+        )
+
+    def questions(self, task: Task | handles.Task | str, *, kind: str = "question") -> list[dict[str, Any]]:
+        """What people asked about the guidelines, or said by another *kind* of comment; open ones first."""
+        return self.store.comments.of_task(self._task(task).task_id, kind=kind)
+
+    def answer(self, comment_id: str, answer: str = "") -> None:
+        """Close a question with an answer, or a flag or comment as seen."""
+        if not self.store.actor.may(Permission.REVIEW):
+            raise ForbiddenError("Your role does not allow to answer for the task.")
+        self.store.comments.resolve(self.store.actor, comment_id, answer.strip())
