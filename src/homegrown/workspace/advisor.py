@@ -138,9 +138,12 @@ def champion_of(store: Store, task: Task) -> ModelVersion | None:
 
 
 def _labelled(store: Store, task: Task, encoder: Callable[[], Encoder], before: Labelled | None) -> Labelled | None:
-    """Vectors of what people labelled, where the records have any; what is there is kept until votes came in."""
+    """Vectors of what people labelled, where the records have any; what is there is kept while few votes came in."""
+    if not any(store.layout.folder("lance").glob("vectors_*.lance")):
+        return None
     said = store.person_votes.standing(task.task_id)
-    if len(said) < FEWEST_LABELLED or (before is not None and before.n_votes == len(said)):
+    is_fresh = before is not None and abs(len(said) - before.n_votes) <= max(FEWEST_LABELLED, before.n_votes // 20)
+    if len(said) < FEWEST_LABELLED or is_fresh:
         return before
     classes = {i: ids[0] for i, value in said[-MOST_LABELLED:] if (ids := class_ids_of(msgspec.json.decode(value)))}
     loaded = encoder()
