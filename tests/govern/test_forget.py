@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from homegrown.core.access import Actor, Role
+from homegrown.core.assignments import Submission
 from homegrown.core.ids import new_id, text_hash, timestamp
 from homegrown.core.models import Recipe
 from homegrown.core.progress import Silent
@@ -19,6 +20,7 @@ from homegrown.errors import ForbiddenError, InputError, NotFoundError, Workspac
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.store import Store, tables
 from homegrown.workspace import connect
+from homegrown.workspace.bulk import Checked, Filter
 
 CANARY = "xylophonecanary"
 EMAIL = "anna.quetzal@example.org"
@@ -217,14 +219,44 @@ CHANGES = {
     "evaluate": {"evaluate.run"},
     "deploy": {"serve.deploy"},
     "forget": {"govern.forget"},
+    "next_records": {"label.assign"},
+    "submit": {"label.vote", "label.undo_vote", "label.skip"},
+    "release_records": {"label.release"},
+    "comment": {"label.comment", "label.flag", "label.question"},
+    "answer": {"label.answer"},
+    "set_station": {"label.set_station"},
+    "invite": {"label.invite"},
+    "admit": {"label.admit"},
+    "bulk_label": {"label.bulk"},
+    "undo_bulk": {"label.undo_bulk"},
 }
 # ``export`` leaves ``model.export``; its own tests drive it.
 READS = {
     "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
     "selections", "sql", "stream_csv", "task_counts", "task_history", "texts_of_file",
+    "acting_as", "admitted", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser", "close", "compare",
+    "conflicts", "counts", "encoder", "export", "export_sql", "finish_forgetting", "model", "my_tasks", "my_votes",
+    "predict", "predictor", "preview", "questions", "quoted", "record_of", "reorder", "report", "search_records",
+    "selected_ids", "selections", "sql", "station_settings", "stream_csv", "team", "texts_of_file", "warm_queue",
     "write_report",
 }  # fmt: skip
+
+
+def label_by_hand(ws):
+    """Every verb of the station, of several people and of bulk."""
+    first, second = (w.record.record_id for w in ws.next_records("intent", 2).records)
+    sent = [("vote", {"classes": []}, None), ("undo", None, "by-hand-vote"), ("skip", None, None)]
+    ws.submit("intent", [Submission(f"by-hand-{act}", act, first, value, undoes=un) for act, value, un in sent])
+    ws.release_records("intent")
+    ws.answer(ws.comment("intent", second, "question", "which?"), "that one")
+    ws.comment("intent", second, "flag")
+    ws.comment("intent", second, "comment", "odd")
+    ws.set_station("intent", ws.station_settings("intent"))
+    ws.admit("intent", ws.invite("intent", "Anna").actor_id)
+    wanted = Filter(words="money")
+    sample = ws.bulk_sample("intent", wanted, n=1).records
+    ws.undo_bulk("intent", ws.bulk_label("intent", "card", wanted, Checked(right=(sample[0].record_id,))))
 
 
 def test_every_verb_that_changes_something_left_its_event(forgotten):
@@ -245,6 +277,7 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.remove_class("intent", "both")
     ws.set_guidelines("intent", "Look.")
     ws.restore_task("intent", 1)
+    label_by_hand(ws)
     entries = list(ws.audit())
     assert set().union(*CHANGES.values()) <= {e.action for e in entries}
     for entry in entries:

@@ -1,5 +1,6 @@
 """The station's verbs: who gets which record, what is kept of what they send, and what a label is when several spoke."""
 
+import contextlib
 import csv
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 from homegrown.core.access import Actor, Role
 from homegrown.core.assignments import Choice, StationSettings, Submission
 from homegrown.core.ids import new_id, timestamp
-from homegrown.core.tasks import TaskKind
+from homegrown.core.tasks import Task, TaskClass, TaskKind
 from homegrown.errors import InputError, NotFoundError, ReusedKeyError
+from homegrown.label.person import value_of_ids
 from homegrown.store import tables
 from homegrown.store.assignments import AssignmentStore
 from homegrown.workspace import connect
@@ -21,9 +23,15 @@ N = 60
 
 @pytest.fixture
 def ws(tmp_path):
+    with opened(tmp_path) as ws:
+        yield ws
+
+
+@contextlib.contextmanager
+def opened(tmp_path, **where):
     with (tmp_path / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["text", "channel"], *([f"case {i} of its own", "app"] for i in range(N))])
-    with connect(tmp_path / "work") as ws:
+    with connect(tmp_path / "work", **where) as ws:
         ws.ingest(tmp_path / "rows.csv", text="text")
         ws.task("t", classes=["a", "b", "c"])
         yield ws
@@ -300,3 +308,36 @@ def test_forgetting_takes_assignments_and_comments_along(ws):
     ws.forget(record=record_id)
     for table in ("assignments", "comments", "votes"):
         assert not ws.sql(f"select * from {table} where record_id = ?", [record_id]).rows(), table
+
+
+def test_postgres_keeps_the_same_promises(tmp_path, postgres):
+    with opened(tmp_path, database_url=postgres) as ws:
+        anna, ben = person(ws, "anna"), person(ws, "ben")
+        with ThreadPoolExecutor(8) as pool:
+            pages = list(pool.map(lambda who: set(ids(who.next_records("t", 12))), [anna, ben] * 4))
+        assert not pages[0] & pages[1]
+        assert all(len(p) == 12 for p in pages)
+        record_id = min(pages[0])
+        with ThreadPoolExecutor(8) as pool:
+            done = list(pool.map(lambda _: vote(anna, record_id, "a", client_id="the-same-one"), range(40)))
+        assert {o.outcome for o in done} == {"kept"}
+        assert n_votes(ws) == 1
+        with ThreadPoolExecutor(8) as pool:
+            done = list(pool.map(lambda k: vote(ben, record_id, "abc"[k % 3]), range(12)))
+        assert len(ws.store.person_votes.of_records([record_id])) == 2
+        vote(anna, record_id, "a", base="the-same-one")
+        assert ws.team("t").report.people[0].n_votes == 1
+        settled = vote(person(ws, "rita", Role.REVIEWER), record_id, "c", settles=True)
+        assert settled.outcome == "kept"
+        assert label(ws, record_id) == [("c", 1.0, True)]
+        assert ws.conflicts("t").records == []
+        anna.submit("t", [Submission(new_id("c"), "skip", min(pages[0] - {record_id}))])
+        assert anna.my_votes("t")[0]["record_id"] == record_id
+
+
+def test_a_class_that_was_merged_counts_as_the_other_and_a_split_one_is_asked_again():
+    classes = (TaskClass("c_1", "one"), TaskClass("c_2", "two"))
+    task = Task("task_1", "t", 2, TaskKind.CLASS, classes, moved={"c_old": ("c_2",), "c_cut": ("c_1", "c_2")})
+    assert value_of_ids(task, ["c_old"]) == {"class": "c_2"}
+    with pytest.raises(InputError, match="split"):
+        value_of_ids(task, ["c_cut"])

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from homegrown.core.models import ModelVersion
+from homegrown.core.models import OUT_OF_SCOPE, ModelVersion
 from homegrown.errors import HomegrownError
 from homegrown.label.suggest import Suggestion, class_ids_of, from_neighbours, from_probs
 from homegrown.store.models import CHAMPION
@@ -115,10 +115,12 @@ class Advisor:
         missing = [i for i in texts if (version.version_id, i) not in self._said]
         if missing:
             name = f"{version.model_name}@{version.number}"
-            probs = predictor.predict([texts[i] for i in missing]).probs
-            for record_id, row in zip(missing, probs.tolist(), strict=True):
-                found = from_probs(name, version.class_ids, row)
-                self._said[version.version_id, record_id] = [s for s in found if s.class_id in task.class_ids]
+            told = predictor.predict([texts[i] for i in missing])
+            for record_id, row, scope in zip(missing, told.probs.tolist(), told.in_scope.tolist(), strict=True):
+                found = [s for s in from_probs(name, version.class_ids, row) if s.class_id in task.class_ids]
+                if scope < predictor.threshold:
+                    found.insert(0, Suggestion(OUT_OF_SCOPE, 1 - scope, f"{name} takes it for none of them"))
+                self._said[version.version_id, record_id] = found
             while len(self._said) > KEPT:
                 self._said.popitem(last=False)
         return {i: self._said[version.version_id, i] for i in texts if (version.version_id, i) in self._said}
@@ -138,9 +140,12 @@ def champion_of(store: Store, task: Task) -> ModelVersion | None:
 
 
 def _labelled(store: Store, task: Task, encoder: Callable[[], Encoder], before: Labelled | None) -> Labelled | None:
-    """Vectors of what people labelled, where the records have any; what is there is kept until votes came in."""
+    """Vectors of what people labelled, where the records have any; what is there is kept while few votes came in."""
+    if not any(store.layout.folder("lance").glob("vectors_*.lance")):
+        return None
     said = store.person_votes.standing(task.task_id)
-    if len(said) < FEWEST_LABELLED or (before is not None and before.n_votes == len(said)):
+    is_fresh = before is not None and abs(len(said) - before.n_votes) <= max(FEWEST_LABELLED, before.n_votes // 20)
+    if len(said) < FEWEST_LABELLED or is_fresh:
         return before
     classes = {i: ids[0] for i, value in said[-MOST_LABELLED:] if (ids := class_ids_of(msgspec.json.decode(value)))}
     loaded = encoder()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from homegrown.core import tasks
     from homegrown.core.models import ModelVersion, Snapshot
+    from homegrown.govern.people import Invitation
+    from homegrown.workspace.people import Team
+    from homegrown.workspace.station import QueuePage
     from homegrown.workspace.workspace import Workspace
 
 _FRAME_HEIGHT = 720
@@ -86,6 +89,18 @@ class Task:
     def snapshot(self, **plan: Any) -> Snapshot:
         """Freeze what is labelled now; *plan* as for ``Workspace.snapshot`` (``seed``, ``group_by`` …)."""
         return self._workspace.snapshot(self.noun, **plan)
+
+    def next_records(self, n: int = 20, **options: Any) -> QueuePage:
+        """The next records to label, held for the caller for a while; see ``Workspace.next_records``."""
+        return self._workspace.next_records(self.noun, n, **options)
+
+    def invite(self, name: str, role: str = "annotator") -> Invitation:
+        """Invite somebody to label or to review; see ``Workspace.invite``."""
+        return self._workspace.invite(self.noun, name, role)
+
+    def team(self) -> Team:
+        """Who labels, how far they agree, and what each seems to confuse; see ``Workspace.team``."""
+        return self._workspace.team(self.noun)
 
     def train(
         self, snapshot: Snapshot, recipe: str = "auto", *, name: str | None = None, seed: int = 0, **options: Any

@@ -113,7 +113,7 @@ class Station:
             inside = set(line.ids)
             assignments = [a for a in assignments if a.record_id in inside]
         n_mine = self.store.person_votes.n_of(self.store.actor, asked.task_id)
-        return QueuePage(self.shown(asked, assignments, settings, wait=wait), line.n_waiting, n_mine)
+        return QueuePage(self._shown(asked, assignments, settings, wait=wait), line.n_waiting, n_mine)
 
     def _line(self, task: Task, selection: str | None, chooser: Chooser | None) -> Line:
         store = self.store
@@ -142,7 +142,7 @@ class Station:
                 break
         return held
 
-    def shown(
+    def _shown(
         self, task: Task, assignments: Sequence[Assignment], settings: StationSettings, *, wait: bool = False
     ) -> list[Waiting]:
         """Assignments with their records, suggestions and what others say; a record that is gone is left out."""
@@ -223,7 +223,7 @@ class Station:
                 vote = HeardVote(names[row["actor_id"]], tuple(named_ids(row["value"])), None)
                 said.setdefault(row["record_id"], []).append(vote)
         settings = self.station_settings(asked)
-        waiting = self.shown(asked, [Assignment("", i, "people disagree", "") for i in ids], settings)
+        waiting = self._shown(asked, [Assignment("", i, "people disagree", "") for i in ids], settings)
         records = [replace(w, base=None, votes=[*said.get(w.record.record_id, []), *w.votes]) for w in waiting]
         n_waiting = self.store.person_votes.n_conflicts(asked.task_id)
         return QueuePage(records, n_waiting, self.store.person_votes.n_of(self.store.actor, asked.task_id))
