@@ -218,9 +218,11 @@ CHANGES = {
     "deploy": {"serve.deploy"},
     "forget": {"govern.forget"},
 }
-# ``export`` leaves ``model.export``; its own tests drive it.
+# ``export`` leaves ``model.export``, ``retrain`` and ``roll_back`` the events of training and ``retrain.promote`` or
+# ``retrain.rollback``, ``learn_from_feedback`` a vote's; their own tests drive them.
 READS = {
     "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
+    "last_verdict", "learn_from_feedback", "n_new_votes", "retrain", "roll_back",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
     "selections", "sql", "stream_csv", "task_counts", "task_history", "texts_of_file",
     "write_report",
