@@ -217,3 +217,25 @@ def test_groups_that_twins_join_are_too_few(ws, put):
     task = ws.task_from_column("letter", "label")
     with pytest.raises(InputError, match=r"'shop' the labelled rows hold together as 2 groups .* three are needed"):
         ws.snapshot(task, group_by="shop")
+
+
+def test_the_test_texts_of_an_earlier_snapshot_stay_the_test_and_train_nothing(ws, put, rows_of):
+    rng = np.random.default_rng(3)
+    texts = [" ".join(f"w{w}" for w in rng.integers(0, 9999, 8)) for _ in range(120)]
+    rows = [{"text": t, "label": "ab"[i % 2], "who": f"g{i // 4}"} for i, t in enumerate(texts)]
+    put(rows, label="label")
+    task = ws.import_labels("t", "label").task
+    first = ws.snapshot(task, group_by="who")
+    gold = {r["text"] for r in rows_of(first) if r["split"] == "test"}
+    held = {r["who"] for r in rows if r["text"] in gold}
+    twins = [{"text": t.upper() + "!", "label": "a", "who": "new"} for t in sorted(gold)]
+    more = [{"text": f"other {t}", "label": "b", "who": w} for t, w in zip(texts, [*held] * 99, strict=False)][:20]
+    put([*rows, *twins, *more], label="label")
+    task = ws.import_labels("t", "label").task
+    later = rows_of(ws.snapshot(task, test_of=first.snapshot_id, group_by="who"))
+    assert {r["text"] for r in later if r["split"] == "test"} == gold
+    learnt = {r["text"] for r in later if r["split"] != "test"}
+    assert learnt
+    assert not learnt & {t["text"] for t in (*twins, *more)}, "neither a twin nor a row of the same group"
+    with pytest.raises(InputError, match="whole test"):
+        ws.snapshot(task, test_of=first.snapshot_id, time_by="who")

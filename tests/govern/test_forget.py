@@ -230,15 +230,15 @@ CHANGES = {
     "bulk_label": {"label.bulk"},
     "undo_bulk": {"label.undo_bulk"},
 }
-# ``export`` leaves ``model.export``; its own tests drive it.
+# ``export`` leaves ``model.export``, ``retrain`` and ``roll_back`` the events of training and ``retrain.promote`` or
+# ``retrain.rollback``, ``learn_from_feedback`` a vote's; their own tests drive them.
 READS = {
     "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
+    "last_verdict", "learn_from_feedback", "n_new_votes", "retrain", "roll_back",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
     "selections", "sql", "stream_csv", "task_counts", "task_history", "texts_of_file",
-    "acting_as", "admitted", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser", "close", "compare",
-    "conflicts", "counts", "encoder", "export", "export_sql", "finish_forgetting", "model", "my_tasks", "my_votes",
-    "predict", "predictor", "preview", "questions", "quoted", "record_of", "reorder", "report", "search_records",
-    "selected_ids", "selections", "sql", "station_settings", "stream_csv", "team", "texts_of_file", "warm_queue",
+    "admitted", "bulk_labels", "bulk_sample", "check_may_label", "chooser", "conflicts", "my_tasks", "my_votes",
+    "questions", "reorder", "station_settings", "team", "warm_queue",
     "write_report",
 }  # fmt: skip
 

@@ -70,15 +70,23 @@ def read_labels(store: Store, task: Task, record_ids: pa.Array, join: Join | Non
     said = read_meaning(task, votes["value"].filter(pa.array(here)), row[here])
     n, n_classes = len(record_ids), len(task.classes)
     n_votes = np.bincount(row[here][said.speaks], minlength=n)
-    unique, place = np.unique(said.record * (n_classes + 1) + said.column, return_inverse=True)
+    unique, weight = _summed(said.record * (n_classes + 1) + said.column, said.weight)
     where, column = np.divmod(unique, n_classes + 1)
-    share = np.minimum(np.bincount(place, said.weight, len(unique)) / np.maximum(n_votes[where], 1), 1)
+    share = np.minimum(weight / np.maximum(n_votes[where], 1), 1)
     undecided = np.zeros(n, bool)
     undecided[said.record[said.weight < 1]] = True
     many = task.kind is TaskKind.CLASSES
     if join is not None and not many:
         where, column, share = _weighed(store, task, record_ids, (where, column, share), join)
     return _settle(where, column, share, n_votes > 0, undecided, n_classes, many=many)
+
+
+def _summed(keys: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct *keys*, ascending, each with the sum of its weights; most votes weigh 1 and are merely counted."""
+    if (weight == 1).all():
+        return np.unique(keys, return_counts=True)
+    unique, place = np.unique(keys, return_inverse=True)
+    return unique, np.bincount(place, weight, len(unique))
 
 
 def _weighed(

@@ -77,7 +77,10 @@ def _decided(
     if not shared.any():
         return np.arange(len(record)), weight
     key = record * n_columns + column
-    backed = shared & np.isin(key, key[~shared])
+    open_to = np.zeros(int(record.max()) + 1, bool)
+    open_to[record[shared]] = True
+    backed = np.zeros(len(record), bool)
+    backed[shared] = np.isin(key[shared], key[~shared & open_to[record]])
     n_backed = np.bincount(owner, backed, int(owner.max()) + 1)[owner]
     settled = shared & (n_backed > 0)
     kept = np.flatnonzero(~settled | backed)

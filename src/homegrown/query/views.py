@@ -38,7 +38,7 @@ FROM (
 LEFT JOIN _tasks t ON t.task_id = v.task_id
 LEFT JOIN _label_sources s ON s.label_source_id = v.label_source_id
 LEFT JOIN _class_meanings m
-  ON m.is_one AND m.task_id = v.task_id AND m.voted_id = v.value::JSON ->> 'class'
+  ON m.is_one AND m.task_id = v.task_id AND m.voted_id = (v.value::JSON ->> 'class')
 LEFT JOIN _classes c ON c.task_id = m.task_id AND c.class_id = m.class_id
 """
 
@@ -59,6 +59,21 @@ WITH standing AS (
 ), meant AS (
   SELECT s.number, s.task_id, s.task, s.record_id, s.vote_id, m.class_id, max(m.share) AS share
   FROM said s JOIN _class_meanings m USING (task_id, voted_id) GROUP BY ALL
+  SELECT task_id, task, record_id, kind, label_source_id, vote_id, value
+  FROM votes
+  WHERE value IS NOT NULL
+    AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
+    AND (vote_id IS NOT NULL OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM people))
+), many AS (
+  SELECT * EXCLUDE value, unnest(list_distinct((value -> 'classes')::VARCHAR[])) AS voted_id
+  FROM said WHERE (value -> 'classes') IS NOT NULL
+), meant AS (
+  SELECT s.task_id, s.task, s.record_id, s.kind, m.class_id, m.share
+  FROM said s JOIN _class_meanings m ON m.task_id = s.task_id AND m.voted_id = (s.value ->> 'class')
+  UNION ALL
+  SELECT s.task_id, s.task, s.record_id, s.kind, m.class_id, max(m.share) AS share
+  FROM many s JOIN _class_meanings m USING (task_id, voted_id)
+  GROUP BY s.task_id, s.task, s.record_id, s.kind, s.label_source_id, s.vote_id, m.class_id
 ), counted AS (
   SELECT task_id, task, record_id, class_id, sum(share) AS n_votes, bool_or(vote_id IS NOT NULL) AS gold
   FROM meant GROUP BY ALL
