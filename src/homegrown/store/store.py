@@ -31,6 +31,8 @@ from homegrown.store.records import RecordStore
 from homegrown.store.snapshots import SnapshotStore
 from homegrown.store.sources import SourceStore
 from homegrown.store.tasks import TaskStore
+from homegrown.store.upstream_answers import UpstreamAnswers
+from homegrown.store.upstreams import UpstreamStore
 from homegrown.store.vectors import VectorStore
 from homegrown.store.votes import VoteStore
 
@@ -76,6 +78,8 @@ class Store:
         self.models = ModelStore(self.db)
         self.endpoints = EndpointStore(self.db)
         self.person_votes = PersonVotes(self.db)
+        self.upstreams = UpstreamStore(self.db, self.layout.folder("secrets"))
+        self.upstream_answers = UpstreamAnswers(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()
 

@@ -69,6 +69,10 @@ class Task:
         version = self._workspace.train(snapshot, Recipe(recipe, options, seed), name or self.name)
         return Model(self._workspace, version)
 
+    def ask(self, upstream: str, **options: Any) -> Any:
+        """Let a model API outside vote; see ``Workspace.ask`` (``budget_usd``, ``limit``, ``dry_run`` …)."""
+        return self._workspace.ask(self.noun, upstream, **options)
+
     def __repr__(self) -> str:
         return "\n".join([f"Task {self.name!r}, {len(self.classes)} classes", *(f"note: {n}" for n in self.notes)])
 

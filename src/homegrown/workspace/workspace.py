@@ -27,6 +27,7 @@ from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
+from homegrown.workspace.teachers import Teachers
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports):
+class Workspace(Governance, Labelling, Teachers, Queries, Reports):
     """One workspace, opened, with every verb of the loop.
 
     Args:
