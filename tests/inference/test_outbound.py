@@ -244,9 +244,9 @@ def test_time_is_bounded_as_a_whole(canary, where):
 
 
 def test_failures_are_told_in_one_sentence(canary):
-    nobody = canary()
-    nobody.close()
-    unreachable = origin_of(f"http://127.0.0.1:{nobody.port}", is_private=True)
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    unreachable = origin_of(f"http://127.0.0.1:{port}", is_private=True)
     with pytest.raises(errors.UpstreamError, match="could not be reached") as told:
         send(unreachable)
     assert not told.value.may_have_cost
@@ -275,7 +275,12 @@ def _ways_out(tree):
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         found |= {n for n in names if n in OPENS or n.partition(".")[0] in OPENS & {n.partition(".")[0]}}
-        if isinstance(node, ast.Attribute) and node.attr in ("create_connection", "open_connection", "connect_tcp", "connect_ex"):
+        if isinstance(node, ast.Attribute) and node.attr in (
+            "create_connection",
+            "open_connection",
+            "connect_tcp",
+            "connect_ex",
+        ):
             found.add(node.attr)
     return found
 

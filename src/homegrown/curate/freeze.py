@@ -43,6 +43,7 @@ class SplitPlan:
         similarity: from which two texts are twins, 1 for equal ones only.
         test_share: of the labelled rows, unless the test split is given.
         valid_share: of the rest.
+        exclude_terms: votes given under one of these terms (``homegrown govern upstream add --terms``) do not count.
     """
 
     seed: int = 0
@@ -53,6 +54,7 @@ class SplitPlan:
     similarity: float = SIMILARITY
     test_share: float = splits.TEST_SHARE
     valid_share: float = splits.VALID_SHARE
+    exclude_terms: tuple[str, ...] = ()
 
     @property
     def split_by(self) -> str:
@@ -94,7 +96,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     split = np.where(held.dropped & (done.split == splits.UNLABELLED), splits.REMOVED, done.split)
     kept = np.flatnonzero(split != splits.REMOVED)
     table = _table(records, labels, split, group, kept)
-    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": asdict(plan)}
+    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": _named(plan)}
     snapshot_id = store.snapshots.write(table, facts)
     counts = {name: int((split == i).sum()) for i, name in enumerate(splits.NAMES)}
     details = {
@@ -113,6 +115,12 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     return store.models.snapshot(snapshot_id)
 
 
+def _named(plan: SplitPlan) -> dict[str, object]:
+    """The plan as it names a snapshot; what came later and is not asked for leaves older names as they are."""
+    found = asdict(plan)
+    return found if plan.exclude_terms else {k: v for k, v in found.items() if k != "exclude_terms"}
+
+
 def _check(plan: SplitPlan) -> None:
     if sum(x is not None for x in (plan.test_source, plan.group_by, plan.time_by)) > 1:
         raise InputError("Choose one way to split: a test source, a group column or a time column.")
@@ -129,7 +137,8 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
     if plan.group_by or plan.time_by:
         columns.append("fields")
     records = store.records.scan(columns).sort_by("record_id")
-    labels = read_labels(store, task, records["record_id"].combine_chunks(), join)
+    ids = records["record_id"].combine_chunks()
+    labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -140,7 +149,8 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
     if len(kept) == records.num_rows:
         return records, labels
     records = records.take(pa.array(kept))
-    return records, read_labels(store, task, records["record_id"].combine_chunks(), join)
+    ids = records["record_id"].combine_chunks()
+    return records, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
 
 
 def source_ids(store: Store, name: str) -> pa.Array:

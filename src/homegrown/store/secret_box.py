@@ -66,6 +66,9 @@ class SecretBox:
         version, _, body = sealed.partition(".")
         try:
             raw = base64.urlsafe_b64decode(body.encode())
+            # Base64 has several spellings of the same bytes; only the one that was written is read.
+            if base64.urlsafe_b64encode(raw).decode() != body:
+                raise InvalidTag
             if version != _VERSION or len(raw) <= _NONCE_BYTES:
                 raise InvalidTag
             text = self._cipher(create=False).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(place))

@@ -7,7 +7,7 @@ known beforehand. Faults are used up one per call, in the order in which they we
     500, 503, 401 …                  that status
     silent                           the head of an answer never comes
     slow:SECONDS                     a good answer, late
-    drip                             one byte a second
+    drip                             five bytes a second
     cut                              half of the body, then the connection ends
     reset                            the connection ends before an answer
     bad-json                         a chat answer whose content is no JSON
@@ -78,7 +78,7 @@ class Fake:
         self.most_open = max(self.most_open, self.n_open)
         try:
             await asyncio.sleep(self.delay_s)
-            return await _answer(json.loads(raw), fault, raw)
+            return await _answer(json.loads(raw), fault)
         finally:
             self.n_open -= 1
 
@@ -90,7 +90,7 @@ class Fake:
         return JSONResponse({"calls": self.calls, "n_open": self.n_open, "most_open": self.most_open})
 
 
-async def _answer(body: dict[str, Any], fault: str, raw: bytes) -> Response:
+async def _answer(body: dict[str, Any], fault: str) -> Response:
     kind, _, detail = fault.partition(":")
     if kind.partition("@")[0].isdigit():
         return _status(fault)
@@ -104,13 +104,13 @@ async def _answer(body: dict[str, Any], fault: str, raw: bytes) -> Response:
         return Response(b"<html>maintenance</html>", media_type="text/html")
     if kind == "reset":
         return StreamingResponse(_broken(b""), media_type="application/json")
-    whole = json.dumps(_completion(body, kind, raw)).encode()
+    whole = json.dumps(_completion(body, kind)).encode()
     if kind == "cut":
         return StreamingResponse(_broken(whole[: len(whole) // 2]), media_type="application/json")
     if kind == "drip":
         return StreamingResponse(_dripping(whole), media_type="application/json")
     if kind == "huge":
-        return Response(whole + b" " * (64 << 20), media_type="application/json")
+        return Response(whole + b" " * (9 << 20), media_type="application/json")
     return Response(whole, media_type="application/json")
 
 
@@ -130,10 +130,10 @@ async def _broken(start: bytes) -> AsyncIterator[bytes]:
 async def _dripping(whole: bytes) -> AsyncIterator[bytes]:
     for i in range(len(whole)):
         yield whole[i : i + 1]
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.2)
 
 
-def _completion(body: dict[str, Any], kind: str, raw: bytes) -> dict[str, Any]:
+def _completion(body: dict[str, Any], kind: str) -> dict[str, Any]:
     content = _content(body, kind)
     finish = "stop"
     if kind == "bad-json":
@@ -144,7 +144,8 @@ def _completion(body: dict[str, Any], kind: str, raw: bytes) -> dict[str, Any]:
     if body.get("logprobs"):
         logprobs = [{"token": p, "logprob": math.log(PROB) if p.isalnum() else 0.0} for p in pieces]
         choice["logprobs"] = {"content": logprobs}
-    usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(pieces)}
+    sent = sum(len(m["content"]) for m in body["messages"]) + len(json.dumps(body.get("response_format", "")))
+    usage = {"prompt_tokens": sent // 4, "completion_tokens": len(content) // 4}
     done = {"id": "chatcmpl-1", "object": "chat.completion", "model": body["model"], "choices": [choice]}
     return done if kind == "no-usage" else {**done, "usage": usage}
 

@@ -184,8 +184,8 @@ class Workspace(Governance, Labelling, Teachers, Queries, Reports):
 
         Args:
             task: what to freeze.
-            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``, ``test_share``
-                and ``valid_share`` of ``homegrown.curate.SplitPlan``.
+            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``, ``test_share``,
+                ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``.
         """
         return freeze(self.store, task, SplitPlan(**plan), label.join_votes)
 
