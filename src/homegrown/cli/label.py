@@ -12,6 +12,9 @@ command = Family(
             "The values of a column, or a CSV of votes; meant when no part is named.",
         ),
         "teach": ("homegrown.cli.label_teach", "A model API outside votes, within a budget."),
+        "model": ("homegrown.cli.label_model", "A model of ours votes."),
+        "import": ("homegrown.cli.label_import", "Texts and votes of Label Studio, Argilla, Prodigy, doccano, OpenAI."),
+        "export": ("homegrown.cli.label_export", "Records and labels for the same."),
     },
     help="Say what records are: from a column, from people, rules and teachers; join all votes to labels.",
 )

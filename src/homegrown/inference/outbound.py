@@ -25,7 +25,6 @@ from typing import Any
 import anyio
 import httpcore
 
-from homegrown import __version__
 from homegrown.core.upstreams import Origin, refusal_of
 from homegrown.errors import RefusedAddressError, TooLargeError, UpstreamError, UpstreamTimeoutError
 
@@ -163,7 +162,7 @@ class Door:
             raise RefusedAddressError(
                 "A header of this request is not on the list, or holds more than printable ASCII."
             )
-        fixed = {"accept-encoding": "identity", "user-agent": f"homegrown/{__version__}"}
+        fixed = {"accept-encoding": "identity", "user-agent": "homegrown"}
         url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=path)
         silence, connect = self.limits.silence_s, self.limits.connect_s
         timeout = {"connect": connect, "read": silence, "write": silence, "pool": self.limits.total_s}

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
-import pyarrow as pa
 
-from homegrown.core.ids import canonical_json, now
+from homegrown.core.ids import canonical_json
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import UpstreamError
 from homegrown.inference.chat import ChatAnswer, ChatClient, Question
@@ -26,7 +25,7 @@ from homegrown.label.prompt import Prompt
 from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
 from homegrown.store.events import record_event
 from homegrown.store.upstream_answers import Kept
-from homegrown.store.votes import VOTES
+from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -285,15 +284,7 @@ def _vote(
     }  # fmt: skip
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, upstream.name, config)
     values = [None if k.value is None else canonical_json(k.value).decode() for _, k in answered]
-    n = len(answered)
-    columns = [
-        pa.repeat(pa.scalar(task.task_id), n),
-        pa.array([record_id for record_id, _ in answered], pa.string()),
-        pa.repeat(pa.scalar(source_id), n),
-        pa.array(values, pa.string()),
-        pa.array([k.confidence for _, k in answered], pa.float32()),
-        pa.repeat(pa.scalar(now(), pa.timestamp("us", tz="UTC")), n),
-    ]
-    store.votes.replace(source_id, pa.Table.from_arrays(columns, schema=VOTES))
+    table = vote_table(task, source_id, [i for i, _ in answered], values, [k.confidence for _, k in answered])
+    store.votes.replace(source_id, table)
     n_abstained = sum(v is None for v in values)
-    return source_id, n - n_abstained, n_abstained
+    return source_id, len(values) - n_abstained, n_abstained

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, overload
 
 from homegrown.core.access import Permission
 from homegrown.core.progress import Silent
-from homegrown.errors import ForbiddenError, InputError
+from homegrown.errors import ForbiddenError, InputError, NotFoundError
 from homegrown.inference.masking import Masker, PatternMasker
+from homegrown.label.ours import vote_with_model
 from homegrown.label.teacher import ask_teacher, dry_run
 from homegrown.label.teacher_work import TeachPlan
+from homegrown.store.models import CHAMPION
 from homegrown.store.upstreams import UpstreamSettings
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from homegrown.core import tasks
-    from homegrown.core.protocols import Progress
+    from homegrown.core.models import ModelVersion
+    from homegrown.core.protocols import Predictor, Progress
     from homegrown.core.upstreams import Upstream
+    from homegrown.label.ours import ModelVotes
     from homegrown.label.teacher import Asked
     from homegrown.label.teacher_work import DryRun
     from homegrown.store import Store
@@ -128,6 +132,32 @@ class Teachers:
         if dry_run:
             return _dry_run(self.store, asked, found, self.masker, plan)
         return ask_teacher(self.store, asked, found, self.masker, plan, self.progress)
+
+    def model_votes(self, task: tasks.Task | handles.Task | str, model: str | None = None) -> ModelVotes:
+        """Let a model of ours vote on the records that it has not learnt from; see ``homegrown.label.ours``.
+
+        Args:
+            task: the question, or its name.
+            model: name, ``name@2`` or version id; the champion of the task that was made last when not given.
+
+        Raises:
+            NotFoundError: the task has no model yet.
+        """
+        asked = self._task(task)
+        version = self.store.models.version(model) if model else self._champion(asked)
+        return vote_with_model(self.store, asked, version, self.predictor(version), self.progress)
+
+    def _champion(self, task: tasks.Task) -> ModelVersion:
+        aliases = self.store.models.aliases()
+        of_task = [v for v in self.store.models.versions() if v.task_id == task.task_id]
+        found = next((v for v in of_task if CHAMPION in aliases.get(v.version_id, ())), None)
+        if found is None:
+            raise NotFoundError(f"The task {task.name!r} has no model yet. Train one: homegrown train {task.name}")
+        return found
+
+    def predictor(self, model: str | ModelVersion | handles.Model) -> Predictor:
+        """A model, loaded once and kept."""
+        raise NotImplementedError
 
 
 _dry_run = dry_run

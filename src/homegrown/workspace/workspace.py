@@ -22,6 +22,7 @@ from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.exchange import Exchange
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
@@ -54,7 +55,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Teachers, Queries, Reports):
+class Workspace(Governance, Labelling, Teachers, Exchange, Queries, Reports):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -184,8 +185,8 @@ class Workspace(Governance, Labelling, Teachers, Queries, Reports):
 
         Args:
             task: what to freeze.
-            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``, ``test_share``,
-                ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``.
+            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``,
+                ``test_share``, ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``.
         """
         return freeze(self.store, task, SplitPlan(**plan), label.join_votes)
 
