@@ -22,6 +22,7 @@ MAX_LINE_BYTES = 16 << 20
 MAX_LIST_BYTES = 1 << 30
 _LOOKED_AT = 50
 _BUFFER = 1 << 20
+_PIECE = 256 << 10
 
 
 class Item(NamedTuple):
@@ -119,6 +120,30 @@ def _decoded(line: bytes) -> Any:
     return "it is no JSON object" if isinstance(found, str) else found
 
 
+def encoded(
+    format: Format, records: Iterable[Exported], question: str, classes: tuple[str, ...]
+) -> Iterator[tuple[bytes, int]]:
+    """The bytes of a file in pieces, each with the number of items in it; in bounded memory."""
+    encoder = msgspec.json.Encoder()
+    between, end = (b",\n", b"\n]\n") if format.is_list else (b"\n", b"\n")
+    start = b"[\n" if format.is_list else b""
+    pieces: list[bytes] = []
+    n_all = size = 0
+    for record in records:
+        for item in format.write(record, question, classes):
+            pieces.append(encoder.encode(item))
+            size += len(pieces[-1])
+        if size >= _PIECE:
+            yield (start if not n_all else between) + between.join(pieces), len(pieces)
+            n_all += len(pieces)
+            pieces, size = [], 0
+    if pieces:
+        yield (start if not n_all else between) + between.join(pieces), len(pieces)
+        n_all += len(pieces)
+    if n_all or format.is_list:
+        yield end if n_all else start + end, 0
+
+
 def write_examples(
     path: Path, format: Format, records: Iterable[Exported], question: str, classes: tuple[str, ...]
 ) -> int:
@@ -127,20 +152,14 @@ def write_examples(
     Returns:
         How many items were written.
     """
-    encoder = msgspec.json.Encoder()
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     n = 0
     with disk_errors():
         try:
             with fresh.open("xb", buffering=_BUFFER) as file:
-                between, end = (b",\n", b"\n]\n") if format.is_list else (b"\n", b"\n")
-                file.write(b"[\n" if format.is_list else b"")
-                for record in records:
-                    for item in format.write(record, question, classes):
-                        file.write(between if n else b"")
-                        file.write(encoder.encode(item))
-                        n += 1
-                file.write(end if n or format.is_list else b"")
+                for piece, k in encoded(format, records, question, classes):
+                    file.write(piece)
+                    n += k
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)

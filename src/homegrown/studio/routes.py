@@ -24,6 +24,7 @@ from homegrown.studio.pages import (
     record,
     serve,
     sql,
+    teachers,
     train,
 )
 from homegrown.web import Part, Route, Shape
@@ -61,7 +62,7 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 def _all() -> tuple[Route, ...]:
     rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
-    rooms += (jobs, govern, patterns)
+    rooms += (teachers, jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 

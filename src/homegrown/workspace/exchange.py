@@ -19,7 +19,7 @@ from homegrown.errors import EmptyDataError, InputError
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.label import join_votes
 from homegrown.label.exchange import Asides, Held, ImportedVotes, Label, exported, put_votes, task_for
-from homegrown.label.exchange_file import format_of, read_examples, write_examples
+from homegrown.label.exchange_file import encoded, format_of, read_examples, write_examples
 from homegrown.store.events import record_event
 
 if TYPE_CHECKING:
@@ -98,6 +98,12 @@ class Exchange:
             )  # fmt: skip
         n_items = len(items) + n_unread
         return ImportedVotes(asked, found.name, n_items, n_added, n_votes, sources, asides.n, tuple(asides.first))
+
+    def stream_labels(self, task: tasks.Task | handles.Task | str, *, format: str) -> Iterator[bytes]:
+        """The bytes of ``export_labels``, streamed; whatever cannot be had is told before the first."""
+        asked, found = self._task(task), format_of(Path(), format)
+        records = exported(self.store, asked, _labels(self.store, asked))
+        return (piece for piece, _ in encoded(found, records, asked.name, asked.class_names))
 
     def export_labels(self, task: tasks.Task | handles.Task | str, path: str | Path, *, format: str) -> ExportedLabels:
         """Write every current record with its label, and the votes where the format has a place for them.
