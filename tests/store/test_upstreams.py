@@ -2,13 +2,16 @@
 
 import os
 import stat
+import time
 
+import anyio
 import pytest
 
 from homegrown.core.access import TERMINAL
 from homegrown.errors import ConflictError, CorruptDataError, InputError, NotFoundError, StorageError
 from homegrown.store import Store
 from homegrown.store.events import read_events
+from homegrown.store.group_commit import GroupCommit
 from homegrown.store.secret_box import Place, SecretBox
 from homegrown.store.upstream_answers import Kept
 from homegrown.store.upstreams import UpstreamSettings
@@ -167,15 +170,46 @@ def kept(key, cost=0.1, value=None):
 def test_what_is_set_aside_counts_until_it_is_settled(store):
     upstream = put(store)
     answers = store.upstream_answers
-    call = answers.set_aside(upstream, "prompt a", 0.5)
-    other = answers.set_aside(upstream, "prompt b", 7.0)
+    call, first = answers.set_aside(upstream, "prompt a", 0.5)
+    other, second = answers.set_aside(upstream, "prompt b", 7.0)
+    answers.write([first, second])
     assert answers.unsettled_usd(upstream, "prompt a") == 0.5, "a kill here would leave it so"
-    answers.settle(upstream, call, [kept("k1", value={"class": "c_1"}), kept("k2")])
+    answers.write([answers.settle(upstream, call, [kept("k1", value={"class": "c_1"}), kept("k2")])])
     assert answers.unsettled_usd(upstream, "prompt a") == 0
     assert answers.find(["k1", "k2", "k3"]) == {"k1": kept("k1", value={"class": "c_1"}), "k2": kept("k2")}
-    answers.settle(upstream, other, [kept("k1", 9.9)], still_usd=0.25)
+    answers.write([answers.settle(upstream, other, [kept("k1", 9.9)], still_usd=0.25)])
     assert answers.unsettled_usd(upstream, "prompt b") == 0.25
     assert answers.find(["k1"])["k1"].cost_usd == 0.1, "the first answer stays"
     assert len(answers.find(f"k{i}" for i in range(2000))) == 2
     store.upstreams.remove(TERMINAL, "gpt")
     assert answers.find(["k1"]) == {}
+
+
+def test_writes_that_wait_together_are_committed_together_and_fail_together():
+    groups = []
+
+    def commit(writes):
+        time.sleep(0.02)
+        groups.append(writes)
+        if 99 in writes:
+            raise OSError("the disk is gone")
+
+    async def many(values):
+        group = GroupCommit(commit)
+        told = []
+
+        async def one(value):
+            try:
+                await group.do(value)
+            except OSError:
+                told.append(value)
+
+        async with anyio.create_task_group() as tasks:
+            for value in values:
+                tasks.start_soon(one, value)
+        return told
+
+    assert anyio.run(many, range(20)) == []
+    assert sorted(v for g in groups for v in g) == list(range(20))
+    assert len(groups) <= 3
+    assert 99 in anyio.run(many, [1, 99, *range(2, 9)])

@@ -9,6 +9,7 @@ from starlette.responses import StreamingResponse
 
 from homegrown.api import schemas as s
 from homegrown.core.access import Permission
+from homegrown.label.formats import FORMATS
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
 
@@ -135,9 +136,9 @@ def labels(call: Call) -> Response:
     query: FormatQuery = call.query
     task = call.ws.store.tasks.get(call.path["task_id"])
     content = call.ws.stream_labels(task, format=query.format)
-    kind, suffix = ("application/json", "json") if query.format == "label-studio" else ("application/jsonl", "jsonl")
+    suffix = "json" if FORMATS[query.format].is_list else "jsonl"
     headers = {"Content-Disposition": f'attachment; filename="labels.{suffix}"'}
-    return StreamingResponse(content, media_type=kind, headers=headers)
+    return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
 
 
 ROUTES = (

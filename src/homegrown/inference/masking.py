@@ -76,7 +76,7 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool] | None], ...] = 
     ("card", re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"), _luhn),
     ("ip", re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"), _address),
     ("phone", re.compile(r"(?<![\w+])(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,14}(?!\d)"), _phone),
-    ("phone", re.compile(r"(?<![\w+])\(?0\d{1,4}\)?(?:[ ()./-]{1,2}\d{2,5}){2,4}(?!\d)"), _phone),
+    ("phone", re.compile(r"(?<![\w+])\(?0\d{2,4}\)?(?:[ ()./-]{1,2}\d{2,8}){1,4}(?!\d)"), _phone),
     ("phone", re.compile(r"(?<![\w+])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)"), _phone),
 )
 

@@ -24,7 +24,8 @@ from homegrown.inference.pace import Pace, Purse
 from homegrown.label.prompt import Prompt
 from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
 from homegrown.store.events import record_event
-from homegrown.store.upstream_answers import Kept
+from homegrown.store.group_commit import GroupCommit
+from homegrown.store.upstream_answers import Kept, Write
 from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ def ask_teacher(
         problems=dict(asking.problems),
     )
     _record(store, task, upstream, done)
-    if asking.pace.stopped and not asking.n_answered and not work.known:
-        raise UpstreamError(asking.pace.stopped)
+    if asking.problems and not (asking.n_answered or work.known or asking.purse.is_empty):
+        why = asking.pace.stopped or asking.problems.most_common(1)[0][0]
+        raise UpstreamError(f"{upstream.name} gave no answer that counts: {why}")
     return done
 
 
@@ -180,6 +182,7 @@ class _Asking:
         self._texts, self._again = texts, deque[Piece]()
         self._size = per_call(plan, prompt, work.mean_chars)
         self._limiter = anyio.CapacityLimiter(1)
+        self._ledger = GroupCommit[Write](self._answers.write)
 
     @property
     def stopped(self) -> str:
@@ -222,7 +225,8 @@ class _Asking:
             if not await self.pace.turn():
                 self.purse.settle(most, 0.0)
                 return
-            call_id = await self._in_thread(partial(self._answers.set_aside, self.upstream, self._prompt.digest, most))
+            call_id, noted = self._answers.set_aside(self.upstream, self._prompt.digest, most)
+            await self._ledger.do(noted)
             try:
                 answer = await self._ask(question)
             except UpstreamError as error:
@@ -264,7 +268,7 @@ class _Asking:
     async def _settle(self, call_id: str, most: float, cost: float, kept: list[Kept]) -> None:
         still = max(cost - sum(k.cost_usd for k in kept), 0.0)
         still = 0.0 if still < 1e-12 else still
-        await self._in_thread(partial(self._answers.settle, self.upstream, call_id, kept, still_usd=still))
+        await self._ledger.do(self._answers.settle(self.upstream, call_id, kept, still_usd=still))
         self.purse.settle(most, cost)
         self.n_answered += len(kept)
         await self._in_thread(partial(self._progress.advance, len(kept), cost_usd=round(self.purse.spent_usd, 6)))

@@ -6,6 +6,7 @@ worst that it can be. A call that was cut off by a kill stays so, and counts as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _A = tables.upstream_answers
 _CHUNK = 500
+
+
+Write = Callable[[sa.Connection], None]
+"""Something to be done inside a transaction of others."""
 
 
 class Kept(NamedTuple):
@@ -55,26 +60,36 @@ class UpstreamAnswers:
                 )  # fmt: skip
         return found
 
-    def set_aside(self, upstream: Upstream, prompt: str, cost_usd: float) -> str:
-        """Note, before it is sent, the most that a call may cost; returns what ``settle`` takes.
+    def write(self, writes: Iterable[Write]) -> None:
+        """Carry out some *writes* in one transaction."""
+        with self._db.write() as connection:
+            for one in writes:
+                one(connection)
+
+    def set_aside(self, upstream: Upstream, prompt: str, cost_usd: float) -> tuple[str, Write]:
+        """Note, before it is sent, the most that a call may cost.
 
         Args:
             upstream: that is called.
             prompt: digest of what all calls of one question share.
             cost_usd: the most.
+
+        Returns:
+            What ``settle`` takes, and what ``write`` is to carry out first.
         """
         call_id = new_id("call")
-        with self._db.write() as connection:
-            connection.execute(
-                sa.insert(_A).values(
-                    digest=call_id, upstream_id=upstream.upstream_id, text_hash="", n_tokens_in=0, n_tokens_out=0,
-                    answer=canonical_json({"prompt": prompt}).decode(), cost_usd=cost_usd, created_at=timestamp(),
-                )
-            )  # fmt: skip
-        return call_id
+        row = {
+            "digest": call_id, "upstream_id": upstream.upstream_id, "text_hash": "", "n_tokens_in": 0,
+            "n_tokens_out": 0, "answer": canonical_json({"prompt": prompt}).decode(), "cost_usd": cost_usd,
+        }  # fmt: skip
 
-    def settle(self, upstream: Upstream, call_id: str, kept: list[Kept], *, still_usd: float = 0.0) -> None:
-        """Put what a call brought in place of what was set aside for it; one transaction.
+        def write(connection: sa.Connection) -> None:
+            connection.execute(sa.insert(_A).values(**row, created_at=timestamp()))
+
+        return call_id, write
+
+    def settle(self, upstream: Upstream, call_id: str, kept: list[Kept], *, still_usd: float = 0.0) -> Write:
+        """Put what a call brought in place of what was set aside for it.
 
         Args:
             upstream: that was called.
@@ -82,17 +97,20 @@ class UpstreamAnswers:
             kept: its answers, with their shares of the cost.
             still_usd: what it cost beside them: for answers that cannot be used, or because nobody knows.
         """
-        with self._db.write() as connection:
+
+        def write(connection: sa.Connection) -> None:
+            mine = _A.c.digest == call_id
             if still_usd > 0:
-                connection.execute(sa.update(_A).where(_A.c.digest == call_id).values(cost_usd=still_usd))
+                connection.execute(sa.update(_A).where(mine).values(cost_usd=still_usd))
             else:
-                connection.execute(sa.delete(_A).where(_A.c.digest == call_id))
-            known = set(
-                connection.execute(sa.select(_A.c.digest).where(_A.c.digest.in_([k.digest for k in kept]))).scalars()
-            )
+                connection.execute(sa.delete(_A).where(mine))
+            here = sa.select(_A.c.digest).where(_A.c.digest.in_([k.digest for k in kept]))
+            known = set(connection.execute(here).scalars())
             rows = {k.digest: k for k in kept if k.digest not in known}
             if rows:
                 connection.execute(sa.insert(_A), [_row(upstream, k) for k in rows.values()])
+
+        return write
 
     def unsettled_usd(self, upstream: Upstream, prompt: str) -> float:
         """What was spent on calls of *prompt* beside the answers that are kept."""

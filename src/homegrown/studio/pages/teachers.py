@@ -322,9 +322,8 @@ def _live(job: Job) -> LiveAsking:
 
 
 def _sentence(result: dict[str, Any]) -> str:
-    parts = [
-        f"{words.plural(result.get('n_votes', 0), 'vote')} stand; on {result.get('n_abstained', 0):,} it could not tell."
-    ]
+    n_votes, n_abstained = result.get("n_votes", 0), result.get("n_abstained", 0)
+    parts = [f"{words.plural(n_votes, 'vote')} stand; on {words.plural(n_abstained, 'record')} it could not tell."]
     if "cost_usd" in result:
         parts.append(f"This run cost {_usd(result['cost_usd'])}; {_usd(result['spent_usd'])} in all.")
     if result.get("n_left"):
