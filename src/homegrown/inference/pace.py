@@ -16,6 +16,7 @@ from homegrown.errors import UpstreamError
 
 RETRY_SHARE = 0.1
 FREE_RETRIES = 5
+MAX_ATTEMPTS = 4
 MAX_WAIT_S = 60.0
 _FIRST_WAIT_S = 0.25
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
@@ -73,7 +74,9 @@ class Pace:
             self.stopped = self.stopped or f"{error.message} That were {self.n_in_a_row} failures in a row."
             return False
         self._wait(error.retry_after_s, attempt)
-        if self.n_retries + 1 > FREE_RETRIES + RETRY_SHARE * (self.n_calls - self.n_retries):
+        if attempt + 1 >= MAX_ATTEMPTS or self.n_retries + 1 > FREE_RETRIES + RETRY_SHARE * (
+            self.n_calls - self.n_retries
+        ):
             return False
         self.n_retries += 1
         return True

@@ -20,7 +20,7 @@ from homegrown.errors import UpstreamError
 from homegrown.inference.chat import ChatAnswer, ChatClient, Question
 from homegrown.inference.in_loop import in_loop
 from homegrown.inference.outbound import Outbound
-from homegrown.inference.pace import Pace, Purse
+from homegrown.inference.pace import MAX_ATTEMPTS, Pace, Purse
 from homegrown.label.prompt import Prompt
 from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
 from homegrown.store.events import record_event
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from homegrown.core.upstreams import Upstream
     from homegrown.inference.masking import Masker
     from homegrown.store import Store
-
-MAX_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,12 +50,10 @@ class OpenAIChat:
         """Labelled records only: the format has no other."""
         if record.labels is None:
             return
-        names = ", ".join(classes)
-        system = f"Say for the question {question!r} what the text is: one of {names}; or {NONE_OF_THESE}."
         answer = written(record.labels)
         yield {
             "messages": [
-                {"role": "system", "content": system},
+                _instructions(question, classes),
                 {"role": "user", "content": record.text},
                 {
                     "role": "assistant",
@@ -62,6 +61,13 @@ class OpenAIChat:
                 },
             ]
         }
+
+
+@lru_cache(maxsize=16)
+def _instructions(question: str, classes: tuple[str, ...]) -> msgspec.Raw:
+    """The same in every line, so written once."""
+    said = f"Say for the question {question!r} what the text is: one of {', '.join(classes)}; or {NONE_OF_THESE}."
+    return msgspec.Raw(msgspec.json.encode({"role": "system", "content": said}))
 
 
 def _joined(content: Any) -> Any:

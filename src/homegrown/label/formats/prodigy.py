@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from homegrown.label.formats.base import (
     Example,
@@ -48,7 +51,7 @@ class Prodigy:
         """A line per person; where none spoke, a line with our joined label; without an answer where there is none."""
         meta: dict[str, Any] = {"record_id": record.record_id}
         people = [(o.labels, o.author) for o in record.opinions if o.is_person and o.labels is not None]
-        base = {"text": record.text, "options": [{"id": name, "text": name} for name in classes], "meta": meta}
+        base = {"text": record.text, "options": _options(classes), "meta": meta}
         if not people and record.labels is None:
             yield base
             return
@@ -58,6 +61,12 @@ class Prodigy:
         for labels, author in people:
             who = {"_annotator_id": author} if author else {}
             yield {**base, "accept": written(labels), "answer": "accept", "_view_id": "choice", **who}
+
+
+@lru_cache(maxsize=16)
+def _options(classes: tuple[str, ...]) -> msgspec.Raw:
+    """The same in every line, so written once."""
+    return msgspec.Raw(msgspec.json.encode([{"id": name, "text": name} for name in classes]))
 
 
 def _said(item: dict[str, Any], author: str) -> tuple[Opinion, ...]:
