@@ -19,6 +19,9 @@
     ├── ForbiddenError            the actor may not do that
     ├── OverloadedError           the queue is full; try again later
     ├── UnavailableError          it cannot answer just now: loading, or stopping
+    ├── UpstreamError             a model API outside did not answer as it should
+    │   ├── UpstreamTimeoutError  it did not answer in time
+    │   └── RefusedAddressError   an address that nothing may be sent to
     ├── CancelledError            somebody asked for it to stop
     ├── StorageError              the workspace cannot be written or read
     │   ├── DiskFullError         no space is left
@@ -180,6 +183,46 @@ class UnavailableError(HomegrownError):
 
     code = "unavailable"
     status = 503
+
+
+class UpstreamError(HomegrownError):
+    """A model API outside did not answer as it should; see the upstream's own status page, then run this again.
+
+    Attributes:
+        status_code: that it answered with; None when there was no answer.
+        retry_after_s: how long it asks to be left alone.
+        may_have_cost: whether it may have worked, and counts its work, all the same.
+    """
+
+    code = "upstream"
+    status = 502
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+        may_have_cost: bool = False,
+    ) -> None:
+        super().__init__(message or inspect.cleandoc(type(self).__doc__ or "").partition("\n\n")[0])
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
+        self.may_have_cost = may_have_cost
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """A model API outside did not answer in time."""
+
+    code = "upstream_timeout"
+    status = 504
+
+
+class RefusedAddressError(UpstreamError):
+    """Nothing is sent to this address: only registered upstreams are called, where they were registered."""
+
+    code = "refused_address"
+    status = 502
 
 
 class CancelledError(HomegrownError):

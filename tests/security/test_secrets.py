@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +26,8 @@ PLANTED = {  # what clients send by mistake, or to see whether it comes back
     "a foreign cookie": "CANARYcookie0123456789abcdef",
     "a header of another product": "CANARYheader0123456789abcdef",
     "a used link": "CANARYlink0123456789abcdef",
+    "the key of an upstream": "sk-CANARYupstream0123456789abcdef",
+    "a key of an upstream that was refused": "sk-CANARYrefused0123456789abcdef",
 }
 
 
@@ -114,7 +117,7 @@ def used(tmp_path_factory):
     places = {f"file {p.relative_to(root)}": p.read_bytes() for p in root.rglob("*") if p.is_file()}
     for arguments in (
         ("doctor", "--json"), ("govern", "key", "list", "--json"), ("govern", "audit", "--json"),
-        ("jobs", "list", "--json"), ("query", "select * from events", "--json"), ("query", "select * from records"),
+        ("jobs", "list", "--json"), ("govern", "upstream", "list", "--json"), ("query", "select * from upstreams"), ("query", "select * from events", "--json"), ("query", "select * from records"),
     ):  # fmt: skip
         places["command " + " ".join(arguments)] = "".join(_cli(root, *arguments)).encode()
     places |= {f"answer {k}": v for k, v in use.heard.items()}
@@ -153,7 +156,33 @@ def _work(use, secrets):
     job = use.ask("POST", "/api/v1/jobs", headers=bearer, json={"verb": "embed", "arguments": {}})
     assert job.status_code < 300, job.text
     _wait_for((use.root / "jobs.db").exists)
+    _teach(use, bearer, secrets)
     use.ask("POST", "/signout", headers=session)
+
+
+def _teach(use, bearer, secrets):
+    """Register a model API that nobody answers at, ask it, and move it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    body = {"base_url": nobody, "model": "m", "private": True, "key": secrets["the key of an upstream"]}
+    assert use.ask("PUT", "/api/v1/upstreams/teacher", headers=bearer, json=body).status_code == 200
+    assert use.ask("GET", "/api/v1/upstreams", headers=bearer).json()["upstreams"][0]["has_key"] is True
+    refused = body | {"key": secrets["a key of an upstream that was refused"], "base_url": "http://169.254.169.254"}
+    assert use.ask("PUT", "/api/v1/upstreams/other", headers=bearer, json=refused).status_code == 422
+    refused["key"] += " with a space"
+    assert use.ask("PUT", "/api/v1/upstreams/other", headers=bearer, json=refused).status_code == 422
+    tasks = json.loads(_cli(use.root, "query", "select task_id from tasks", "--json")[0])
+    task_id = re.search(r"task_[0-9a-f]{20}", json.dumps(tasks))[0]
+    assert use.ask("GET", f"/label/tasks/{task_id}/teachers", headers=bearer).status_code == 200
+    asked = {"verb": "teach", "arguments": {"task": task_id, "upstream": "teacher"}}
+    job_id = use.ask("POST", "/api/v1/jobs", headers=bearer, json=asked).json()["job_id"]
+    _wait_for(
+        lambda: use.ask("GET", f"/api/v1/jobs/{job_id}", headers=bearer).json()["status"] not in ("queued", "running"),
+        120,
+    )
+    assert "could not be reached" in use.ask("GET", f"/api/v1/jobs/{job_id}", headers=bearer).json()["error"]
+    asked["arguments"]["api_key"] = secrets["a key of an upstream that was refused"]
+    assert use.ask("POST", "/api/v1/jobs", headers=bearer, json=asked).status_code == 422
 
 
 def _attack(use, secrets):

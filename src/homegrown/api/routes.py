@@ -13,6 +13,7 @@ from homegrown.api import (
     serve,
     station,
     tasks,
+    upstreams,
 )
 from homegrown.api.parts import engine, worker
 from homegrown.core.access import Permission
@@ -30,6 +31,7 @@ _SUBJECTS = (
     station,
     people,
     retrain,
+    upstreams,
 )
 
 

@@ -167,6 +167,8 @@ class ListQuery(msgspec.Struct):
 class JobBody(Strict):
     """A verb and its arguments: ``embed``, ``evaluate``, ``retrain`` or ``train``."""
 
+    """A verb and its arguments: ``embed``, ``evaluate``, ``model_votes``, ``teach`` or ``train``."""
+
     verb: Name
     arguments: dict[str, Any] = {}
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
 import time
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import click
-import httpx
 
 from homegrown.cli.common import TerminalProgress
-from homegrown.server import ServerOptions, running_server
+from homegrown.core.upstreams import origin_of
+from homegrown.errors import UpstreamError
+from homegrown.inference.in_loop import in_loop
+from homegrown.inference.outbound import Outbound, Reply
+from homegrown.server import RunningServer, ServerOptions, running_server
 from homegrown.workspace import connect
 from homegrown.workspace.grow import GrowRequest, grow
 from homegrown.workspace.public_data import demo_data
@@ -42,13 +48,7 @@ def command(workspace: Path | None, recipe: str, port: int) -> None:
         f"that it never saw (95% interval {low:.1%} to {high:.1%})."
     )
     with running_server(ServerOptions(root=root, port=port)) as server:
-        answer = httpx.post(
-            f"{server.address}/api/v1/endpoints/{data.name}/predict",
-            headers={"Authorization": f"Bearer {server.key}"},
-            json={"text": data.question},
-            timeout=60,
-        )
-        best = answer.raise_for_status().json()["answers"][0]
+        best = _asked(server, data.name, data.question)
         said = f"{best['label'] or 'none of these'} ({best['prob']:.0%})"
         click.echo(f"Asked over HTTP: {data.question}\nAnswered:        {said}")
         click.echo(f"From the CSV to the served answer: {time.monotonic() - started:.0f} s.\n")
@@ -58,3 +58,19 @@ def command(workspace: Path | None, recipe: str, port: int) -> None:
             server.wait()
     if workspace is None:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _asked(server: RunningServer, endpoint: str, text: str) -> dict[str, Any]:
+    """The first answer of our own server, asked as any client would ask."""
+    origin = origin_of(server.address, is_private=True)
+
+    async def post() -> Reply:
+        async with Outbound((origin,)).open() as out:
+            headers = {"authorization": f"Bearer {server.key}", "content-type": "application/json"}
+            body = json.dumps({"text": text}).encode()
+            return await out.send("POST", origin, f"/api/v1/endpoints/{endpoint}/predict", headers=headers, body=body)
+
+    reply = in_loop(post)
+    if reply.status != HTTPStatus.OK:
+        raise UpstreamError(f"The server answered with status {reply.status}.", status_code=reply.status)
+    return json.loads(reply.body)["answers"][0]

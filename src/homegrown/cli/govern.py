@@ -1,4 +1,4 @@
-"""``homegrown govern``: keys, sign-in links, audit, forgetting."""
+"""``homegrown govern``: keys, sign-in links, audit, forgetting, upstreams."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from homegrown.cli.common import emit, json_option, workspace_option
 from homegrown.cli.forget import command as forget_command
 from homegrown.cli.govern_declare import apply, declare
+from homegrown.cli.govern_upstream import command as upstream_command
 from homegrown.core.access import Role
 from homegrown.govern.access import Access
 from homegrown.govern.audit import COLUMNS
@@ -118,3 +119,4 @@ def audit(
 command.add_command(forget_command)
 command.add_command(apply)
 command.add_command(declare)
+command.add_command(upstream_command)

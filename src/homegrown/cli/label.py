@@ -15,6 +15,10 @@ command = Family(
         "queue": ("homegrown.cli.label_queue", "The next records that want an answer, or those people disagree on."),
         "invite": ("homegrown.cli.label_invite", "Let somebody in to label or to review, by a link."),
         "people": ("homegrown.cli.label_people", "Who labels, how far they agree, what each confuses."),
+        "teach": ("homegrown.cli.label_teach", "A model API outside votes, within a budget."),
+        "model": ("homegrown.cli.label_model", "A model of ours votes."),
+        "import": ("homegrown.cli.label_import", "Texts and votes of Label Studio, Argilla, Prodigy, doccano, OpenAI."),
+        "export": ("homegrown.cli.label_export", "Records and labels for the same."),
     },
     help="Say what records are: from a column, from people, rules and teachers; join all votes to labels.",
 )

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 
+CAME_LATER = ("exclude_terms", "test_of")
+
+
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
     """How to split.
@@ -45,6 +48,7 @@ class SplitPlan:
         similarity: from which two texts are twins, 1 for equal ones only.
         test_share: of the labelled rows, unless the test split is given.
         valid_share: of the rest.
+        exclude_terms: votes given under one of these terms (``homegrown govern upstream add --terms``) do not count.
     """
 
     seed: int = 0
@@ -56,6 +60,7 @@ class SplitPlan:
     similarity: float = SIMILARITY
     test_share: float = splits.TEST_SHARE
     valid_share: float = splits.VALID_SHARE
+    exclude_terms: tuple[str, ...] = ()
 
     @property
     def split_by(self) -> str:
@@ -99,7 +104,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
     table = _table(records, labels, split, group, kept)
-    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": asdict(plan)}
+    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": _named(plan)}
     snapshot_id = store.snapshots.write(table, facts)
     counts = {name: int((split == i).sum()) for i, name in enumerate(splits.NAMES)}
     details = {
@@ -128,6 +133,11 @@ def _waiting(n_undecided: int) -> tuple[str, ...]:
     return (f"{n_undecided:,} records are of a class that was split since, and nobody has said of which part yet.",)
 
 
+def _named(plan: SplitPlan) -> dict[str, object]:
+    """The plan as it names a snapshot; what came later and is not asked for leaves older names as they are."""
+    return {k: v for k, v in asdict(plan).items() if v or k not in CAME_LATER}
+
+
 def _check(plan: SplitPlan) -> None:
     if sum(x is not None for x in (plan.test_source, plan.group_by, plan.time_by)) > 1:
         raise InputError("Choose one way to split: a test source, a group column or a time column.")
@@ -146,7 +156,8 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
     if plan.group_by or plan.time_by:
         columns.append("fields")
     records = store.records.scan(columns).sort_by("record_id")
-    labels = read_labels(store, task, records["record_id"].combine_chunks(), join)
+    ids = records["record_id"].combine_chunks()
+    labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -157,7 +168,8 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
     if len(kept) == records.num_rows:
         return records, labels
     records = records.take(pa.array(kept))
-    return records, read_labels(store, task, records["record_id"].combine_chunks(), join)
+    ids = records["record_id"].combine_chunks()
+    return records, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
 
 
 def source_ids(store: Store, name: str) -> pa.Array:

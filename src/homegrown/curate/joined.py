@@ -42,7 +42,7 @@ LEAST = 0.001
 
 
 def joined(
-    store: Store, task: Task, record_ids: pa.Array, decided: np.ndarray, join: Join
+    store: Store, task: Task, record_ids: pa.Array, decided: np.ndarray, join: Join, sources: list[str]
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Label probabilities of the records that sources other than people voted on, by *join*.
 
@@ -52,14 +52,14 @@ def joined(
         record_ids: n records.
         decided: int [n], class that people settled, ``n_classes`` for none of them, -1 elsewhere; teaches *join*.
         join: the aggregator.
+        sources: ids of those whose votes count.
 
     Returns:
         Record numbers int [k] and probabilities float [k, n_classes + 1], the last column for out of scope; None where
         no record has votes of two sources, and counting says the same.
     """
     votes = store.votes.of_task(task.task_id)
-    newest = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
-    source = _codes(votes["label_source_id"], pa.array(newest, pa.string()))
+    source = _codes(votes["label_source_id"], pa.array(sources, pa.string()))
     record = _codes(votes["record_id"], record_ids)
     heard = (source >= 0) & (record >= 0)
     said = read_meaning(task, votes["value"].filter(pa.array(heard)), record[heard])
@@ -67,7 +67,7 @@ def joined(
     one = np.bincount(said.vote, said.weight, len(said.speaks))[said.vote] < 1 + 1e-9
     record, value, weight = said.record[one], said.column[one], said.weight[one]
     source = source[heard][said.vote[one]]
-    voted, times = np.unique(np.unique(record * len(newest) + source) // max(len(newest), 1), return_counts=True)
+    voted, times = np.unique(np.unique(record * len(sources) + source) // max(len(sources), 1), return_counts=True)
     if not (times > 1).any():
         return None
     used, source = np.unique(source, return_inverse=True)

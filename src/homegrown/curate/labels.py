@@ -14,6 +14,8 @@ from homegrown.curate.joined import Join, joined
 from homegrown.curate.meaning import read_meaning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from homegrown.store import Store
 
 
@@ -56,15 +58,19 @@ class Labels:
         return matrix
 
 
-def read_labels(store: Store, task: Task, record_ids: pa.Array, join: Join | None = None) -> Labels:
+def read_labels(
+    store: Store, task: Task, record_ids: pa.Array, join: Join | None = None, *, exclude_terms: Sequence[str] = ()
+) -> Labels:
     """The labels of *record_ids* as they stand: each class's share of the votes; abstentions do not count.
 
+    Votes that were given under terms of *exclude_terms* do not count, as if their source had never spoken.
     With *join*, where sources other than people voted together on records of one class each, it weighs their votes.
 
     Where a person has spoken, people alone decide: no imported vote stands against them. With many classes a record has
     those that at least half of its voters name. A vote for out of scope outweighs others only by majority.
     """
-    votes = _heard(store, task)
+    sources = counted_sources(store, task, exclude_terms)
+    votes = _heard(store, task, sources)
     row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=record_ids), -1).to_numpy()
     here = row >= 0
     said = read_meaning(task, votes["value"].filter(pa.array(here)), row[here])
@@ -77,7 +83,7 @@ def read_labels(store: Store, task: Task, record_ids: pa.Array, join: Join | Non
     undecided[said.record[said.weight < 1]] = True
     many = task.kind is TaskKind.CLASSES
     if join is not None and not many:
-        where, column, share = _weighed(store, task, record_ids, (where, column, share), join)
+        where, column, share = _weighed(store, task, record_ids, (where, column, share), join, sources)
     return _settle(where, column, share, n_votes > 0, undecided, n_classes, many=many)
 
 
@@ -95,6 +101,7 @@ def _weighed(
     record_ids: pa.Array,
     counted: tuple[np.ndarray, np.ndarray, np.ndarray],
     join: Join,
+    sources: list[str],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Record, class and share, by *join* wherever people have not spoken; theirs, if they agree, teach it."""
     where, column, share = counted
@@ -104,7 +111,7 @@ def _weighed(
     decided = np.full(len(record_ids), -1)
     settled = by_people[where] & (share == 1)
     decided[where[settled]] = column[settled]
-    found = joined(store, task, record_ids, decided, join)
+    found = joined(store, task, record_ids, decided, join, sources)
     if found is None:
         return counted
     voted, probs = found
@@ -118,10 +125,16 @@ def _weighed(
     )
 
 
-def _heard(store: Store, task: Task) -> pa.Table:
+def counted_sources(store: Store, task: Task, exclude_terms: Sequence[str] = ()) -> list[str]:
+    """Ids of the label sources whose votes count: the newest version of each, unless its terms are excluded."""
+    newest = store.tasks.label_sources(task.task_id)
+    return [s["label_source_id"] for s in newest if s["config"].get("terms", "") not in exclude_terms]
+
+
+def _heard(store: Store, task: Task, sources: list[str]) -> pa.Table:
     """Record ids and values of the votes that count: people's, and elsewhere the newest of every other source."""
     votes = store.votes.of_task(task.task_id)
-    current = pa.array([s["label_source_id"] for s in store.tasks.label_sources(task.task_id)], pa.string())
+    current = pa.array(sources, pa.string())
     votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=current), pc.is_valid(votes["value"])))
     votes = votes.select(["record_id", "value"])
     said = store.person_votes.standing(task.task_id)

@@ -35,6 +35,8 @@ from homegrown.store.snapshots import SnapshotStore
 from homegrown.store.sources import SourceStore
 from homegrown.store.submissions import Submissions
 from homegrown.store.tasks import TaskStore
+from homegrown.store.upstream_answers import UpstreamAnswers
+from homegrown.store.upstreams import UpstreamStore
 from homegrown.store.vectors import VectorStore
 from homegrown.store.votes import VoteStore
 
@@ -84,6 +86,8 @@ class Store:
         self.assignments = AssignmentStore(self.db)
         self.comments = Comments(self.db)
         self.settings = Settings(self.db)
+        self.upstreams = UpstreamStore(self.db, self.layout.folder("secrets"))
+        self.upstream_answers = UpstreamAnswers(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()
 

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from homegrown.core.ids import now
 from homegrown.store.lance_tables import LanceTable, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from homegrown.core.tasks import Task
 
 VOTES = pa.schema(
     [
@@ -21,6 +25,34 @@ VOTES = pa.schema(
         pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
     ]
 )
+
+
+def vote_table(
+    task: Task,
+    label_source_id: str,
+    record_ids: Sequence[str],
+    values: Sequence[str | None],
+    confidence: Sequence[float | None] | None = None,
+) -> pa.Table:
+    """Votes of one source of labels as ``replace`` takes them.
+
+    Args:
+        task: the question.
+        label_source_id: who votes.
+        record_ids: on what, n ids.
+        values: n values as canonical JSON; None abstains.
+        confidence: n probabilities, where they are known.
+    """
+    n = len(record_ids)
+    columns = [
+        pa.repeat(pa.scalar(task.task_id), n),
+        pa.array(record_ids, pa.string()),
+        pa.repeat(pa.scalar(label_source_id), n),
+        pa.array(values, pa.string()),
+        pa.nulls(n, pa.float32()) if confidence is None else pa.array(confidence, pa.float32()),
+        pa.repeat(pa.scalar(now(), pa.timestamp("us", tz="UTC")), n),
+    ]
+    return pa.Table.from_arrays(columns, schema=VOTES)
 
 
 class VoteStore:

@@ -30,6 +30,7 @@ from homegrown.studio.pages import (
     sql,
     station,
     tasks,
+    teachers,
     train,
 )
 from homegrown.web import Part, Route, Shape
@@ -69,6 +70,7 @@ def _all() -> tuple[Route, ...]:
     rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
     rooms += (tasks, mine, station, people, bulk)
     rooms += (retrain, jobs, govern, patterns)
+    rooms += (teachers, jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 

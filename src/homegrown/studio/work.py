@@ -16,8 +16,17 @@ if TYPE_CHECKING:
 
 _STATES = {"succeeded": "done"}
 #: what a job is called, by its verb
-_NAMES = {"grow": "Learn from", "ingest": "Import", "embed": "Embed", "train": "Train", "evaluate": "Measure",
-          "retrain": "Retrain", "index": "Index the words of all records"}  # fmt: skip
+_NAMES = {
+    "grow": "Learn from",
+    "ingest": "Import",
+    "embed": "Embed",
+    "train": "Train",
+    "evaluate": "Measure",
+    "retrain": "Retrain",
+    "teach": "Ask",
+    "model_votes": "Let our model vote",
+    "index": "Index the words of all records",
+}
 #: the stations of learning from a file, and the beginnings of the stage names that belong to each
 STEPS = (
     ("Read", ("ingest", "read", "import", "store")),
@@ -59,7 +68,7 @@ def state(job: Job) -> str:
 
 def title(job: Job) -> str:
     """What the job does, for a person."""
-    subject = str(job.arguments.get("source") or job.arguments.get("name") or job.arguments.get("model") or "")
+    subject = next((str(job.arguments[k]) for k in ("source", "name", "model", "upstream") if job.arguments.get(k)), "")
     return f"{_NAMES.get(job.verb, job.verb.capitalize())} {subject}".strip()
 
 

@@ -66,7 +66,7 @@ def _operation(route: Route, schema_of: dict[Any, Any], components: dict[str, An
         "operationId": f"{route.methods[0].lower()}_{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).strip('_')}",
         "x-permission": route.permission.value,
         "responses": {
-            "200": {"description": "Done.", "content": _json(schema_of[route.answer])},
+            "200": {"description": "Done.", "content": _json(schema_of[route.answer]) if route.answer else _file()},
             **{k: {"description": v, "content": _json(schema_of[Refusal])} for k, v in REFUSALS.items()},
         },
     }
@@ -92,6 +92,11 @@ def _query(schema: dict[str, Any]) -> list[dict[str, Any]]:
         {"name": name, "in": "query", "required": name in schema.get("required", []), "schema": kind}
         for name, kind in schema["properties"].items()
     ]
+
+
+def _file() -> dict[str, Any]:
+    """What a route without a type of its own answers: a file."""
+    return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Route:
         shape: how it speaks when it refuses.
         body: the msgspec type of the JSON body; anything but ``application/json`` is then refused with 415.
         query: the msgspec type of the query string.
-        answer: the msgspec type of a good answer, for the OpenAPI document.
+        answer: the msgspec type of a good answer, for the OpenAPI document; None there means a file.
         form: whether a posted form (URL-encoded or multipart) is read.
         max_body: bytes of body that are taken at most.
         summary: one sentence for the OpenAPI document; routes without one are left out of it.

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from homegrown.core import tasks
     from homegrown.core.models import ModelVersion, Snapshot
     from homegrown.govern.people import Invitation
+    from homegrown.label.exchange import ImportedVotes
+    from homegrown.label.ours import ModelVotes
+    from homegrown.workspace.exchange import ExportedLabels
     from homegrown.workspace.people import Team
     from homegrown.workspace.station import QueuePage
     from homegrown.workspace.workspace import Workspace
@@ -119,6 +122,22 @@ class Task:
         """
         version = self._workspace.train(snapshot, Recipe(recipe, options, seed), name or self.name)
         return Model(self._workspace, version)
+
+    def ask(self, upstream: str, **options: Any) -> Any:
+        """Let a model API outside vote; see ``Workspace.ask`` (``budget_usd``, ``limit``, ``dry_run`` …)."""
+        return self._workspace.ask(self.noun, upstream, **options)
+
+    def model_votes(self, model: str | None = None) -> ModelVotes:
+        """Let a model of ours vote; see ``Workspace.model_votes``."""
+        return self._workspace.model_votes(self.noun, model)
+
+    def import_votes(self, path: str | Path, **options: Any) -> ImportedVotes:
+        """Read what other labelling software exported; see ``Workspace.import_votes``."""
+        return self._workspace.import_votes(self.name, path, **options)
+
+    def export_labels(self, path: str | Path, *, format: str) -> ExportedLabels:
+        """Write records and labels for other software; see ``Workspace.export_labels``."""
+        return self._workspace.export_labels(self.noun, path, format=format)
 
     def __repr__(self) -> str:
         return "\n".join([f"Task {self.name!r}, {len(self.classes)} classes", *(f"note: {n}" for n in self.notes)])

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
-import httpx
-
-from homegrown.errors import CorruptDataError
+from homegrown.core.upstreams import origin_of
+from homegrown.errors import CorruptDataError, UpstreamError
+from homegrown.inference.in_loop import in_loop
+from homegrown.inference.outbound import Limits, Outbound, Reply
 from homegrown.store.files import write_atomic
 
 COMMIT = "57ec275d8078af65b7731c2a98be812d844a6d6b"
@@ -84,15 +86,15 @@ def public_file(name: str) -> Path | None:
 
 
 def _fetch(address: str) -> bytes | None:
+    origin = origin_of(address)
+    limits = Limits(connect_s=10.0, silence_s=10.0, total_s=300.0, read_bytes=LARGEST_BYTES)
+
+    async def get() -> Reply:
+        async with Outbound((origin,), limits).open() as out:
+            return await out.send("GET", origin, "/" + address.split("/", 3)[3])
+
     try:
-        with httpx.stream("GET", address, follow_redirects=False, timeout=10.0) as answer:
-            if answer.status_code != httpx.codes.OK:
-                return None
-            content = b""
-            for piece in answer.iter_bytes():
-                content += piece
-                if len(content) > LARGEST_BYTES:
-                    return None
-            return content
-    except httpx.HTTPError:
+        reply = in_loop(get)
+    except UpstreamError:
         return None
+    return reply.body if reply.status == HTTPStatus.OK else None

@@ -49,6 +49,23 @@ class RetrainArguments(msgspec.Struct, forbid_unknown_fields=True):
     recipe: Recipe | None = None
 
 
+class TeachArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which upstream to ask about the records of which task (its name or id), for how much at most in all."""
+
+    task: str
+    upstream: str
+    budget_usd: float = 1.0
+    limit: int | None = None
+    per_call: int | None = None
+
+
+class ModelVotesArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which model of ours votes for which task (its name or id); its champion when none is named."""
+
+    task: str
+    model: str | None = None
+
+
 class Verb(NamedTuple):
     """Type of the arguments, and what is run."""
 
@@ -61,6 +78,15 @@ def _train(ws: Workspace, a: TrainArguments) -> dict[str, Any]:
     return {"model_id": version.version_id, "recipe": version.recipe}
 
 
+def _teach(ws: Workspace, a: TeachArguments) -> dict[str, Any]:
+    task = ws.store.tasks.find(a.task) or ws.store.tasks.get(a.task)
+    return asdict(ws.ask(task, a.upstream, budget_usd=a.budget_usd, limit=a.limit, per_call=a.per_call))
+
+
+def _model_votes(ws: Workspace, a: ModelVotesArguments) -> dict[str, Any]:
+    return asdict(ws.model_votes(ws.store.tasks.find(a.task) or ws.store.tasks.get(a.task), a.model))
+
+
 VERBS: dict[str, Verb] = {
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
@@ -70,6 +96,8 @@ VERBS: dict[str, Verb] = {
         RetrainArguments,
         lambda ws, a: ws.retrain(a.name, margin=a.margin, slices=a.slices, gold=a.gold, recipe=a.recipe),
     ),
+    "model_votes": Verb(ModelVotesArguments, _model_votes),
+    "teach": Verb(TeachArguments, _teach),
     "train": Verb(TrainArguments, _train),
 }
 

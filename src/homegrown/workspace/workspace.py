@@ -26,6 +26,7 @@ from homegrown.store.events import record_event
 from homegrown.workspace.advisor import Advisor
 from homegrown.workspace.bulk import Bulk
 from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.exchange import Exchange
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
@@ -35,6 +36,7 @@ from homegrown.workspace.reports import Reports
 from homegrown.workspace.retrain import Retraining
 from homegrown.workspace.station import Station
 from homegrown.workspace.tasks import Tasks
+from homegrown.workspace.teachers import Teachers
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
 
 class Workspace(
     Bulk,
+    Exchange,
     Governance,
     Invitations,
     Labelling,
@@ -71,6 +74,7 @@ class Workspace(
     Retraining,
     Station,
     Tasks,
+    Teachers,
 ):
     """One workspace, opened, with every verb of the loop.
 
@@ -207,8 +211,8 @@ class Workspace(
 
         Args:
             task: what to freeze.
-            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``, ``test_share``
-                and ``valid_share`` of ``homegrown.curate.SplitPlan``.
+            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``,
+                ``test_share``, ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``.
         """
         return freeze(self.store, task, SplitPlan(**plan), label.join_votes)
 

@@ -1,0 +1,299 @@
+"""The one way out: every request that homegrown sends to another machine goes through ``Outbound``.
+
+What holds for each (RELIABILITY, section 0, rules 5 and 6):
+
+- It goes to an origin that was registered, over a path below it; a redirect is an error.
+- The name is resolved once per connection, every address that it has is judged, and the connection is made to the
+  address that was judged: no second look-up can lead elsewhere.
+- Loopback, private, shared and link-local networks are refused, unless the owner registered that very origin as
+  private; link-local addresses are refused even then.
+- Nothing of the environment is sent: no proxy, no cookie, no credentials of netrc. Headers in both directions are on a
+  list. Answers are not decompressed.
+- Time is bounded for the connection, for silence and as a whole; size is bounded both ways.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpcore
+
+from homegrown.core.upstreams import Origin, refusal_of
+from homegrown.errors import RefusedAddressError, TooLargeError, UpstreamError, UpstreamTimeoutError
+
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+"""``await resolve(host, port)`` gives the IP addresses of a name."""
+
+SENT_HEADERS = frozenset({"accept", "authorization", "content-type"})
+READ_HEADERS = frozenset({"content-type", "retry-after"})
+_REDIRECTS = range(300, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how large.
+
+    Attributes:
+        connect_s: until a connection is there, its name looked up and its certificate checked.
+        silence_s: between two pieces of an answer, the first one included.
+        total_s: until the answer is whole.
+        sent_bytes: of a request's body.
+        read_bytes: of an answer's body.
+    """
+
+    connect_s: float = 10.0
+    silence_s: float = 60.0
+    total_s: float = 120.0
+    sent_bytes: int = 4 << 20
+    read_bytes: int = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer.
+
+    Attributes:
+        headers: those of ``READ_HEADERS``, by name in lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """Calls registered origins, with a pool of connections of its own; use it inside ``async with outbound.open()``.
+
+    Args:
+        origins: that may be called.
+        limits: for each request.
+        resolve: looks names up; the system's resolver by default.
+        n_connections: at once.
+
+    Example:
+        >>> outbound = Outbound((upstream.origin,))  # doctest: +SKIP
+        >>> async with outbound.open() as out:  # doctest: +SKIP
+        ...     reply = await out.send("GET", upstream.origin, "/v1/models")
+    """
+
+    origins: tuple[Origin, ...]
+    limits: Limits = field(default_factory=Limits)
+    resolve: Resolver | None = None
+    n_connections: int = 16
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Door]:
+        """A pool that is closed at the end of the block, whatever happened inside."""
+        backend = _Pinned({(o.host, o.port): o for o in self.origins}, self.resolve or _looked_up)
+        async with httpcore.AsyncConnectionPool(
+            ssl_context=httpcore.default_ssl_context() if any(o.scheme == "https" for o in self.origins) else None,
+            max_connections=self.n_connections,
+            max_keepalive_connections=self.n_connections,
+            keepalive_expiry=15.0,
+            http2=False,
+            retries=0,
+            network_backend=backend,
+        ) as pool:
+            yield Door(pool, frozenset(self.origins), self.limits)
+
+
+class Door:
+    """An open pool of connections."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool, origins: frozenset[Origin], limits: Limits) -> None:
+        self._pool, self._origins, self.limits = pool, origins, limits
+
+    async def send(
+        self,
+        method: str,
+        origin: Origin,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        total_s: float | None = None,
+    ) -> Reply:
+        """Send one request and read its answer whole.
+
+        Args:
+            method: of HTTP.
+            origin: one that was registered.
+            path: begins with a slash.
+            headers: of ``SENT_HEADERS`` only.
+            body: of the request.
+            total_s: until when the answer must be whole, instead of the limit; never longer than it.
+
+        Raises:
+            RefusedAddressError: the origin is not registered, or leads where nothing may be sent.
+            UpstreamTimeoutError: it took too long.
+            UpstreamError: no connection, a redirect, an answer that is cut, too large or no HTTP.
+            TooLargeError: the body is larger than what is sent at once.
+        """
+        if origin not in self._origins:
+            raise RefusedAddressError
+        if len(body) > self.limits.sent_bytes:
+            raise TooLargeError(f"This is larger than the {self.limits.sent_bytes:,} bytes that are sent at once.")
+        request = self._request(method, origin, path, headers or {}, body)
+        most = self.limits.total_s if total_s is None else min(total_s, self.limits.total_s)
+        started = _Started()
+        try:
+            with anyio.fail_after(most):
+                return await self._answer(request, origin, started)
+        except TimeoutError as error:
+            raise UpstreamTimeoutError(
+                f"{origin} did not answer whole within {most:.3g} s.", may_have_cost=started.sent
+            ) from error
+
+    def _request(
+        self, method: str, origin: Origin, path: str, headers: Mapping[str, str], body: bytes
+    ) -> httpcore.Request:
+        named = {k.lower(): v for k, v in headers.items()}
+        if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
+            raise RefusedAddressError("The path of a request is plain ASCII and begins with a slash.")
+        if named.keys() - SENT_HEADERS or not all(v.isascii() and v.isprintable() for v in named.values()):
+            raise RefusedAddressError(
+                "A header of this request is not on the list, or holds more than printable ASCII."
+            )
+        fixed = {"accept-encoding": "identity", "user-agent": "homegrown"}
+        url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=path)
+        silence, connect = self.limits.silence_s, self.limits.connect_s
+        timeout = {"connect": connect, "read": silence, "write": silence, "pool": self.limits.total_s}
+        return httpcore.Request(
+            method,
+            url,
+            headers=[
+                ("host", str(origin).partition("://")[2]),
+                *{**named, **fixed, "content-length": str(len(body))}.items(),
+            ],
+            content=body,
+            extensions={"timeout": timeout},
+        )
+
+    async def _answer(self, request: httpcore.Request, origin: Origin, started: _Started) -> Reply:
+        request.extensions["trace"] = started.hear
+        try:
+            response = await self._pool.handle_async_request(request)
+            try:
+                return await self._read(response, origin)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await response.aclose()
+        except httpcore.TimeoutException as error:
+            raise UpstreamTimeoutError(f"{origin} was silent for too long.", may_have_cost=started.sent) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
+            what = "broke off in the middle" if started.sent else "could not be reached"
+            raise UpstreamError(f"{origin} {what} ({_reason(error)}).", may_have_cost=started.sent) from error
+
+    async def _read(self, response: httpcore.Response, origin: Origin) -> Reply:
+        headers: dict[str, str] = {}
+        for name, value in response.headers:
+            key = name.decode("latin-1").lower()
+            if key in READ_HEADERS and key not in headers:
+                headers[key] = value.decode("latin-1")[:1000]
+            if key == "content-encoding" and value.strip().lower() not in (b"", b"identity"):
+                raise UpstreamError(f"{origin} sent a compressed answer that nobody asked for.", may_have_cost=True)
+        if response.status in _REDIRECTS:
+            raise UpstreamError(
+                f"{origin} sends on to another address, which is not followed. Register the final address.",
+                status_code=response.status,
+            )
+        body = bytearray()
+        async for piece in response.aiter_stream():
+            body += piece
+            if len(body) > self.limits.read_bytes:
+                raise UpstreamError(
+                    f"{origin} answered with more than {self.limits.read_bytes:,} bytes.", may_have_cost=True
+                )
+        return Reply(response.status, headers, bytes(body))
+
+
+class _Started:
+    """Hears whether a request's head was sent: from then on it may have had an effect."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    async def hear(self, event: str, _: dict[str, Any]) -> None:
+        if event == "http11.send_request_headers.complete":
+            self.sent = True
+
+
+class _Pinned(httpcore.AsyncNetworkBackend):
+    """Connects to an address that was judged, never to a name."""
+
+    def __init__(self, origins: Mapping[tuple[str, int], Origin], resolve: Resolver) -> None:
+        self._origins, self._resolve = origins, resolve
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        origin = self._origins.get((host, port))
+        if origin is None:
+            raise RefusedAddressError
+        try:
+            with anyio.fail_after(timeout):
+                found = await self._resolve(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout from error
+        judge(found, origin)
+        problem: Exception = httpcore.ConnectError("no address")
+        for address in found:
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                problem = error
+        raise problem
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        raise RefusedAddressError
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+
+def judge(addresses: list[str], origin: Origin) -> None:
+    """Refuse an origin one of whose addresses may not be called: a name that leads to two networks is a trick.
+
+    Raises:
+        RefusedAddressError: there is such an address, or none at all.
+    """
+    if not addresses:
+        raise httpcore.ConnectError("the name has no address")
+    for address in addresses:
+        try:
+            reason = refusal_of(ipaddress.ip_address(address.partition("%")[0]), is_private=origin.is_private)
+        except ValueError:
+            reason = "The name was resolved to something that is no address."
+        if reason:
+            raise RefusedAddressError(f"{origin} is not called. {reason}")
+
+
+async def _looked_up(host: str, port: int) -> list[str]:
+    try:
+        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise httpcore.ConnectError("its name is not known") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError) or isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not valid"
+    text = str(error)
+    return text if text in ("its name is not known", "the name has no address") else type(error).__name__

@@ -1,0 +1,227 @@
+"""Opinions that came in a file become votes of named sources; labels and votes go out with their records."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from homegrown.core.ids import canonical_json
+from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
+from homegrown.label.formats import Example, Exported, Opinion
+from homegrown.label.imported import check_classes
+from homegrown.label.names import key, name
+from homegrown.store import tables
+from homegrown.store.votes import vote_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from homegrown.store import Store
+
+MAX_ASIDE = 1000
+_ROWS = 4096
+
+
+class SetAside(NamedTuple):
+    """What of a file was not used: its line (or its number in a list), and why. Holds nothing of the text."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedVotes:
+    """What a file of another software gave.
+
+    Attributes:
+        n_items: of the file.
+        n_added: records that are new here; the others were found by their text.
+        n_votes: votes that stand now, one per source and record.
+        sources: names of the sources of labels, each with its number of votes.
+        n_aside: what could not be used; the first ones are in ``aside``.
+    """
+
+    task: Task
+    format: str
+    n_items: int
+    n_added: int
+    n_votes: int
+    sources: dict[str, int]
+    n_aside: int
+    aside: tuple[SetAside, ...]
+
+
+@dataclass(slots=True)
+class Asides:
+    """Gathers what is set aside; remembers the first ones whole."""
+
+    n: int = 0
+    first: list[SetAside] = field(default_factory=list)
+
+    def add(self, line: int, reason: str) -> None:
+        """One more."""
+        self.n += 1
+        if len(self.first) < MAX_ASIDE:
+            self.first.append(SetAside(line, reason))
+
+
+class Held(NamedTuple):
+    """Opinions on a record, with the place in the file that they came from."""
+
+    place: int
+    record_id: str
+    opinions: tuple[Opinion, ...]
+
+
+def classes_in(examples: Iterable[Example]) -> tuple[Counter[str], bool]:
+    """The names of classes with how often each was said, and whether somebody named several at once."""
+    counts: Counter[str] = Counter()
+    many = False
+    for example in examples:
+        for opinion in example.opinions:
+            many |= len(opinion.labels or ()) > 1
+            counts.update(map(name, opinion.labels or ()))
+    return counts, many
+
+
+def task_for(store: Store, task_name: str, examples: list[Example], *, new_classes: bool) -> Task:
+    """The task to vote for: the one that is there, with what is new to it if that is wanted; else one of the file's.
+
+    Raises:
+        UnsuitableLabelsError: there is no such task, and the file's labels make none.
+    """
+    old = store.tasks.find(task_name)
+    if old is not None and not new_classes:
+        return old
+    counts, many = classes_in(examples)
+    if old is None:
+        check_classes("label", counts, counts.total())
+        kind = TaskKind.CLASSES if many else TaskKind.CLASS
+        return store.tasks.define(store.actor, task_name, sorted(counts), kind=kind)
+    known = {key(n) for n in old.class_names}
+    names = [*old.class_names, *sorted(n for n in counts if key(n) not in known)]
+    return store.tasks.define(store.actor, task_name, names, kind=old.kind, column=old.column)
+
+
+def put_votes(
+    store: Store, task: Task, held: Iterable[Held], source: str, facts: dict[str, str], asides: Asides
+) -> dict[str, int]:
+    """Replace what each author of *source* said before by what the file says.
+
+    Args:
+        store: the workspace.
+        task: the question.
+        held: opinions by record; of two by one author on one record the later one counts.
+        source: name of the file's source; each author is a source of labels of its own, named behind it.
+        facts: kept with each: the format.
+        asides: hears of opinions that are no vote for this task.
+
+    Returns:
+        Votes by name of the source of labels.
+    """
+    read = _reader(task)
+    said: dict[tuple[str, bool], dict[str, tuple[str | None, float | None]]] = defaultdict(dict)
+    for place, record_id, opinions in held:
+        for opinion in opinions:
+            value, problem = read(opinion.labels)
+            if problem:
+                asides.add(place, problem)
+            else:
+                said[opinion.author, opinion.is_person][record_id] = value, opinion.confidence
+    counts: dict[str, int] = {}
+    for (author, is_person), votes in said.items():
+        named = f"{source}: {author}" if author else source
+        config = {**facts, "author": author, "is": "person" if is_person else "model"}
+        source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, named, config)
+        values, confidence = zip(*votes.values(), strict=True)
+        store.votes.replace(source_id, vote_table(task, source_id, list(votes), values, confidence))
+        counts[named] = counts.get(named, 0) + sum(v is not None for v in values)
+    return counts
+
+
+def _reader(task: Task) -> Callable[[tuple[str, ...] | None], tuple[str | None, str]]:
+    """From names of classes to a vote's value, or why there is none."""
+    ids = {c.name: c.class_id for c in task.classes}
+    near: dict[str, str] = {}
+    for one in task.classes:  # a spelling that two classes share decides nothing
+        near[key(one.name)] = "" if key(one.name) in near else one.class_id
+
+    @lru_cache(maxsize=10_000)
+    def read(labels: tuple[str, ...] | None) -> tuple[str | None, str]:
+        if labels is None:
+            return None, ""
+        found = [ids.get(name(n)) or near.get(key(n), "") for n in labels]
+        unknown = next((n for n, i in zip(labels, found, strict=True) if not i), None)
+        if unknown is not None:
+            return None, f"the task has no class {unknown[:60]!r}"
+        if task.kind is TaskKind.CLASSES:
+            return canonical_json({"classes": found}).decode(), ""
+        if len(found) > 1:
+            return None, f"it names {len(found)} classes, and a record of this task is of one"
+        return canonical_json({"class": found[0] if found else OUT_OF_SCOPE}).decode(), ""
+
+    return read
+
+
+class Label(NamedTuple):
+    """The joined label of one record: names of classes (empty: none of them), and how probable."""
+
+    names: tuple[str, ...]
+    prob: float | None
+
+
+def exported(store: Store, task: Task, labels: dict[str, Label]) -> Iterator[Exported]:
+    """Every current record with its label and the votes on it, streamed in the order of storage."""
+    votes = _votes(store, task)
+    for batch in store.records.batches(["record_id", "text"], rows=_ROWS):
+        for record_id, text in zip(batch["record_id"].to_pylist(), batch["text"].to_pylist(), strict=True):
+            label = labels.get(record_id)
+            names, prob = (label.names, label.prob) if label else (None, None)
+            yield Exported(record_id, text, names, prob, tuple(votes.get(record_id, ())))
+
+
+def _votes(store: Store, task: Task) -> dict[str, list[Opinion]]:
+    """Opinions by record: of people first, then of the newest version of every other source."""
+    found: dict[str, list[Opinion]] = defaultdict(list)
+    said = list(dict.fromkeys(record_id for record_id, _ in store.person_votes.standing(task.task_id)))
+    a = tables.actors
+    people = {r["actor_id"]: r["name"] for r in store.db.all(sa.select(a.c.actor_id, a.c.name))}
+    names_of = _namer(task)
+    for start in range(0, len(said), 500):
+        for vote in store.person_votes.of_records(said[start : start + 500]):
+            if vote["task_id"] == task.task_id and (names := names_of(vote["value"])) is not None:
+                found[vote["record_id"]].append(Opinion(names, people.get(vote["actor_id"], "")))
+    sources = {s["label_source_id"]: s for s in store.tasks.label_sources(task.task_id)}
+    for batch in store.votes.of_task(task.task_id).to_batches():
+        columns = (batch[c].to_pylist() for c in ("record_id", "label_source_id", "value", "confidence"))
+        for record_id, source_id, value, confidence in zip(*columns, strict=True):
+            source = sources.get(source_id)
+            if source is not None and (names := names_of(value)) is not None:
+                is_person = source["config"].get("is") == "person"
+                who = source["config"].get("author") or source["name"]
+                found[record_id].append(Opinion(names, who, is_person, None if is_person else confidence))
+    return found
+
+
+def _namer(task: Task) -> Callable[[str | None], tuple[str, ...] | None]:
+    names = {c.class_id: c.name for c in task.classes}
+
+    @lru_cache(maxsize=10_000)
+    def read(value: str | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        said: dict[str, Any] = msgspec.json.decode(value)
+        ids = said.get("classes", [said.get("class")])
+        if ids == [OUT_OF_SCOPE]:
+            return ()
+        meant = [j for i in ids for j in task.moved.get(i, (i,))]
+        found = tuple(dict.fromkeys(names[i] for i in meant if i in names))
+        return found if found or not ids else None
+
+    return read

@@ -1,0 +1,292 @@
+"""Ask a teacher, a model API outside, to label what it has not labelled yet; its answers become votes.
+
+Each answer is kept by its content as soon as it is there, so that a run that was killed goes on where it stopped, and
+the same text is never paid for twice. Money is set aside before a call is sent (``inference.pace.Purse``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from homegrown.core.ids import canonical_json
+from homegrown.core.tasks import LabelSourceKind
+from homegrown.errors import UpstreamError
+from homegrown.inference.chat import ChatAnswer, ChatClient, Question
+from homegrown.inference.in_loop import in_loop
+from homegrown.inference.outbound import Outbound
+from homegrown.inference.pace import MAX_ATTEMPTS, Pace, Purse
+from homegrown.label.prompt import Prompt
+from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
+from homegrown.store.events import record_event
+from homegrown.store.group_commit import GroupCommit
+from homegrown.store.upstream_answers import Kept, Write
+from homegrown.store.votes import vote_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from homegrown.core.protocols import Progress
+    from homegrown.core.tasks import Task
+    from homegrown.core.upstreams import Upstream
+    from homegrown.inference.masking import Masker
+    from homegrown.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a teacher said, and what it cost.
+
+    Attributes:
+        n_votes: records that have its vote now, those of earlier runs included; abstentions are not among them.
+        n_abstained: records on which it could not tell.
+        n_known: texts that had an answer before this run.
+        n_answered: texts that were answered in it.
+        n_left: texts that have no answer still, with or without the limit.
+        n_calls: sent, repetitions included.
+        cost_usd: of this run; what is not known is counted at its worst.
+        spent_usd: for this question in all.
+        stopped: why it ended early; empty when it did not.
+        problems: what went wrong, by what, with how often.
+    """
+
+    upstream: str
+    label_source_id: str | None
+    n_votes: int
+    n_abstained: int
+    n_known: int
+    n_answered: int
+    n_left: int
+    n_calls: int
+    n_retries: int
+    cost_usd: float
+    spent_usd: float
+    budget_usd: float
+    stopped: str
+    problems: dict[str, int]
+
+
+def ask_teacher(
+    store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan, progress: Progress
+) -> Asked:
+    """Ask *upstream* about the records of *task*, and vote with what it says.
+
+    Args:
+        store: the workspace.
+        task: the question.
+        upstream: a registered one.
+        masker: takes personal data out of each text before it leaves.
+        plan: budget, limit and pace.
+        progress: told after each call; may stop it.
+
+    Returns:
+        Counts and costs. What failed is told there: a teacher's mistakes are no error of the verb.
+
+    Raises:
+        UpstreamError: it could not be asked at all, and nothing was answered.
+        CancelledError: somebody asked for a stop; what was answered has become votes.
+    """
+    prompt = Prompt.of(task, upstream.model, masker)
+    work = survey(store, upstream, prompt, masker, plan)
+    asking = _Asking(store, upstream, prompt, plan, work, pieces(store, masker, work.todo), progress)
+    progress.start(f"ask {upstream.name}", len(work.todo), "texts")
+    try:
+        in_loop(partial(_run, asking, store.upstreams.key(upstream)))
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+    finally:
+        source_id, n_votes, n_abstained = _vote(store, task, upstream, prompt, masker, work)
+    progress.finish()
+    done = Asked(
+        upstream=upstream.name,
+        label_source_id=source_id,
+        n_votes=n_votes,
+        n_abstained=n_abstained,
+        n_known=len(work.known),
+        n_answered=asking.n_answered,
+        n_left=work.n_open - asking.n_answered,
+        n_calls=asking.pace.n_calls,
+        n_retries=asking.pace.n_retries,
+        cost_usd=asking.purse.spent_usd - work.spent_usd,
+        spent_usd=asking.purse.spent_usd,
+        budget_usd=plan.budget_usd,
+        stopped=asking.stopped,
+        problems=dict(asking.problems),
+    )
+    _record(store, task, upstream, done)
+    if asking.problems and not (asking.n_answered or work.known or asking.purse.is_empty):
+        why = asking.pace.stopped or asking.problems.most_common(1)[0][0]
+        raise UpstreamError(f"{upstream.name} gave no answer that counts: {why}")
+    return done
+
+
+def dry_run(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan) -> DryRun:
+    """What ``ask_teacher`` would send first, and what it would cost; nothing is sent."""
+    return estimate(store, upstream, Prompt.of(task, upstream.model, masker), masker, plan)
+
+
+def _record(store: Store, task: Task, upstream: Upstream, done: Asked) -> None:
+    with store.db.write() as connection:
+        record_event(
+            connection, store.actor, "label.ask", f"task:{task.task_id}", upstream=upstream.name,
+            upstream_id=upstream.upstream_id, model=upstream.model, n_answered=done.n_answered, n_votes=done.n_votes,
+            n_calls=done.n_calls, cost_usd=done.cost_usd,
+        )  # fmt: skip
+
+
+async def _run(asking: _Asking, key: str | None) -> None:
+    plan = asking.plan
+    outbound = Outbound((asking.upstream.origin,), plan.limits, n_connections=plan.n_at_once)
+    async with outbound.open() as door:
+        asking.client = ChatClient(door, asking.upstream, key)
+        async with anyio.create_task_group() as group:
+            for _ in range(plan.n_at_once):
+                group.start_soon(asking.work_off)
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    """The reason in one exception: the workers share everything, so what stops one stops all."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+class _Asking:
+    """Calls under way. Everything but the database runs in one thread, so nothing needs a lock."""
+
+    def __init__(
+        self,
+        store: Store,
+        upstream: Upstream,
+        prompt: Prompt,
+        plan: TeachPlan,
+        work: Work,
+        texts: Iterator[Piece],
+        progress: Progress,
+    ) -> None:
+        self.upstream, self.plan = upstream, plan
+        self.client: ChatClient | None = None
+        self.pace = Pace(max_in_a_row=max(8, 3 * plan.n_at_once))
+        self.purse = Purse(plan.budget_usd, work.spent_usd)
+        self.problems: Counter[str] = Counter()
+        self.n_answered = 0
+        self._answers, self._prompt, self._progress = store.upstream_answers, prompt, progress
+        self._texts, self._again = texts, deque[Piece]()
+        self._size = per_call(plan, prompt, work.mean_chars)
+        self._limiter = anyio.CapacityLimiter(1)
+        self._ledger = GroupCommit[Write](self._answers.write)
+
+    @property
+    def stopped(self) -> str:
+        """Why it ended early."""
+        if self.purse.is_empty:
+            return (
+                f"The budget of {self.plan.budget_usd:.2f} USD is used up: {self.purse.spent_usd:.4f} USD are spent, "
+                "and the next call could pass it."
+            )
+        return self.pace.stopped
+
+    async def work_off(self) -> None:
+        """One worker: call after call, until nothing is left or something ends the work."""
+        while not self.stopped:
+            batch = await self._in_thread(self._next)
+            if not batch:
+                return
+            await self._call(batch)
+
+    def _next(self) -> list[Piece]:
+        if self._again:
+            return [self._again.popleft()]
+        found: list[Piece] = []
+        for piece in self._texts:
+            found.append(piece)
+            if len(found) == self._size:
+                break
+        return found
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        """Whatever waits for a disk, one at a time."""
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    async def _call(self, batch: list[Piece]) -> None:
+        question = self._prompt.question([p.text for p in batch])
+        most = self.upstream.cost_usd(question.most_tokens_in, question.max_tokens)
+        for attempt in range(MAX_ATTEMPTS):
+            if not await self.purse.hold(most):
+                return
+            if not await self.pace.turn():
+                self.purse.settle(most, 0.0)
+                return
+            call_id, noted = self._answers.set_aside(self.upstream, self._prompt.digest, most)
+            await self._ledger.do(noted)
+            try:
+                answer = await self._ask(question)
+            except UpstreamError as error:
+                cost = most if error.may_have_cost else 0.0
+                await self._settle(call_id, most, cost, [])
+                self.problems[error.message] += 1
+                if not self.pace.may_repeat(error, attempt):
+                    return
+                continue
+            await self._take(batch, answer, call_id, most)
+            return
+
+    async def _ask(self, question: Question) -> ChatAnswer:
+        assert self.client is not None
+        return await self.client.ask(question)
+
+    async def _take(self, batch: list[Piece], answer: ChatAnswer, call_id: str, most: float) -> None:
+        cost = most
+        if answer.n_tokens_in is not None and answer.n_tokens_out is not None:
+            cost = self.upstream.cost_usd(answer.n_tokens_in, answer.n_tokens_out)
+        try:
+            said, problems = self._prompt.read(answer, len(batch))
+            self.pace.went_well()
+        except UpstreamError as error:
+            said, problems = [None] * len(batch), [error.message]
+            self.pace.garbled(f"{self.upstream.name}: {error.message}")
+        self.problems.update(problems)
+        share, n = cost / len(batch), len(batch)
+        tokens = (answer.n_tokens_in or 0) // n, (answer.n_tokens_out or 0) // n
+        kept = [
+            Kept(piece.todo.key, piece.todo.text_hash, one.value, one.confidence, *tokens, share)
+            for piece, one in zip(batch, said, strict=True)
+            if one is not None
+        ]
+        await self._settle(call_id, most, cost, kept)
+        if len(batch) > 1:  # each of the rest is asked about once more, by itself
+            self._again += [piece for piece, one in zip(batch, said, strict=True) if one is None]
+
+    async def _settle(self, call_id: str, most: float, cost: float, kept: list[Kept]) -> None:
+        still = max(cost - sum(k.cost_usd for k in kept), 0.0)
+        still = 0.0 if still < 1e-12 else still
+        await self._ledger.do(self._answers.settle(self.upstream, call_id, kept, still_usd=still))
+        self.purse.settle(most, cost)
+        self.n_answered += len(kept)
+        await self._in_thread(partial(self._progress.advance, len(kept), cost_usd=round(self.purse.spent_usd, 6)))
+
+
+def _vote(
+    store: Store, task: Task, upstream: Upstream, prompt: Prompt, masker: Masker, work: Work
+) -> tuple[str | None, int, int]:
+    """Put what the teacher said of all current records in place of its earlier votes."""
+    known = work.known | store.upstream_answers.find(t.key for t in work.todo)
+    answered = [(record_id, known[key]) for record_id, key in work.rows if key in known]
+    if not answered:
+        return None, 0, 0
+    config = {
+        "upstream_id": upstream.upstream_id, "origin": str(upstream.origin), "model": upstream.model,
+        "terms": upstream.terms, "prompt": prompt.digest, "masked": masker.version,
+    }  # fmt: skip
+    source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, upstream.name, config)
+    values = [None if k.value is None else canonical_json(k.value).decode() for _, k in answered]
+    table = vote_table(task, source_id, [i for i, _ in answered], values, [k.confidence for _, k in answered])
+    store.votes.replace(source_id, table)
+    n_abstained = sum(v is None for v in values)
+    return source_id, len(values) - n_abstained, n_abstained
