@@ -8,6 +8,7 @@ command = Family(
     "curate",
     {
         "freeze": ("homegrown.cli.curate_freeze", "Freeze what a task is labelled with; meant when no part is named."),
+        "issues": ("homegrown.cli.curate_issues", "Find doubtful records and labels, and list or decide them."),
     },
     help="From labels to a training set that one can trust.",
 )

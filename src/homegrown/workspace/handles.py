@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core import tasks
+    from homegrown.core.issues import Issue
     from homegrown.core.models import ModelVersion, Snapshot
+    from homegrown.curate import IssueReport
     from homegrown.workspace.workspace import Workspace
 
 _FRAME_HEIGHT = 720
@@ -50,6 +52,14 @@ class Task:
     def snapshot(self, **plan: Any) -> Snapshot:
         """Freeze what is labelled now; *plan* as for ``Workspace.snapshot`` (``seed``, ``group_by`` …)."""
         return self._workspace.snapshot(self.noun, **plan)
+
+    def find_issues(self, **what: Any) -> IssueReport:
+        """Look for doubtful labels and records; *what* as for ``Workspace.find_issues`` (``kinds``, ``source``)."""
+        return self._workspace.find_issues(self.noun, **what)
+
+    def issues(self, **which: Any) -> list[Issue]:
+        """The open ones, the most harmful first; *which* as for ``Workspace.issues`` (``kind``, ``limit`` …)."""
+        return self._workspace.issues(self.noun, **which)
 
     def train(
         self, snapshot: Snapshot, recipe: str = "auto", *, name: str | None = None, seed: int = 0, **options: Any

@@ -30,6 +30,14 @@ class EvaluateArguments(msgspec.Struct, forbid_unknown_fields=True):
     split: str = "test"
 
 
+class IssuesArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """What to look for, in what: all kinds, of records alone where no task is named."""
+
+    task: str | None = None
+    kinds: list[str] | None = None
+    source: str | None = None
+
+
 class TrainArguments(msgspec.Struct, forbid_unknown_fields=True):
     """What to train, on which snapshot."""
 
@@ -50,11 +58,16 @@ def _train(ws: Workspace, a: TrainArguments) -> dict[str, Any]:
     return {"model_id": version.version_id, "recipe": version.recipe}
 
 
+def _issues(ws: Workspace, a: IssuesArguments) -> dict[str, Any]:
+    return asdict(ws.find_issues(a.task, kinds=a.kinds, source=a.source))
+
+
 VERBS: dict[str, Verb] = {
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
     "grow": Verb(GrowRequest, grow),
     "index": Verb(IndexArguments, lambda ws, _: asdict(ws.build_indexes())),
+    "issues": Verb(IssuesArguments, _issues),
     "train": Verb(TrainArguments, _train),
 }
 

@@ -22,6 +22,7 @@ from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.curating import Curating
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
@@ -53,7 +54,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports):
+class Workspace(Curating, Governance, Labelling, Queries, Reports):
     """One workspace, opened, with every verb of the loop.
 
     Args:
