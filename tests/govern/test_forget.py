@@ -205,6 +205,9 @@ CHANGES = {
     "teach": {"label.vote"},
     "undo_vote": {"label.undo_vote"},
     "snapshot": {"curate.freeze"},
+    "find_issues": {"curate.find_issues"},
+    "decide": {"curate.decide_issue", "curate.derive"},
+    "undo_decision": {"curate.undo_decision", "curate.undo_derive"},
     "train": {"train.start", "train.end"},
     "evaluate": {"evaluate.run"},
     "deploy": {"serve.deploy"},
@@ -212,7 +215,7 @@ CHANGES = {
 }
 # ``export`` leaves ``model.export``; its own tests drive it.
 READS = {
-    "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
+    "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting", "issues",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
     "selections", "sql", "stream_csv", "texts_of_file", "write_report",
 }  # fmt: skip
@@ -228,6 +231,9 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.undo_vote(
         ws.vote(ws.sql("select record_id from records order by text").rows()[0]["record_id"], "intent", "card")
     )
+    ws.teach("call +49 30 901820 please", "intent", "card")
+    ws.find_issues(kinds=["personal"])
+    ws.undo_decision(ws.decide(ws.issues(kind="personal")[0].issue_id, "mask").issue_id)
     entries = list(ws.audit())
     assert set().union(*CHANGES.values()) <= {e.action for e in entries}
     for entry in entries:

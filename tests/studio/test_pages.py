@@ -14,7 +14,7 @@ from homegrown import studio as package
 from homegrown.core.access import Permission, Role
 from homegrown.studio import pages, render, routes
 
-PATHS = ("/", "/ingest", "/query", "/query/records", "/train", "/evaluate", "/serve", "/serve/playground", "/jobs",
+PATHS = ("/", "/ingest", "/query", "/query/records", "/curate", "/curate/issues", "/train", "/evaluate", "/serve", "/serve/playground", "/jobs",
          "/govern", "/patterns")  # fmt: skip
 FRAME = {"frame", "ui", "static"}
 

@@ -165,7 +165,7 @@ class ListQuery(msgspec.Struct):
 
 
 class JobBody(Strict):
-    """A verb and its arguments: ``embed``, ``evaluate`` or ``train``."""
+    """A verb and its arguments: ``embed``, ``evaluate``, ``issues`` or ``train``."""
 
     verb: Name
     arguments: dict[str, Any] = {}

@@ -11,6 +11,7 @@ _MENU = (
     ("Overview", "/", "overview", "loop", "home start next step"),
     ("Ingest", "/ingest", "ingest", "loop", "import upload file add data csv"),
     ("Query", "/query/records", "query", "loop", "records search sql find"),
+    ("Curate", "/curate", "curate", "loop", "issues review doubtful duplicates personal data mask clean"),
     ("Train", "/train", "train", "loop", "learn ladder run recipe"),
     ("Evaluate", "/evaluate", "evaluate", "loop", "models report accuracy compare"),
     ("Serve", "/serve", "serve", "loop", "deploy endpoint api rollback"),
@@ -20,6 +21,7 @@ _MENU = (
 
 _ACTIONS = (
     ("Add data from a file", "/ingest", "import upload csv excel drop"),
+    ("Review what is doubtful", "/curate/issues", "issues keep relabel drop mask merge"),
     ("Run SQL", "/query", "select query duckdb"),
     ("Try a model", "/serve/playground", "playground predict ask answer"),
     ("Compare two models", "/evaluate", "paired difference"),

@@ -12,6 +12,7 @@ from homegrown.errors import HomegrownError, NotFoundError, UnauthenticatedError
 from homegrown.studio import render
 from homegrown.studio.pages import (
     compare,
+    curate,
     evaluate,
     govern,
     ingest,
@@ -60,7 +61,20 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 
 def _all() -> tuple[Route, ...]:
-    rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
+    rooms: tuple[Any, ...] = (
+        overview,
+        ingest,
+        query,
+        sql,
+        record,
+        label,
+        curate,
+        train,
+        compare,
+        evaluate,
+        serve,
+        playground,
+    )
     rooms += (jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
