@@ -185,8 +185,9 @@ def issues(call: Call) -> Response:
     found = ws.issues(kind=kind or None, limit=_SHOWN, offset=after)
     if asked(call, "issue"):
         chosen = ws.store.issues.get(asked(call, "issue"))
-        found = [chosen, *(i for i in found if i.issue_id != chosen.issue_id)]
-    case = _case(ws, found[0]) if found and found[0].state == OPEN else None
+        rest = [i for i in found if i.issue_id != chosen.issue_id]
+        found = [chosen, *rest] if chosen.state == OPEN else rest
+    case = _case(ws, found[0]) if found else None
     page = IssuesPage(
         kind=kind,
         n_open=sum(row.n_open for row in _rows(ws) if not kind or row.title == KINDS[kind].title),
