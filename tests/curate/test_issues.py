@@ -252,3 +252,56 @@ def test_a_source_alone_is_looked_at(ws, put):
     assert len(by_kind(ws, "personal")) == 2
     with pytest.raises(InputError, match="no source"):
         ws.find_issues(source="c.csv")
+
+
+def test_a_diff_names_what_changed(ws, planted):
+    task, ids = planted
+    before = ws.snapshot(task)
+    assert ws.diff(before, before).n_same == sum(before.n_by_split.values())
+    ws.find_issues(task)
+    ws.decide(next(i for i in by_kind(ws, "label_error") if i.record_id == ids["label_error"]).issue_id, "relabel")
+    dropped = ws.decide(by_kind(ws, "outlier")[0].issue_id, "drop")
+    ws.decide(by_kind(ws, "personal")[0].issue_id, "mask")
+    after = ws.snapshot(task)
+    found = ws.diff(before, after)
+    assert [c.record_id for c in found.removed] == [dropped.record_id]
+    assert found.added == ()
+    assert [(c.record_id, c.labels) for c in found.relabelled] == [(ids["label_error"], ("refund", "card"))]
+    back = ws.diff(after, before)
+    assert [c.record_id for c in back.added] == [dropped.record_id]
+    assert len(back.moved) == len(found.moved)
+    other = ws.task("u", classes=["a", "b"]).noun
+    ws.vote(ids["too_short"], other, "a")
+    with pytest.raises(InputError, match="two tasks"):
+        ws.diff(before, ws.snapshot(other))
+    with pytest.raises(NotFoundError):
+        ws.diff(before, "snap_nothing")
+
+
+def test_a_datasheet_says_what_is_known_and_holds_no_text(ws, planted):
+    task, ids = planted
+    ws.find_issues(task)
+    ws.decide(next(i for i in by_kind(ws, "label_error") if i.record_id == ids["label_error"]).issue_id, "relabel")
+    ws.decide(by_kind(ws, "personal")[0].issue_id, "mask")
+    snapshot = ws.snapshot(task)
+    sheet = ws.datasheet(snapshot)
+    assert sheet["n_by_split"] == snapshot.n_by_split
+    assert sum(s["n"] for s in sheet["sources"]) == sum(snapshot.n_by_split.values())
+    assert {s["kind"]: s["n"] for s in sheet["labels"]["sources"]} == {"imported": 127, "person": 1}
+    assert next(s for s in sheet["labels"]["sources"] if s["kind"] == "imported")["agreement"] == round(126 / 127, 4)
+    assert sum(c["train"] + c["valid"] + c["test"] for c in sheet["classes"]) == 127
+    assert sheet["decisions"]["n_masked"] == 1
+    page = ws.datasheet(snapshot, markdown=True)
+    assert "| rows.csv | 126 |" in page
+    assert "masked 1 records" in page
+    assert MAIL not in page + str(sheet)
+
+
+def test_names_in_a_datasheet_make_no_markup(ws, put):
+    put(
+        [{"text": f"text number {i}", "label": ["<script>x</script>|", "[a](http://x)\n# b"][i % 2]} for i in range(20)]
+    )
+    page = ws.datasheet(ws.snapshot(ws.task_from_column("t", "label")), markdown=True)
+    assert "<script>" not in page
+    assert "[a](" not in page
+    assert page.count("\n# ") == 0

@@ -215,7 +215,7 @@ CHANGES = {
 }
 # ``export`` leaves ``model.export``; its own tests drive it.
 READS = {
-    "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting", "issues",
+    "acting_as", "audit", "close", "compare", "counts", "datasheet", "diff", "encoder", "export", "export_sql", "finish_forgetting", "issues",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
     "selections", "sql", "stream_csv", "texts_of_file", "write_report",
 }  # fmt: skip

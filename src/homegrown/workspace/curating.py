@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from homegrown import label, train
 from homegrown.core.issues import KINDS, OPEN, Decision, Issue
 from homegrown.core.tasks import Task, TaskKind
-from homegrown.curate import Abilities, IssueReport, find_issues
+from homegrown.curate import Abilities, IssueReport, SnapshotDiff, as_markdown, datasheet, diff, find_issues
 from homegrown.errors import ConflictError, InputError
 from homegrown.label import cast_vote
 from homegrown.workspace import handles
@@ -16,6 +16,7 @@ from homegrown.workspace.masking import mask_record, unmask_record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from homegrown.core.models import Snapshot
     from homegrown.core.protocols import Encoder, Progress
     from homegrown.store import Store
 
@@ -114,6 +115,16 @@ class Curating:
         if issue.state == "masked":
             unmask_record(self.store, issue.record_id)
         return self.store.issues.reopen(self.store.actor, issue_id)
+
+    def diff(self, before: Snapshot | str, after: Snapshot | str) -> SnapshotDiff:
+        """What changed between two snapshots of a task; see ``homegrown.curate.diff``."""
+        first, second = (s if isinstance(s, str) else s.snapshot_id for s in (before, after))
+        return diff(self.store, first, second)
+
+    def datasheet(self, snapshot: Snapshot | str, *, markdown: bool = False) -> dict[str, Any] | str:
+        """Where a snapshot comes from, what is in it and what is doubtful: a document, or a page of Markdown."""
+        sheet = datasheet(self.store, snapshot if isinstance(snapshot, str) else snapshot.snapshot_id)
+        return as_markdown(sheet) if markdown else sheet
 
     def _relabel(self, issue: Issue, said: str | Sequence[str] | None) -> str:
         if issue.task_id is None:
