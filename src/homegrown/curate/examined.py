@@ -17,7 +17,7 @@ from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.freeze import source_ids
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import read_labels
-from homegrown.metrics.label_errors import calibrated
+from homegrown.metrics.label_errors import calibrated, label_errors
 from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
 
 if TYPE_CHECKING:
@@ -78,12 +78,20 @@ class Crossed:
     Attributes:
         record_ids: n ids.
         given: int [n].
-        probs: float64 [n, n_classes], the mean of both.
+        score: float [n], how likely the label is wrong (``metrics.label_errors``).
+        other: int [n], the likeliest other class.
+        own: float [n], probability of the given class.
+        pair: int [n, 2], the two likeliest classes.
+        pair_prob: float [n, 2].
     """
 
     record_ids: list[str]
     given: np.ndarray
-    probs: np.ndarray
+    score: np.ndarray
+    other: np.ndarray
+    own: np.ndarray
+    pair: np.ndarray
+    pair_prob: np.ndarray
 
 
 class Examined:
@@ -167,4 +175,10 @@ class Examined:
         vectors, given = self.vectors(rows), self.given[rows]
         probs = calibrated(given, self._abilities.out_of_sample(vectors, given, n_classes))
         near = neighbour_probs(given, n_classes, *nearest(vectors, N_NEIGHBOURS))
-        return Crossed(self.ids(rows), given, (probs + near) / 2)
+        both = (probs + near) / 2
+        # Only what finders ask for is kept: all probabilities of many records and classes would not fit.
+        found = label_errors(given, both)
+        pair = np.argsort(-both, axis=1, kind="stable")[:, :2]
+        own = both[np.arange(len(rows)), given]
+        pair_prob = np.take_along_axis(both, pair, 1)
+        return Crossed(self.ids(rows), given, found.score, found.other, own, pair, pair_prob)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from homegrown.core.issues import Found
-from homegrown.metrics.label_errors import label_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,21 +26,19 @@ class LabelErrorFinder:
     def find(self, here: Examined) -> Iterator[Found]:
         """Records whose label is more likely wrong than right."""
         for one in here.crossed:
-            found = label_errors(one.given, one.probs)
-            likely = np.flatnonzero((found.score >= _LEAST) & (one.probs.argmax(1) != one.given))
+            likely = np.flatnonzero((one.score >= _LEAST) & (one.pair[:, 0] != one.given))
             for row in likely.tolist():
-                yield self._found(here, one, row, float(found.score[row]), int(found.other[row]))
+                yield self._found(here, one, row)
 
-    def _found(self, here: Examined, one: Crossed, row: int, score: float, other: int) -> Found:
+    def _found(self, here: Examined, one: Crossed, row: int) -> Found:
         classes = here.task.classes if here.task else ()
-        given = classes[one.given[row]]
-        own, theirs = one.probs[row, one.given[row]], one.probs[row, other]
+        given, other, prob = classes[one.given[row]], classes[one.other[row]], float(one.pair_prob[row, 0])
         reason = (
             f"Labelled “{given.name}”, but a model that did not see this label and the nearest records say "
-            f"“{classes[other].name}” ({theirs:.0%} against {own:.0%})."
+            f"“{other.name}” ({prob:.0%} against {one.own[row]:.0%})."
         )
-        details = {"class_id": classes[other].class_id, "given_id": given.class_id, "prob": round(float(theirs), 4)}
-        return Found(one.record_ids[row], "label_error", score, reason, details=details)
+        details = {"class_id": other.class_id, "given_id": given.class_id, "prob": round(prob, 4)}
+        return Found(one.record_ids[row], "label_error", float(one.score[row]), reason, details=details)
 
 
 class AmbiguousFinder:
@@ -52,21 +49,18 @@ class AmbiguousFinder:
     def find(self, here: Examined) -> Iterator[Found]:
         """Records between two classes."""
         for one in here.crossed:
-            top = np.argsort(-one.probs, axis=1)[:, :2]
-            rows = np.arange(len(one.given))
-            first, second = one.probs[rows, top[:, 0]], one.probs[rows, top[:, 1]]
-            between = (second >= _EACH) & (first + second >= _BOTH)
-            for row in np.flatnonzero(between).tolist():
-                yield self._found(here, one, row, top[row].tolist(), float(1 - (first - second)[row]))
+            first, second = one.pair_prob.T
+            for row in np.flatnonzero((second >= _EACH) & (first + second >= _BOTH)).tolist():
+                yield self._found(here, one, row)
 
-    def _found(self, here: Examined, one: Crossed, row: int, pair: list[int], score: float) -> Found:
+    def _found(self, here: Examined, one: Crossed, row: int) -> Found:
         classes = here.task.classes if here.task else ()
-        given = int(one.given[row])
+        given, pair, probs = int(one.given[row]), one.pair[row].tolist(), one.pair_prob[row].tolist()
         other = pair[1] if pair[0] == given else pair[0]
-        a, b = (f"“{classes[k].name}” ({one.probs[row, k]:.0%})" for k in pair)
+        a, b = (f"“{classes[k].name}” ({p:.0%})" for k, p in zip(pair, probs, strict=True))
         reason = f"As much like {a} as like {b}: the guideline may not decide it."
         details = {"class_id": classes[other].class_id, "given_id": classes[given].class_id}
-        return Found(one.record_ids[row], "ambiguous", score, reason, details=details)
+        return Found(one.record_ids[row], "ambiguous", 1 - (probs[0] - probs[1]), reason, details=details)
 
 
 class RareClassFinder:
