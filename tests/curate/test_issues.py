@@ -1,9 +1,14 @@
 """Doubtful records and labels: found, kept once, decided, honoured by snapshots, taken back."""
 
+import json
+from functools import partial
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from homegrown.cli.main import cli
 from homegrown.core.access import Actor, Role
 from homegrown.core.issues import KINDS, Decision, Found
 from homegrown.errors import ConflictError, EmptyDataError, ForbiddenError, InputError, NotFoundError
@@ -305,3 +310,23 @@ def test_names_in_a_datasheet_make_no_markup(ws, put):
     assert "<script>" not in page
     assert "[a](" not in page
     assert page.count("\n# ") == 0
+
+
+def test_the_command_line_finds_lists_decides_and_takes_back(ws, planted):
+    run = partial(CliRunner().invoke, cli, catch_exceptions=False)
+    at = ["--workspace", str(ws.store.layout.root)]
+    found = run(["curate", "issues", "t", "--kind", "personal", "--kind", "secret", "--json", *at])
+    document = json.loads(found.stdout)
+    assert {i["kind"] for i in document["issues"]} == {"personal", "secret"}
+    issue = document["issues"][0]["issue_id"]
+    assert "dropped" in run(["curate", "issues", "--decide", issue, "drop", *at]).output
+    listed = json.loads(run(["curate", "issues", "--list", "--all", "--json", *at]).stdout)
+    assert {i["state"] for i in listed["issues"]} == {"open", "dropped"}
+    assert "open" in run(["curate", "issues", "--undo", issue, *at]).output
+    assert "2 issues wait" in run(["curate", "issues", "--list", *at]).output
+    first = ws.snapshot(ws.store.tasks.find("t"))
+    run(["curate", "issues", "--decide", issue, "drop", *at])
+    second = ws.snapshot(ws.store.tasks.find("t"))
+    told = run(["curate", "diff", first.snapshot_id, second.snapshot_id, *at]).output
+    assert "removed: 1" in told
+    assert "# Datasheet: t" in run(["curate", "datasheet", second.snapshot_id, *at]).output
