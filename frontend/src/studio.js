@@ -11,6 +11,7 @@ import "./islands/sql-editor.js";
 import "./islands/vega-chart.js";
 import { bindCopy } from "./copy.js";
 import { bindDrop } from "./drop.js";
+import { bindKeys } from "./keys.js";
 import { bindRemembered } from "./remember.js";
 import { bindTheme } from "./theme.js";
 import { sendLeftovers } from "./station/outbox.js";
@@ -19,6 +20,7 @@ import { bindToasts } from "./toast.js";
 
 bindCopy();
 bindDrop();
+bindKeys();
 bindRemembered();
 bindTheme();
 bindTimes();

@@ -1,6 +1,7 @@
 """The registry. Built-ins come by the same road as yours: entry points of an installed distribution.
 
-Groups: ``homegrown.readers``, ``homegrown.trainers``. A checkout that is not installed (or not re-installed since
+Groups: ``homegrown.finders``, ``homegrown.readers``, ``homegrown.trainers``.
+A checkout that is not installed (or not re-installed since
 its ``pyproject.toml`` changed) is read from that file, so that a plug-in under development is found at once.
 
 Example:
@@ -19,7 +20,7 @@ from typing import Any
 
 from homegrown.errors import PluginError
 
-GROUPS = ("homegrown.readers", "homegrown.trainers")
+GROUPS = ("homegrown.finders", "homegrown.readers", "homegrown.trainers")
 
 
 @cache

@@ -215,6 +215,9 @@ CHANGES = {
     "set_guidelines": {"label.set_guidelines"},
     "restore_task": {"label.restore_task"},
     "snapshot": {"curate.freeze"},
+    "find_issues": {"curate.find_issues"},
+    "decide": {"curate.decide_issue", "curate.derive"},
+    "undo_decision": {"curate.undo_decision", "curate.undo_derive"},
     "train": {"train.start", "train.end"},
     "evaluate": {"evaluate.run"},
     "deploy": {"serve.deploy"},
@@ -235,6 +238,7 @@ CHANGES = {
 READS = {
     "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
     "last_verdict", "learn_from_feedback", "n_new_votes", "retrain", "roll_back",
+    "datasheet", "diff", "issues",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
     "selections", "sql", "stream_csv", "task_counts", "task_history", "texts_of_file",
     "admitted", "bulk_labels", "bulk_sample", "check_may_label", "chooser", "conflicts", "my_tasks", "my_votes",
@@ -278,6 +282,9 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.set_guidelines("intent", "Look.")
     ws.restore_task("intent", 1)
     label_by_hand(ws)
+    ws.teach("call +49 30 901820 please", "intent", "card")
+    ws.find_issues(kinds=["personal"])
+    ws.undo_decision(ws.decide(ws.issues(kind="personal")[0].issue_id, "mask").issue_id)
     entries = list(ws.audit())
     assert set().union(*CHANGES.values()) <= {e.action for e in entries}
     for entry in entries:

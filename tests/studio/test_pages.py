@@ -21,6 +21,8 @@ PATHS = (
     "/query/records",
     "/label",
     "/label/mine",
+    "/curate",
+    "/curate/issues",
     "/train",
     "/evaluate",
     "/serve",

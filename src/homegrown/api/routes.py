@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from homegrown.api import (
+    issues,
     nouns,
     people,
     retrain,
@@ -30,8 +31,9 @@ _SUBJECTS = (
     tasks,
     station,
     people,
-    retrain,
     upstreams,
+    issues,
+    retrain,
 )
 
 

@@ -168,6 +168,7 @@ class JobBody(Strict):
     """A verb and its arguments: ``embed``, ``evaluate``, ``retrain`` or ``train``."""
 
     """A verb and its arguments: ``embed``, ``evaluate``, ``model_votes``, ``teach`` or ``train``."""
+    """A verb and its arguments: ``embed``, ``evaluate``, ``issues`` or ``train``."""
 
     verb: Name
     arguments: dict[str, Any] = {}

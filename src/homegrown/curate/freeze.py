@@ -6,7 +6,7 @@ never trains anything, in any form: its twins leave training, and leave the unla
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from homegrown.curate import splits
 from homegrown.curate.columns import group_codes, moments
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import Labels, read_labels
+from homegrown.curate.rulings import Honoured, masked, without
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
 from homegrown.curate.warnings import warnings_about
 from homegrown.errors import EmptyDataError, InputError
@@ -90,7 +91,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     """
     plan = plan or SplitPlan()
     _check(plan)
-    records, labels = _rows(store, task, plan, join)
+    records, labels, honoured = _rows(store, task, plan, join)
     stratum = labels.stratum()
     held = _held_out(store, records, labels, plan)
     twins = twin_groups(records["text"].combine_chunks(), plan.similarity)
@@ -110,6 +111,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     details = {
         **asdict(plan),
         **held.facts,
+        **asdict(honoured),
         "split_by": plan.split_by,
         "n_twins_removed": done.n_twins_removed,
         "n_unlabelled_removed": done.n_unlabelled_removed,
@@ -150,12 +152,12 @@ def _check(plan: SplitPlan) -> None:
         raise InputError(f"similarity is {plan.similarity}; it lies between 0.5 and 1 (1: equal texts only).")
 
 
-def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple[pa.Table, Labels]:
-    """Records with a label, and those without that may be learnt from; in order of id."""
+def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple[pa.Table, Labels, Honoured]:
+    """Records with a label, and those without that may be learnt from, in order of id; what was decided is honoured."""
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
-    records = store.records.scan(columns).sort_by("record_id")
+    records, honoured = without(store, task, store.records.scan(columns).sort_by("record_id"))
     ids = records["record_id"].combine_chunks()
     labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
     if not labels.labelled.any():
@@ -165,11 +167,12 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
     for name in (*plan.unlabelled, *([plan.test_source] if plan.test_source else [])):
         wanted = pc.or_(wanted, pc.is_in(records["record_id"].combine_chunks(), value_set=source_ids(store, name)))
     kept = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
-    if len(kept) == records.num_rows:
-        return records, labels
-    records = records.take(pa.array(kept))
-    ids = records["record_id"].combine_chunks()
-    return records, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
+    if len(kept) < records.num_rows:
+        records = records.take(pa.array(kept))
+        ids = records["record_id"].combine_chunks()
+        labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
+    records, n_masked = masked(store, records)
+    return records, labels, replace(honoured, n_masked=n_masked)
 
 
 def source_ids(store: Store, name: str) -> pa.Array:
@@ -258,7 +261,7 @@ def _table(
         chosen["text_hash"].combine_chunks(),
         names,
         groups,
-        pa.array(np.ones(n, np.float32)),
+        pa.array(labels.weights()[kept]),
         pa.FixedSizeListArray.from_arrays(pa.array(labels.dense(kept).reshape(-1)), labels.n_classes),
     ]
     return pa.Table.from_arrays(columns, schema=snapshot_schema(labels.n_classes))

@@ -48,6 +48,16 @@ class Labels:
         found[rows] = self.column[order][first]
         return found
 
+    def weights(self) -> np.ndarray:
+        """How much each record counts, float32 [n]: the probability of its likeliest class where it is of one class.
+
+        A record about which voters disagree teaches less. Out of scope, unlabelled and of several classes: 1.
+        """
+        top = np.zeros(len(self.labelled), np.float32)
+        np.maximum.at(top, self.row, self.prob)
+        several = np.bincount(self.row, self.prob, len(self.labelled)) > 1.001
+        return np.where((top > 0) & ~several, np.minimum(top, 1), 1).astype(np.float32)
+
     def dense(self, chosen: np.ndarray) -> np.ndarray:
         """Label probabilities float32 [len(chosen), n_classes] of the records *chosen*."""
         place = np.full(len(self.labelled), -1)

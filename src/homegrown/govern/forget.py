@@ -150,6 +150,7 @@ def _plan(store: Store, subject: Subject) -> _Journal:
     source_id = _source_id(store, subject.source) if subject.source else None
     if not rows.num_rows and source_id is None:
         raise NotFoundError(f"There are no {subject.spoken()} in this workspace: nothing to forget.")
+    rows = _with_made(store, rows)
     ids = pc.unique(rows["record_id"]).to_pylist()
     hashes = _only_theirs(store, rows)
     snapshots = _snapshots_with(store, set(ids))
@@ -169,6 +170,22 @@ def _plan(store: Store, subject: Subject) -> _Journal:
         models=[str(m["version_id"]) for m in models],
         runs=[str(x["run_id"]) for x in runs],
     )
+
+
+def _with_made(store: Store, rows: pa.Table) -> pa.Table:
+    """*rows*, and those of every record that was made from one of them (masked, for instance)."""
+    d = tables.derivations
+    made: dict[str, list[str]] = {}
+    for row in store.db.all(sa.select(d.c.record_id, d.c.from_record_id)):
+        made.setdefault(row["from_record_id"], []).append(row["record_id"])
+    known = set(pc.unique(rows["record_id"]).to_pylist())
+    new, wave = set(), known
+    while wave:
+        wave = {m for record_id in wave for m in made.get(record_id, ())} - known - new
+        new |= wave
+    if not new:
+        return rows
+    return pa.concat_tables([rows, _contents(store, pa.array(sorted(new), pa.string())).cast(rows.schema)])
 
 
 def _find(store: Store, subject: Subject) -> pa.Table:

@@ -24,6 +24,7 @@ from homegrown.store.events import DEFAULT_PROJECT
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import write_atomic
 from homegrown.store.imports import Imports
+from homegrown.store.issues import IssueStore
 from homegrown.store.layout import Layout
 from homegrown.store.locks import FileLock
 from homegrown.store.migrate import current_version, migrate, migrations, refuse_newer
@@ -88,6 +89,7 @@ class Store:
         self.settings = Settings(self.db)
         self.upstreams = UpstreamStore(self.db, self.layout.folder("secrets"))
         self.upstream_answers = UpstreamAnswers(self.db)
+        self.issues = IssueStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()
 

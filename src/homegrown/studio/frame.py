@@ -12,6 +12,7 @@ _MENU = (
     ("Ingest", "/ingest", "ingest", "loop", "import upload file add data csv"),
     ("Query", "/query/records", "query", "loop", "records search sql find"),
     ("Label", "/label", "label", "loop", "task classes guidelines votes annotate"),
+    ("Curate", "/curate", "curate", "loop", "issues review doubtful duplicates personal data mask clean"),
     ("Train", "/train", "train", "loop", "learn ladder run recipe"),
     ("Evaluate", "/evaluate", "evaluate", "loop", "models report accuracy compare"),
     ("Serve", "/serve", "serve", "loop", "deploy endpoint api rollback"),
@@ -25,6 +26,7 @@ _LABELLING = (("Label", "/label/mine", "label", "loop", "station tasks next"),)
 _ACTIONS = (
     ("Add data from a file", "/ingest", "import upload csv excel drop"),
     ("Ask a new question of records", "/label", "task classes new"),
+    ("Review what is doubtful", "/curate/issues", "issues keep relabel drop mask merge"),
     ("Run SQL", "/query", "select query duckdb"),
     ("Try a model", "/serve/playground", "playground predict ask answer"),
     ("Compare two models", "/evaluate", "paired difference"),

@@ -13,6 +13,7 @@ from homegrown.studio import render
 from homegrown.studio.pages import (
     bulk,
     compare,
+    curate,
     evaluate,
     govern,
     ingest,
@@ -43,6 +44,32 @@ if TYPE_CHECKING:
     from homegrown.web import Call
 
 
+_ROOMS: tuple[Any, ...] = (
+    overview,
+    ingest,
+    query,
+    sql,
+    record,
+    label,
+    tasks,
+    mine,
+    station,
+    people,
+    bulk,
+    teachers,
+    curate,
+    train,
+    compare,
+    evaluate,
+    retrain,
+    serve,
+    playground,
+    jobs,
+    govern,
+    patterns,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProblemPage:
     """What went wrong, in one sentence, and a way back."""
@@ -67,11 +94,7 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 
 def _all() -> tuple[Route, ...]:
-    rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
-    rooms += (tasks, mine, station, people, bulk)
-    rooms += (retrain, jobs, govern, patterns)
-    rooms += (teachers, jobs, govern, patterns)
-    pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
+    pages = [replace(route, refuse=refuse) for room in _ROOMS for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 
 

@@ -25,6 +25,7 @@ _NAMES = {
     "retrain": "Retrain",
     "teach": "Ask",
     "model_votes": "Let our model vote",
+    "issues": "Look for doubtful records and labels",
     "index": "Index the words of all records",
 }
 #: the stations of learning from a file, and the beginnings of the stage names that belong to each

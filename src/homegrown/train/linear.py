@@ -6,12 +6,15 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from homegrown.core.models import Recipe
 from homegrown.inference.linear import LinearModel
-from homegrown.train.heads import choose_head
+from homegrown.train.heads import FittedHead, choose_head
 from homegrown.train.judge import REJECT_SHARE
 from homegrown.train.options import parse_options
 from homegrown.train.parts import make_parts
+from homegrown.train.robust import reweighted
 from homegrown.train.rung import Rung, finish
 
 if TYPE_CHECKING:
@@ -29,10 +32,12 @@ class LinearOptions:
     Attributes:
         strengths: candidates for the inverse of the regularisation.
         reject: share of right answers that "none of these" may cost.
+        robust: also fit with doubtful labels made light (``train.robust``), and keep what does better on held-out rows.
     """
 
     strengths: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
     reject: float = REJECT_SHARE
+    robust: bool = False
 
 
 class LinearTrainer:
@@ -58,7 +63,36 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
     """Choose, calibrate, fit."""
     started = time.monotonic()
     fit_vectors, judge_vectors = encoder.encode(parts.fit.texts), encoder.encode(parts.judge.texts)
-    fitted = choose_head(
+    fitted = _choose(parts, fit_vectors, judge_vectors, options, seed, progress)
+    decisions: list[str] = []
+    if options.robust:
+        fitted, decision = _more_robust(fitted, parts, fit_vectors, judge_vectors, options, seed, progress)
+        decisions.append(decision)
+    model = LinearModel(encoder, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
+    report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
+    how = "five-fold cross-validation" if report["cross_validated"] else f"{report['n']} validation rows"
+    return Rung(
+        recipe=Recipe("linear", {**asdict(options), "strengths": [report["strength"]]}, seed),
+        model=model,
+        judge_logits=fitted.judging.logits(judge_vectors),
+        report=report,
+        decisions=[
+            f"strength {report['strength']:g} of {list(options.strengths)}, by {how}",
+            *decisions,
+            *parts.warnings,
+        ],
+    )
+
+
+def _choose(
+    parts: Parts,
+    fit_vectors: np.ndarray,
+    judge_vectors: np.ndarray,
+    options: LinearOptions,
+    seed: int,
+    progress: Progress,
+) -> FittedHead:
+    return choose_head(
         parts,
         fit_vectors,
         judge_vectors,
@@ -68,13 +102,25 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
         progress=progress,
         reject=options.reject,
     )
-    model = LinearModel(encoder, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
-    report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
-    how = "five-fold cross-validation" if report["cross_validated"] else f"{report['n']} validation rows"
-    return Rung(
-        recipe=Recipe("linear", {**asdict(options), "strengths": [report["strength"]]}, seed),
-        model=model,
-        judge_logits=fitted.judging.logits(judge_vectors),
-        report=report,
-        decisions=[f"strength {report['strength']:g} of {list(options.strengths)}, by {how}", *parts.warnings],
-    )
+
+
+def _more_robust(
+    plain: FittedHead,
+    parts: Parts,
+    fit_vectors: np.ndarray,
+    judge_vectors: np.ndarray,
+    options: LinearOptions,
+    seed: int,
+    progress: Progress,
+) -> tuple[FittedHead, str]:
+    """The better of *plain* and of a fit with doubtful labels made light, and how it was decided."""
+    found = reweighted(parts, np.vstack([fit_vectors, judge_vectors]), seed)
+    if found is None:
+        return plain, "labels were not weighed: too few rows, or several classes per row"
+    lighter, rate = found
+    robust = _choose(lighter, fit_vectors, judge_vectors, options, seed, progress)
+    kept = robust if robust.report["accuracy"] >= plain.report["accuracy"] else plain
+    kept.report["label_noise"] = rate
+    said = f"{robust.report['accuracy']:.1%} against {plain.report['accuracy']:.1%} on held-out rows"
+    which = "doubtful labels weigh less" if kept is robust else "every label weighs as it stands"
+    return kept, f"{which}: {said}; about {rate:.1%} of the labels look wrong"

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core import tasks
+    from homegrown.core.issues import Issue
     from homegrown.core.models import ModelVersion, Snapshot
+    from homegrown.curate import IssueReport
     from homegrown.govern.people import Invitation
     from homegrown.label.exchange import ImportedVotes
     from homegrown.label.ours import ModelVotes
@@ -104,6 +106,14 @@ class Task:
     def team(self) -> Team:
         """Who labels, how far they agree, and what each seems to confuse; see ``Workspace.team``."""
         return self._workspace.team(self.noun)
+
+    def find_issues(self, **what: Any) -> IssueReport:
+        """Look for doubtful labels and records; *what* as for ``Workspace.find_issues`` (``kinds``, ``source``)."""
+        return self._workspace.find_issues(self.noun, **what)
+
+    def issues(self, **which: Any) -> list[Issue]:
+        """The open ones, the most harmful first; *which* as for ``Workspace.issues`` (``kind``, ``limit`` …)."""
+        return self._workspace.issues(self.noun, **which)
 
     def train(
         self, snapshot: Snapshot, recipe: str = "auto", *, name: str | None = None, seed: int = 0, **options: Any

@@ -31,6 +31,14 @@ class EvaluateArguments(msgspec.Struct, forbid_unknown_fields=True):
     split: str = "test"
 
 
+class IssuesArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """What to look for, in what: all kinds, of records alone where no task is named."""
+
+    task: str | None = None
+    kinds: list[str] | None = None
+    source: str | None = None
+
+
 class TrainArguments(msgspec.Struct, forbid_unknown_fields=True):
     """What to train, on which snapshot."""
 
@@ -87,6 +95,10 @@ def _model_votes(ws: Workspace, a: ModelVotesArguments) -> dict[str, Any]:
     return asdict(ws.model_votes(ws.store.tasks.find(a.task) or ws.store.tasks.get(a.task), a.model))
 
 
+def _issues(ws: Workspace, a: IssuesArguments) -> dict[str, Any]:
+    return asdict(ws.find_issues(a.task, kinds=a.kinds, source=a.source))
+
+
 VERBS: dict[str, Verb] = {
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
@@ -98,6 +110,7 @@ VERBS: dict[str, Verb] = {
     ),
     "model_votes": Verb(ModelVotesArguments, _model_votes),
     "teach": Verb(TeachArguments, _teach),
+    "issues": Verb(IssuesArguments, _issues),
     "train": Verb(TrainArguments, _train),
 }
 

@@ -26,6 +26,7 @@ from homegrown.store.events import record_event
 from homegrown.workspace.advisor import Advisor
 from homegrown.workspace.bulk import Bulk
 from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.curating import Curating
 from homegrown.workspace.exchange import Exchange
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
@@ -65,6 +66,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
 
 class Workspace(
     Bulk,
+    Curating,
     Exchange,
     Governance,
     Invitations,

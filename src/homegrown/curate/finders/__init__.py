@@ -1,0 +1,1 @@
+"""Finders of issues, each a small module; registered under ``homegrown.finders``."""
