@@ -10,7 +10,48 @@ from homegrown.label.person import cast_vote, vote_value
 
 if TYPE_CHECKING:
     from homegrown.label.aggregate import join_votes
+    from homegrown.label.cluster_class import covered_records, make_class, sample_of, take_back
+    from homegrown.label.grouping import cluster_of, discover, divided, merged, renamed, undone
+    from homegrown.label.next import NextRecords, drawn_at_random
+    from homegrown.label.outlook import forecast
 
-__getattr__ = on_demand(__name__, {"join_votes": "homegrown.label.aggregate"})
+__getattr__ = on_demand(
+    __name__,
+    {
+        "NextRecords": "homegrown.label.next",
+        "cluster_of": "homegrown.label.grouping",
+        "covered_records": "homegrown.label.cluster_class",
+        "discover": "homegrown.label.grouping",
+        "divided": "homegrown.label.grouping",
+        "drawn_at_random": "homegrown.label.next",
+        "forecast": "homegrown.label.outlook",
+        "join_votes": "homegrown.label.aggregate",
+        "make_class": "homegrown.label.cluster_class",
+        "merged": "homegrown.label.grouping",
+        "renamed": "homegrown.label.grouping",
+        "sample_of": "homegrown.label.cluster_class",
+        "take_back": "homegrown.label.cluster_class",
+        "undone": "homegrown.label.grouping",
+    },
+)
 
-__all__ = ["ImportedLabels", "cast_vote", "join_votes", "task_from_column", "vote_value"]
+__all__ = [
+    "ImportedLabels",
+    "NextRecords",
+    "cast_vote",
+    "cluster_of",
+    "covered_records",
+    "discover",
+    "divided",
+    "drawn_at_random",
+    "forecast",
+    "join_votes",
+    "make_class",
+    "merged",
+    "renamed",
+    "sample_of",
+    "take_back",
+    "task_from_column",
+    "undone",
+    "vote_value",
+]

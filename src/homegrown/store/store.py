@@ -17,6 +17,7 @@ from homegrown.errors import CorruptDataError, InputError, NewerWorkspaceError, 
 from homegrown.store import tables
 from homegrown.store.bundles import BundleStore
 from homegrown.store.database import Database
+from homegrown.store.discoveries import DiscoveryStore
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
 from homegrown.store.failpoints import failpoint
@@ -76,6 +77,7 @@ class Store:
         self.models = ModelStore(self.db)
         self.endpoints = EndpointStore(self.db)
         self.person_votes = PersonVotes(self.db)
+        self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()
 

@@ -8,7 +8,8 @@ from homegrown.core.lazy import on_demand
 
 if TYPE_CHECKING:
     from homegrown.train.run import train
+    from homegrown.train.softmax import fit_head
 
-__getattr__ = on_demand(__name__, {"train": "homegrown.train.run"})
+__getattr__ = on_demand(__name__, {"fit_head": "homegrown.train.softmax", "train": "homegrown.train.run"})
 
-__all__ = ["train"]
+__all__ = ["fit_head", "train"]

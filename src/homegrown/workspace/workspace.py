@@ -22,6 +22,7 @@ from homegrown.label import ImportedLabels, task_from_column
 from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.counts import Counts, counts
+from homegrown.workspace.discovering import Discovering
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
@@ -53,7 +54,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports):
+class Workspace(Governance, Labelling, Discovering, Queries, Reports):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -66,6 +67,7 @@ class Workspace(Governance, Labelling, Queries, Reports):
         self.progress: Progress = progress or Silent()
         self.uploads = Uploads(store.layout)
         self._predictors: dict[str, Predictor] = {}
+        self._kept: dict[str, Any] = {}
 
     @cached_property
     def encoder(self) -> CachedEncoder:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -248,6 +250,7 @@ class Workspace(Governance, Labelling, Queries, Reports):
 
     def close(self) -> None:
         """Release the workspace."""
+        self.finish_choosing()
         self.store.close()
 
     def __enter__(self) -> Self:
