@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from homegrown.label.aggregate import join_votes
     from homegrown.label.cluster_class import covered_records, make_class, sample_of, take_back
     from homegrown.label.grouping import cluster_of, discover, divided, merged, renamed, undone
-    from homegrown.label.next import NextRecords, drawn_at_random
-    from homegrown.label.outlook import forecast
+    from homegrown.label.next import NextRecords
 
 __getattr__ = on_demand(
     __name__,
@@ -23,8 +22,6 @@ __getattr__ = on_demand(
         "covered_records": "homegrown.label.cluster_class",
         "discover": "homegrown.label.grouping",
         "divided": "homegrown.label.grouping",
-        "drawn_at_random": "homegrown.label.next",
-        "forecast": "homegrown.label.outlook",
         "join_votes": "homegrown.label.aggregate",
         "make_class": "homegrown.label.cluster_class",
         "merged": "homegrown.label.grouping",
@@ -43,8 +40,6 @@ __all__ = [
     "covered_records",
     "discover",
     "divided",
-    "drawn_at_random",
-    "forecast",
     "join_votes",
     "make_class",
     "merged",

@@ -77,7 +77,8 @@ def make_class(
         n: size of the sample that was shown.
 
     Raises:
-        InputError: the name is empty, the cluster is gone, or a record was not in the sample.
+        InputError: the name is empty, or a record was not in the sample.
+        NotFoundError: the cluster is gone.
         ConflictError: it is a class already.
     """
     proper = " ".join(name.split())

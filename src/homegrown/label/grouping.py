@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from homegrown.core.discovery import Cluster, Discovery, Step
 from homegrown.core.ids import new_id, timestamp
-from homegrown.errors import EmptyDataError, InputError
+from homegrown.errors import EmptyDataError, InputError, NotFoundError
 from homegrown.label.terms import distinctive_terms, name_of
 from homegrown.metrics.clusters import Clusters, clusters, nearest, split
 
@@ -211,12 +211,12 @@ def cluster_of(found: Discovery, cluster_id: str) -> Cluster:
     """A cluster by id.
 
     Raises:
-        InputError: it is not there, or no more.
+        NotFoundError: it is not there, or no more.
     """
     for cluster in found.clusters:
         if cluster.cluster_id == cluster_id:
             return cluster
-    raise InputError("There is no such cluster here any more: it was merged, split or renamed. Open the page again.")
+    raise NotFoundError("There is no such cluster here any more: it was merged, split or renamed. Open the page again.")
 
 
 def _clustered(vectors: np.ndarray, size: np.ndarray, seed: int) -> Clusters:

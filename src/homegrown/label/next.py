@@ -17,6 +17,7 @@ from homegrown.core.tasks import TaskKind
 from homegrown.errors import EmptyDataError, HomegrownError
 from homegrown.label.choose import AT_RANDOM, SUSPECTED, Board, Choice, choose
 from homegrown.label.evidence import Evidence, Pool, ReadLabels, read_evidence, read_pool
+from homegrown.label.outlook import Forecast, forecast
 from homegrown.label.pool_fit import Fit, PoolFit, fit_pool
 from homegrown.store import tables
 
@@ -75,6 +76,7 @@ class NextRecords:
         self._vectors, self._fit, self._read_labels = vectors, fit, read_labels
         self._plans: dict[str, Plan] = {}
         self._pools: dict[str, tuple[tuple[int, int], Pool]] = {}
+        self._forecasts: dict[str, tuple[tuple[int, int], Forecast]] = {}
         self._lock, self._busy = threading.Lock(), set[str]()
         self._thread: threading.Thread | None = None
 
@@ -109,6 +111,29 @@ class NextRecords:
             self._in_background(store, task)
         return plan
 
+    def ready(self, store: Store, task: Task) -> tuple[Plan, Forecast] | None:
+        """Plan and forecast of labels as they lately stood; None while they are being made, which this begins."""
+        plan, ahead = self._plans.get(task.task_id), self._forecasts.get(task.task_id)
+        if plan is None or ahead is None or plan.task_version != task.version:
+            self._in_background(store, task)
+            return None
+        return self.plan(store, task, wait=False), ahead[1]
+
+    def forecast(self, store: Store, task: Task) -> Forecast:
+        """What the labels there are promise; see ``outlook.forecast``."""
+        state = _state(store, task)
+        pool, evidence = self.evidence(store, task)
+        rows = np.flatnonzero(evidence.labelled)
+        fair = pc.is_in(pool.record_ids, value_set=pa.array(sorted(_drawn_at_random(store, task)), pa.string()))
+        found = forecast(
+            pool.vectors[rows],
+            evidence.counts[rows] > 0,
+            fair.to_numpy(zero_copy_only=False)[rows],
+            multi=task.kind is TaskKind.CLASSES,
+        )
+        self._forecasts[task.task_id] = state, found
+        return found
+
     def evidence(self, store: Store, task: Task) -> tuple[Pool, Evidence]:
         """The pool and its labels as they stand."""
         pool = self._pool(store, task)
@@ -124,6 +149,7 @@ class NextRecords:
             try:
                 with contextlib.suppress(HomegrownError):  # the plan at hand stays; the next call tries again
                     self._make(store, task)
+                    self.forecast(store, task)
             finally:
                 self._busy.discard(task.task_id)
 
@@ -184,7 +210,7 @@ def _given(store: Store, task: Task) -> set[str]:
     return {row["record_id"] for row in rows}
 
 
-def drawn_at_random(store: Store, task: Task) -> set[str]:
+def _drawn_at_random(store: Store, task: Task) -> set[str]:
     """Records that were given to somebody because they were drawn at random."""
     a = tables.assignments
     rows = store.db.all(sa.select(a.c.record_id).where(a.c.task_id == task.task_id, a.c.reason.startswith(AT_RANDOM)))

@@ -68,9 +68,7 @@ def forecast(
     draw = np.random.default_rng(seed)
     is_fair = int(at_random.sum()) >= LEAST_AT_RANDOM
     measure = draw.permutation(np.flatnonzero(at_random) if is_fair else n)
-    if not is_fair:
-        measure = measure[: round(VALID_SHARE * n)]
-    measure = measure[:MOST_VALID]
+    measure = measure[: min(round(VALID_SHARE * n), MOST_VALID)]
     learn = np.setdiff1d(np.arange(n), measure)
     n_more = _some_more(n)
     ahead = (1 + n_more / max(len(learn), 1), 2.0)

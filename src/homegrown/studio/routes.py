@@ -12,11 +12,13 @@ from homegrown.errors import HomegrownError, NotFoundError, UnauthenticatedError
 from homegrown.studio import render
 from homegrown.studio.pages import (
     compare,
+    discover,
     evaluate,
     govern,
     ingest,
     jobs,
     label,
+    next_records,
     overview,
     patterns,
     playground,
@@ -61,7 +63,7 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 def _all() -> tuple[Route, ...]:
     rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
-    rooms += (jobs, govern, patterns)
+    rooms += (jobs, govern, patterns, discover, next_records)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from homegrown import label, train
 from homegrown.core.tasks import Task, TaskKind
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from homegrown.embed import EmbedReport
     from homegrown.inference import CachedEncoder
     from homegrown.label.cluster_class import Classed
-    from homegrown.label.next import NextRecords
+    from homegrown.label.next import NextRecords, Plan
     from homegrown.label.outlook import Forecast
     from homegrown.store import Store
     from homegrown.store.vectors import VectorStore
@@ -166,16 +164,18 @@ class Discovering:
         """
         asked = self._task(task)
         self._vectors(embed=True)
-        pool, evidence = self.chooser.evidence(self.store, asked)
-        rows = np.flatnonzero(evidence.labelled)
-        at_random = label.drawn_at_random(self.store, asked)
-        fair = pc.is_in(pool.record_ids, value_set=pa.array(sorted(at_random), pa.string()))
-        return label.forecast(
-            pool.vectors[rows],
-            evidence.counts[rows] > 0,
-            fair.to_numpy(zero_copy_only=False)[rows],
-            multi=asked.kind is TaskKind.CLASSES,
-        )
+        return self.chooser.forecast(self.store, asked)
+
+    def ready(self, task: Task | handles.Task | str) -> tuple[Plan, Forecast] | None:
+        """The next records and the forecast, where they are at hand; else they are worked out in the background.
+
+        Raises:
+            EmptyDataError: no record has a vector yet.
+        """
+        asked = self._task(task)
+        if self._vectors() is None:
+            raise EmptyDataError("No record has a vector yet, by which the next ones are chosen: find groups first.")
+        return self.chooser.ready(self.store, asked)
 
     def finish_choosing(self) -> None:
         """Wait until nothing is worked out in the background."""
