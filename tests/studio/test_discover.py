@@ -67,7 +67,7 @@ def test_what_is_not_there_or_not_allowed_is_said(grouped):
     assert grouped.ws.store.tasks.names() == []
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "theme"), [(390, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
 def test_from_groups_to_the_next_records_in_a_browser(chromium, tmp_path, width, theme):
     with connect(tmp_path / "desk", actor=SYSTEM) as ws:
         ws.ingest(write_messages(tmp_path / "messages.csv", n_per_class=20), text="message")

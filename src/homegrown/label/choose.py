@@ -16,6 +16,7 @@ EARLY_PER_CLASS = 8  # with fewer labels per class the batch is spread over the 
 CANDIDATES = 3
 RARE = 2
 SUSPECT = 0.5
+CLEAR = 0.8
 AT_RANDOM = "Drawn at random"
 SUSPECTED = "Labelled “"  # how the reason of a doubted label begins
 DISAGREE_SHARE, NEW_SHARE, RARE_SHARE, SUSPECT_SHARE = 0.2, 0.02, 0.05, 0.1
@@ -262,6 +263,8 @@ def _wavers(board: Board, row: int) -> str:
     if board.multi:
         unsure = int(np.abs(probs - 0.5).argmin())
         return f"The model does not know whether it is “{names[unsure]}” ({probs[unsure]:.0%})."
+    if probs[first] >= CLEAR:
+        return f"Of what is left, the model is least sure here, though “{names[first]}” is likely ({probs[first]:.0%})."
     return (
         f"The model wavers between “{names[first]}” ({probs[first]:.0%}) and “{names[second]}” ({probs[second]:.0%})."
     )

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from homegrown.metrics.communities import communities
 from homegrown.metrics.neighbours import Neighbours, neighbours
 
-NEIGHBOURS, SMOOTHING, RESOLUTION = 15, 2, 1.0
+NEIGHBOURS, SMOOTHING, RESOLUTION, STARTS = 15, 2, 1.0, 5
 LEAST = 4  # distinct vectors: what is smaller is no cluster
 FAR = 3.5  # robust deviations from the median similarity to the own centre
 BLOCK = 8192
@@ -41,8 +41,8 @@ def clusters(
 
     Communities of the graph of nearest neighbours say how many there are and where; then every vector is averaged with
     its neighbours twice (a low-pass filter on the graph: Zhang, Liu, Li, Wu 2019, "Attributed Graph Clustering via
-    Adaptive Graph Convolution", section 3) and spherical k-means goes on from the communities' centres (Dhillon and
-    Modha 2001).
+    Adaptive Graph Convolution", section 3) and k-means, weighted by the texts that each stands for,
+    begins from the communities' centres and from some drawn ones (Arthur and Vassilvitskii 2007); the tightest stands.
 
     Args:
         vectors: float32 [n, dim], rows of length 1, near duplicates counted once.
@@ -66,7 +66,20 @@ def clusters(
     if not len(kept):
         return _sorted(np.zeros(n, np.int64), vectors, weight)
     start = np.stack([_unit(smooth[found == number].mean(0)) for number in kept])
-    return _sorted(kmeans(smooth, len(start), weight, init=start, max_iter=30, random_state=seed), vectors, weight)
+    return _sorted(_best(smooth, weight, start, seed), vectors, weight)
+
+
+def _best(smooth: np.ndarray, weight: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray:
+    """Labels int64 [n] of the tightest of several k-means, begun from *start* and from ``STARTS`` drawn centres."""
+    with threadpool_limits(1):
+        settings: list[dict[str, Any]] = [{"init": start}, {"init": "k-means++", "random_state": seed}]
+        models = [
+            KMeans(len(start), max_iter=60, **{"n_init": 1 + (STARTS - 1) * (i > 0), **how})
+            for i, how in enumerate(settings)
+        ]
+        fitted = [model.fit(smooth, sample_weight=weight) for model in models]
+    tightest: Any = min(fitted, key=lambda model: float(model.inertia_ or 0))
+    return tightest.labels_.astype(np.int64)
 
 
 def kmeans(vectors: np.ndarray, n_clusters: int, weights: np.ndarray | None = None, **settings: Any) -> np.ndarray:

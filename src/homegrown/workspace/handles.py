@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core import tasks
+    from homegrown.core.discovery import Discovery
     from homegrown.core.models import ModelVersion, Snapshot
+    from homegrown.label.outlook import Forecast
+    from homegrown.workspace.discovering import Suggested
     from homegrown.workspace.workspace import Workspace
 
 _FRAME_HEIGHT = 720
@@ -68,6 +71,18 @@ class Task:
         """
         version = self._workspace.train(snapshot, Recipe(recipe, options, seed), name or self.name)
         return Model(self._workspace, version)
+
+    def discover(self, *sources: str, uncovered: bool = True) -> Discovery:
+        """Group records that no class covers yet; see ``Workspace.discover``."""
+        return self._workspace.discover(*sources, task=self.noun, uncovered=uncovered)
+
+    def suggest(self, n: int = 10) -> list[Suggested]:
+        """The records that are most worth labelling next; see ``Workspace.suggest``."""
+        return self._workspace.suggest(self.name, n)
+
+    def forecast(self) -> Forecast:
+        """What more labels would bring, and whether to stop; see ``Workspace.forecast``."""
+        return self._workspace.forecast(self.name)
 
     def __repr__(self) -> str:
         return "\n".join([f"Task {self.name!r}, {len(self.classes)} classes", *(f"note: {n}" for n in self.notes)])
