@@ -210,9 +210,12 @@ CHANGES = {
     "deploy": {"serve.deploy"},
     "forget": {"govern.forget"},
 }
-# ``export`` leaves ``model.export``; its own tests drive it.
+# ``export`` leaves ``model.export``, the verbs of clusters ``label.discover`` and ``label.cluster_…``; their own tests
+# drive them.
 READS = {
-    "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
+    "acting_as", "audit", "chooser", "class_of_cluster", "close", "cluster_sample", "discover", "finish_choosing",
+    "forecast", "merge_clusters", "ready", "rename_cluster", "split_cluster", "suggest", "take_back_class",
+    "undo_clusters", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
     "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
     "selections", "sql", "stream_csv", "texts_of_file", "write_report",
 }  # fmt: skip

@@ -173,6 +173,14 @@ def test_groups_are_found_named_changed_and_changed_back(desk):
     for _ in range(3):
         back = desk.undo_clusters(found.discovery_id)
     assert set(back.clusters) == set(found.clusters)
+    left = {e.action for e in desk.audit(resource=f"discovery:{found.discovery_id}")}
+    assert left == {
+        "label.discover",
+        "label.cluster_merge",
+        "label.cluster_split",
+        "label.cluster_rename",
+        "label.cluster_undo",
+    }
     with pytest.raises(InputError, match="nothing to take back"):
         desk.undo_clusters(found.discovery_id)
     for wrong in ([first.cluster_id], [first.cluster_id] * 2, ["clu_none", first.cluster_id]):
@@ -203,6 +211,8 @@ def test_a_checked_group_becomes_a_class_and_its_votes_can_be_taken_back(desk):
     assert rest.n_records == 60 - len(said)
     desk.take_back_class(found.discovery_id, one.cluster_id)
     assert len(desk.sql("select * from labels").rows()) == len(sample) - 1
+    left = {e.action for e in desk.audit()}
+    assert {"label.cluster_class", "label.cluster_take_back", "label.vote", "label.define_task"} <= left
 
 
 def test_a_group_of_which_too_few_belong_gets_no_votes(desk):
