@@ -91,6 +91,7 @@ def application(ws: Workspace, origin: str, hosts: Hosts) -> Guard:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
+        ws.chooser = ws.chooser or ws.most_useful()
         async with contextlib.AsyncExitStack() as stack:
             for name, part in (*gateway.PARTS.items(), *api.PARTS.items(), *studio.PARTS.items()):
                 doors.parts[name] = await stack.enter_async_context(part(doors))

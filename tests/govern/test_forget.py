@@ -234,15 +234,16 @@ CHANGES = {
     "undo_bulk": {"label.undo_bulk"},
 }
 # ``export`` leaves ``model.export``, ``retrain`` and ``roll_back`` the events of training and ``retrain.promote`` or
-# ``retrain.rollback``, ``learn_from_feedback`` a vote's; their own tests drive them.
+# ``retrain.rollback``, ``learn_from_feedback`` a vote's, the verbs of clusters ``label.discover`` and ``label.cluster_…``;
+# their own tests drive them.
 READS = {
-    "acting_as", "audit", "close", "compare", "counts", "encoder", "export", "export_sql", "finish_forgetting",
-    "last_verdict", "learn_from_feedback", "n_new_votes", "retrain", "roll_back",
-    "datasheet", "diff", "issues",
-    "model", "predict", "predictor", "preview", "quoted", "record_of", "report", "search_records", "selected_ids",
-    "selections", "sql", "stream_csv", "task_counts", "task_history", "texts_of_file",
-    "admitted", "bulk_labels", "bulk_sample", "check_may_label", "chooser", "conflicts", "my_tasks", "my_votes",
-    "questions", "reorder", "station_settings", "team", "warm_queue",
+    "acting_as", "admitted", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser", "class_of_cluster",
+    "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover", "encoder", "export",
+    "export_sql", "finish_choosing", "finish_forgetting", "learner", "most_useful", "forecast", "issues", "last_verdict", "learn_from_feedback",
+    "merge_clusters", "model", "my_tasks", "my_votes", "n_new_votes", "predict", "predictor", "preview", "questions",
+    "quoted", "ready", "record_of", "rename_cluster", "reorder", "report", "retrain", "roll_back", "search_records",
+    "selected_ids", "selections", "split_cluster", "sql", "station_settings", "stream_csv", "suggest",
+    "take_back_class", "task_counts", "task_history", "team", "texts_of_file", "undo_clusters", "warm_queue",
     "write_report",
 }  # fmt: skip
 

@@ -19,6 +19,8 @@ command = Family(
         "model": ("homegrown.cli.label_model", "A model of ours votes."),
         "import": ("homegrown.cli.label_import", "Texts and votes of Label Studio, Argilla, Prodigy, doccano, OpenAI."),
         "export": ("homegrown.cli.label_export", "Records and labels for the same."),
+        "discover": ("homegrown.cli.label_discover", "Start without classes: group like records and name the groups."),
+        "next": ("homegrown.cli.label_next", "What to label next, and what more labels would bring."),
     },
     help="Say what records are: from a column, from people, rules and teachers; join all votes to labels.",
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from homegrown.core.ids import text_hash
-from homegrown.store import tables
+from homegrown.store import discoveries, tables
 from homegrown.store.failpoints import failpoint
 from homegrown.store.lance_search import drop_indexes, rebuild_indexes
 from homegrown.store.lance_tables import LanceTable, quoted
@@ -108,6 +108,7 @@ def erase_sql(store: Store, record_ids: list[str], hashes: list[str], needles: N
         for name, (key, columns) in CLEANED.items():
             _clean(connection, tables.ALL[name], key, columns, needles)
         _clean_quarantine(connection, needles)
+        discoveries.without(connection, set(record_ids))
     return {"n_votes": n_votes, "n_traces": len(traces)}
 
 

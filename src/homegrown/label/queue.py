@@ -26,7 +26,11 @@ ONLY_IMPORTED = "an import or a bulk label says what this is, no person has look
 
 
 class Chooser(Protocol):
-    """Decides what is labelled next."""
+    """Decides what is labelled next.
+
+    One that changes its mind as labels come has a method ``stamp(task)`` too, another value of which has the order made
+    anew.
+    """
 
     def __call__(self, task: Task, waiting: Sequence[str]) -> Iterable[Choice]:
         """Put record ids in order, each with the reason why it comes; those left out come after, as they stood."""
@@ -133,10 +137,11 @@ class Lines:
             thread.join()
 
 
-def stamp_of(store: Store, task: Task) -> tuple[object, ...]:
-    """What a line depends on beside people's votes: the records, the bulk votes, the task."""
+def stamp_of(store: Store, task: Task, chooser: Chooser | None = None) -> tuple[object, ...]:
+    """What a line depends on beside people's votes: the records, the bulk votes, the task, the chooser's mind."""
+    mind = getattr(chooser, "stamp", None)
     versions = [table.version() if table.exists else 0 for table in (store.records.table, store.votes.table)]
-    return (*versions, len(store.records.retired_ids()), task.version)
+    return (*versions, len(store.records.retired_ids()), task.version, mind and mind(task))
 
 
 def make_line(store: Store, task: Task, *, chooser: Chooser | None = None, only: Sequence[str] | None = None) -> Line:
@@ -152,7 +157,7 @@ def make_line(store: Store, task: Task, *, chooser: Chooser | None = None, only:
         chooser: decides the order instead.
         only: ids of the records to which the line is limited.
     """
-    stamp = stamp_of(store, task)
+    stamp = stamp_of(store, task, chooser)
     ids = store.records.scan(["record_id"])["record_id"].combine_chunks()
     if only is not None:
         ids = ids.filter(pc.is_in(ids, value_set=pa.array(list(only), pa.string())))

@@ -62,7 +62,7 @@ def learning_curve(
     *,
     multi: bool = False,
     orders: int = 6,
-    ahead: tuple[int, ...] = (2, 4),
+    ahead: tuple[float, ...] = (2, 4),
     n_rows: int | None = None,
     seed: int = 0,
 ) -> Learning | None:
@@ -102,7 +102,9 @@ def learning_curve(
     last = 1 - draws[:, -1:]
     return Learning(
         points=tuple(_point(n, 1 - draws[:, i], 1 - draws[:, i] - last[:, 0]) for i, n in enumerate(sizes)),
-        ahead=tuple(_point(int(n), np.clip(law[:, i], 0, 1), law[:, i] - law[:, 0]) for i, n in enumerate(asked) if i),
+        ahead=tuple(
+            _point(round(n), np.clip(law[:, i], 0, 1), law[:, i] - law[:, 0]) for i, n in enumerate(asked) if i
+        ),
         floor=float(floor[0]),
         scale=float(scale[0]),
         rate=float(rate[0]),

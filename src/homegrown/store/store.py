@@ -19,6 +19,7 @@ from homegrown.store.assignments import AssignmentStore
 from homegrown.store.bundles import BundleStore
 from homegrown.store.comments import Comments
 from homegrown.store.database import Database
+from homegrown.store.discoveries import DiscoveryStore
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
 from homegrown.store.failpoints import failpoint
@@ -90,6 +91,7 @@ class Store:
         self.upstreams = UpstreamStore(self.db, self.layout.folder("secrets"))
         self.upstream_answers = UpstreamAnswers(self.db)
         self.issues = IssueStore(self.db)
+        self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()
 

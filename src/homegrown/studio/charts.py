@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homegrown.metrics.learning import Learning
 
 _SHARE = {"type": "quantitative", "axis": {"format": ".0%", "tickCount": 6}}
 
@@ -54,6 +57,34 @@ def calibration(bins: list[dict[str, Any]]) -> dict[str, Any]:
              "encoding": {"x": x, "y": {**y, "field": "true"}}},
         ],
     }  # fmt: skip
+
+
+def learning(curve: Learning) -> dict[str, Any]:
+    """Accuracy against the number of labels, measured and then forecast, with its 95% band."""
+    rows = [
+        {"labels": p.n, "right": p.accuracy, "low": p.accuracy_ci95[0], "high": p.accuracy_ci95[1], "is": what}
+        for what, points in (("measured", curve.points), ("forecast", (curve.points[-1], *curve.ahead)))
+        for p in points
+    ]
+    x = {"field": "labels", "type": "quantitative", "title": "Labels learnt from", "scale": {"zero": False}}
+    y = {**_SHARE, "title": "Right", "scale": {"zero": False}}
+    is_what = {"field": "is", "type": "nominal", "legend": None}
+    dash = {"condition": {"test": "datum.is === 'forecast'", "value": [5, 4]}, "value": [1, 0]}
+    return {
+        "height": 220,
+        "data": {"values": rows},
+        "encoding": {"x": x, "detail": is_what},
+        "layer": [
+            {
+                "mark": {"type": "area", "opacity": 0.18},
+                "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "line", "strokeWidth": 2, "point": True},
+                "encoding": {"y": {**y, "field": "right"}, "strokeDash": dash},
+            },
+        ],
+    }
 
 
 def of_result(columns: list[tuple[str, bool]], rows: list[dict[str, Any]]) -> dict[str, Any] | None:

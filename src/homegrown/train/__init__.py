@@ -9,7 +9,15 @@ from homegrown.core.lazy import on_demand
 if TYPE_CHECKING:
     from homegrown.train.crossed import out_of_sample
     from homegrown.train.run import train
+    from homegrown.train.softmax import fit_head
 
-__getattr__ = on_demand(__name__, {"out_of_sample": "homegrown.train.crossed", "train": "homegrown.train.run"})
+__getattr__ = on_demand(
+    __name__,
+    {
+        "fit_head": "homegrown.train.softmax",
+        "out_of_sample": "homegrown.train.crossed",
+        "train": "homegrown.train.run",
+    },
+)
 
-__all__ = ["out_of_sample", "train"]
+__all__ = ["fit_head", "out_of_sample", "train"]

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core import tasks
+    from homegrown.core.discovery import Discovery
     from homegrown.core.issues import Issue
     from homegrown.core.models import ModelVersion, Snapshot
     from homegrown.curate import IssueReport
     from homegrown.govern.people import Invitation
     from homegrown.label.exchange import ImportedVotes
     from homegrown.label.ours import ModelVotes
+    from homegrown.label.outlook import Forecast
+    from homegrown.workspace.discovering import Suggested
     from homegrown.workspace.exchange import ExportedLabels
     from homegrown.workspace.people import Team
     from homegrown.workspace.station import QueuePage
@@ -148,6 +151,18 @@ class Task:
     def export_labels(self, path: str | Path, *, format: str) -> ExportedLabels:
         """Write records and labels for other software; see ``Workspace.export_labels``."""
         return self._workspace.export_labels(self.noun, path, format=format)
+
+    def discover(self, *sources: str, uncovered: bool = True) -> Discovery:
+        """Group records that no class covers yet; see ``Workspace.discover``."""
+        return self._workspace.discover(*sources, task=self.noun, uncovered=uncovered)
+
+    def suggest(self, n: int = 10) -> list[Suggested]:
+        """The records that are most worth labelling next; see ``Workspace.suggest``."""
+        return self._workspace.suggest(self.name, n)
+
+    def forecast(self) -> Forecast:
+        """What more labels would bring, and whether to stop; see ``Workspace.forecast``."""
+        return self._workspace.forecast(self.name)
 
     def __repr__(self) -> str:
         return "\n".join([f"Task {self.name!r}, {len(self.classes)} classes", *(f"note: {n}" for n in self.notes)])

@@ -122,7 +122,7 @@ class Station:
             only = None if selection is None else self.selected_ids(selection)
             return make_line(store, task, chooser=chooser, only=only)
 
-        return self.lines.get((task.task_id, selection, chooser), make, lambda: stamp_of(store, task))
+        return self.lines.get((task.task_id, selection, chooser), make, lambda: stamp_of(store, task, chooser))
 
     def warm_queue(self, task: Task, selection: str | None = None) -> None:
         """Make the order of a task's queue where there is none yet, so that the first page need not wait for it."""

@@ -74,6 +74,15 @@ class ModelVotesArguments(msgspec.Struct, forbid_unknown_fields=True):
     model: str | None = None
 
 
+class DiscoverArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which records to group, and for which task."""
+
+    sources: list[str] = []
+    task_id: str | None = None
+    uncovered: bool = False
+    seed: int = 0
+
+
 class Verb(NamedTuple):
     """Type of the arguments, and what is run."""
 
@@ -99,7 +108,14 @@ def _issues(ws: Workspace, a: IssuesArguments) -> dict[str, Any]:
     return asdict(ws.find_issues(a.task, kinds=a.kinds, source=a.source))
 
 
+def _discover(ws: Workspace, a: DiscoverArguments) -> dict[str, Any]:
+    task = None if a.task_id is None else ws.store.tasks.get(a.task_id)
+    found = ws.discover(*a.sources, task=task, uncovered=a.uncovered, seed=a.seed)
+    return {"discovery_id": found.discovery_id, "n_clusters": len(found.clusters), "n_records": found.n_records}
+
+
 VERBS: dict[str, Verb] = {
+    "discover": Verb(DiscoverArguments, _discover),
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
     "grow": Verb(GrowRequest, grow),

@@ -27,6 +27,7 @@ from homegrown.workspace.advisor import Advisor
 from homegrown.workspace.bulk import Bulk
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.curating import Curating
+from homegrown.workspace.discovering import Discovering
 from homegrown.workspace.exchange import Exchange
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
@@ -67,6 +68,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
 class Workspace(
     Bulk,
     Curating,
+    Discovering,
     Exchange,
     Governance,
     Invitations,
@@ -92,6 +94,7 @@ class Workspace(
         self._predictors: dict[str, Predictor] = {}
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, lambda: self.encoder)
+        self._kept: dict[str, Any] = {}
 
     @cached_property
     def encoder(self) -> CachedEncoder:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -280,6 +283,7 @@ class Workspace(
         """Release the workspace."""
         self.lines.close()
         self.advisor.close()
+        self.finish_choosing()
         self.store.close()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,31 @@
+"""``homegrown label next``: the records most worth labelling, and what more labels would bring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.workspace import connect
+
+
+@click.command("next")
+@click.argument("task")
+@click.option("-n", "n", default=10, show_default=True, type=click.IntRange(1, 100), help="How many records.")
+@workspace_option
+@json_option
+def command(task: str, n: int, workspace: Path, as_json: bool) -> None:
+    """Name the records of TASK that are most worth labelling next, each with its reason; forecast what labels bring."""
+    with connect(workspace) as ws:
+        chosen = ws.suggest(task, n)
+        ahead = ws.forecast(task)
+        texts = ws.store.records.texts([c.record_id for c in chosen])
+    lines = [ahead.sentence, ahead.why, ahead.caution]
+    for choice in chosen:
+        text = "".join(c if c.isprintable() else " " for c in texts.get(choice.record_id, ""))[:100]
+        guess = f"  → {choice.suggestion} ({choice.prob:.0%})" if choice.suggestion else ""
+        lines += [f"{choice.record_id}  {text}{guess}", f"    {choice.reason}"]
+    document = {"forecast": msgspec.to_builtins(ahead), "records": [c._asdict() for c in chosen]}
+    emit(document, "\n".join(line for line in dict.fromkeys(lines) if line), as_json=as_json)
