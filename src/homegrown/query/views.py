@@ -44,12 +44,18 @@ _LABELS = """
 WITH people AS (
   SELECT DISTINCT task_id, record_id FROM _votes
   WHERE value IS NOT NULL AND vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL)
+), newest AS (
+  SELECT label_source_id FROM (
+    SELECT label_source_id, config FROM _label_sources
+    QUALIFY row_number() OVER (PARTITION BY task_id, kind, name ORDER BY version DESC) = 1
+  ) WHERE (config::JSON -> 'removed') IS NULL
 ), said AS (
   SELECT task_id, task, record_id, kind, unnest(coalesce((value -> 'classes')::VARCHAR[], [class_id])) AS class_id
   FROM votes
   WHERE value IS NOT NULL
     AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
     AND (vote_id IS NOT NULL OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM people))
+    AND (vote_id IS NOT NULL OR label_source_id IN (SELECT label_source_id FROM newest))
 ), counted AS (
   SELECT task_id, task, record_id, class_id, count(*) AS n_votes, bool_or(kind = 'person') AS gold
   FROM said WHERE class_id IS NOT NULL GROUP BY ALL
@@ -174,7 +180,7 @@ VIEWS: dict[str, View] = {
     "votes": View(
         ("_bulk_votes", "_votes", "_tasks", "_label_sources", "_classes"), _VOTES, "every opinion on every record"
     ),
-    "labels": View(("votes", "_votes", "_classes"), _LABELS, "the votes of each record added up"),
+    "labels": View(("votes", "_votes", "_classes", "_label_sources"), _LABELS, "the votes of each record added up"),
     "tasks": View(("_tasks", "_task_versions"), _TASKS, "tasks in their newest version"),
     "classes": View(("_classes",), "SELECT * FROM _classes", "classes of each task"),
     "sources": View(("_sources", "_source_versions"), _SOURCES, "sources with their newest import"),

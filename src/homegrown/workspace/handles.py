@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import sys
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from homegrown import evaluate
 from homegrown.core.models import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from homegrown.core import tasks
     from homegrown.core.models import ModelVersion, Snapshot
+    from homegrown.label.rules.run import RulesRun
     from homegrown.workspace.workspace import Workspace
 
 _FRAME_HEIGHT = 720
+RuleFunction = TypeVar("RuleFunction", bound="Callable[..., Any]")
 
 
 class Task:
@@ -46,6 +49,25 @@ class Task:
     def classes(self) -> tuple[str, ...]:
         """Names of its classes, in the order that probabilities follow."""
         return self.noun.class_names
+
+    def rule(self, function: RuleFunction) -> RuleFunction:
+        """Decorate a function of one record: from now on ``label`` asks it of every record.
+
+        The record has ``text``, ``fields`` (a mapping), ``source`` and ``record_id``. The answer is the name of a
+        class, a list of them where a record may have several, ``homegrown.ABSTAIN``, or a pair of these and a
+        confidence.
+
+        Example:
+            >>> @task.rule
+            ... def asks_refund(record):
+            ...     return "refund" if "money back" in record.text else hg.ABSTAIN  # doctest: +SKIP
+        """
+        self._workspace.register_rule(self.noun, function)
+        return function
+
+    def label(self, **options: Any) -> RulesRun:
+        """Let every rule vote on what it has not seen; see ``Workspace.run_rules``."""
+        return self._workspace.run_rules(self.noun, **options)
 
     def snapshot(self, **plan: Any) -> Snapshot:
         """Freeze what is labelled now; *plan* as for ``Workspace.snapshot`` (``seed``, ``group_by`` …)."""

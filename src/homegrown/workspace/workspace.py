@@ -27,10 +27,11 @@ from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
+from homegrown.workspace.rules import KnownVotes, Rules
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from homegrown.core import tasks
@@ -53,7 +54,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
     return Workspace(Store(Path(path), database_url=database_url, actor=actor))
 
 
-class Workspace(Governance, Labelling, Queries, Reports):
+class Workspace(Governance, Labelling, Queries, Reports, Rules):
     """One workspace, opened, with every verb of the loop.
 
     Args:
@@ -66,6 +67,8 @@ class Workspace(Governance, Labelling, Queries, Reports):
         self.progress: Progress = progress or Silent()
         self.uploads = Uploads(store.layout)
         self._predictors: dict[str, Predictor] = {}
+        self._known_votes = KnownVotes()
+        self._code_rules: dict[str, dict[str, Callable[..., Any]]] = {}
 
     @cached_property
     def encoder(self) -> CachedEncoder:  # pyright: ignore[reportIncompatibleMethodOverride]

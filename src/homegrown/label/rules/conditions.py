@@ -126,9 +126,8 @@ def words_pattern(words: Sequence[str]) -> str:
     """The pattern that finds any of *words* whole, or what begins so for those that end in ``*``.
 
     Example:
-        >>> import pyarrow.compute as pc
-        >>> pc.match_substring_regex(["My CARD!", "discard", "cards"], words_pattern(["card"]), ignore_case=True).to_pylist()
-        [True, False, False]
+        >>> pc.match_substring_regex(["My card!", "discard"], words_pattern(["card"])).to_pylist()
+        [True, False]
     """
     parts = []
     for word in words:
