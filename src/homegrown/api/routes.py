@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from homegrown.api import nouns, serve
+from homegrown.api import nouns, rules, serve
 from homegrown.api.parts import engine, worker
 from homegrown.core.access import Permission
 from homegrown.web.call import Part
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 def openapi(_: Call) -> Response:
     """The OpenAPI document; the same for every workspace, so it is public."""
-    return Response(document([*serve.HOT, *serve.ROUTES, *nouns.ROUTES]), media_type="application/json")
+    return Response(document([*serve.HOT, *serve.ROUTES, *nouns.ROUTES, *rules.ROUTES]), media_type="application/json")
 
 
 HOT: tuple[Route, ...] = serve.HOT
-ROUTES: tuple[Route, ...] = (*serve.ROUTES, *nouns.ROUTES, Route("/api/v1/openapi.json", openapi, Permission.PUBLIC))
+ROUTES: tuple[Route, ...] = (
+    *serve.ROUTES,
+    *nouns.ROUTES,
+    *rules.ROUTES,
+    Route("/api/v1/openapi.json", openapi, Permission.PUBLIC),
+)
 PARTS: dict[str, Part] = {"engine": engine, "worker": worker}

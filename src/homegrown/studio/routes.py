@@ -22,6 +22,7 @@ from homegrown.studio.pages import (
     playground,
     query,
     record,
+    rules,
     serve,
     sql,
     train,
@@ -60,7 +61,20 @@ def refuse(error: HomegrownError, scope: Scope) -> Response:
 
 
 def _all() -> tuple[Route, ...]:
-    rooms: tuple[Any, ...] = (overview, ingest, query, sql, record, label, train, compare, evaluate, serve, playground)
+    rooms: tuple[Any, ...] = (
+        overview,
+        ingest,
+        query,
+        sql,
+        record,
+        label,
+        rules,
+        train,
+        compare,
+        evaluate,
+        serve,
+        playground,
+    )
     rooms += (jobs, govern, patterns)
     pages = [replace(route, refuse=refuse) for room in rooms for route in room.ROUTES]
     return (*pages, static_files(f"/static/{render.static_digest()}", render.STATIC), *_FIXED)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STATES = {"succeeded": "done"}
 #: what a job is called, by its verb
 _NAMES = {"grow": "Learn from", "ingest": "Import", "embed": "Embed", "train": "Train", "evaluate": "Measure",
-          "index": "Index the words of all records"}  # fmt: skip
+          "rules": "Run rules", "index": "Index the words of all records"}  # fmt: skip
 #: the stations of learning from a file, and the beginnings of the stage names that belong to each
 STEPS = (
     ("Read", ("ingest", "read", "import", "store")),

@@ -222,9 +222,10 @@ class Rules:
     def _helpers(self) -> Helpers:
         return Helpers(self._selected, self._nearness, self._probs, self.store.records.texts)
 
-    def _selected(self, where: str) -> pa.Array:
+    def _selected(self, where: str, n: int | None) -> pa.Array:
         # A line of its own, so that a comment at the end of the predicate ends with it.
-        found = self.sql(f"SELECT record_id FROM all_records AS records WHERE (\n{where}\n)", limits=_SQL)  # noqa: S608
+        sql = f"SELECT record_id FROM all_records AS records WHERE (\n{where}\n){'' if n is None else f' LIMIT {n}'}"  # noqa: S608
+        found = self.sql(sql, limits=_SQL)
         return found.arrow["record_id"].combine_chunks()
 
     def _nearness(self, examples: Sequence[str], texts: list[str]) -> np.ndarray:

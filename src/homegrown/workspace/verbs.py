@@ -30,6 +30,14 @@ class EvaluateArguments(msgspec.Struct, forbid_unknown_fields=True):
     split: str = "test"
 
 
+class RulesArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which rules of a task run, all when none are named; and whether over all records again."""
+
+    task_id: str
+    names: list[str] | None = None
+    again: bool = False
+
+
 class TrainArguments(msgspec.Struct, forbid_unknown_fields=True):
     """What to train, on which snapshot."""
 
@@ -50,11 +58,16 @@ def _train(ws: Workspace, a: TrainArguments) -> dict[str, Any]:
     return {"model_id": version.version_id, "recipe": version.recipe}
 
 
+def _rules(ws: Workspace, a: RulesArguments) -> dict[str, Any]:
+    return asdict(ws.run_rules(ws.store.tasks.get(a.task_id), names=a.names, again=a.again))
+
+
 VERBS: dict[str, Verb] = {
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
     "grow": Verb(GrowRequest, grow),
     "index": Verb(IndexArguments, lambda ws, _: asdict(ws.build_indexes())),
+    "rules": Verb(RulesArguments, _rules),
     "train": Verb(TrainArguments, _train),
 }
 

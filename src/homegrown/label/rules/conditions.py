@@ -26,13 +26,13 @@ class Helpers:
     """What conditions need of other rooms, handed in by the workspace.
 
     Attributes:
-        selected: ids of the records for which a SQL predicate holds.
+        selected: ids of the records for which a SQL predicate holds; at most so many, where a number is given.
         nearness: cosine float32 [n_texts] of each text to the nearest of some examples.
         probs: probability float [n_texts] that the named model gives the named class.
         texts: texts by record id.
     """
 
-    selected: Callable[[str], pa.Array]
+    selected: Callable[[str, int | None], pa.Array]
     nearness: Callable[[Sequence[str], list[str]], np.ndarray]
     probs: Callable[[str, str, list[str]], np.ndarray]
     texts: Callable[[list[str]], dict[str, str]]
@@ -70,7 +70,7 @@ class Matcher:
     def _holds(self, condition: Condition, batch: pa.RecordBatch | pa.Table) -> np.ndarray:
         if isinstance(condition, Sql):
             if condition.where not in self._selected:
-                self._selected[condition.where] = self._helpers.selected(condition.where)
+                self._selected[condition.where] = self._helpers.selected(condition.where, None)
             return _array(pc.is_in(batch["record_id"], value_set=self._selected[condition.where]))
         if isinstance(condition, Similar):
             if condition.threshold is None:

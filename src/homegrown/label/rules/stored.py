@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from homegrown.core.rules import Rule, Similar
+from homegrown.core.rules import ModelSays, Rule, Similar, Sql
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.errors import InputError
 from homegrown.label.person import vote_value
@@ -44,6 +44,10 @@ def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
         raise InputError(f"In the task {task.name!r} a record is of one class; the rule says {len(rule.says)}.")
     for condition in rule.when:
         check(condition)
+        if isinstance(condition, Sql):
+            helpers.selected(condition.where, 1)
+        elif isinstance(condition, ModelSays):
+            helpers.probs(condition.model, condition.says, [])
     when = [taught(c, helpers) if isinstance(c, Similar) else c for c in rule.when]
     return msgspec.structs.replace(rule, name=rule.name.strip() or "rule", when=when)
 
