@@ -26,6 +26,7 @@ from homegrown.label.rules.code import CodeRule
 from homegrown.label.rules.conditions import COLUMNS, Helpers, Matcher
 from homegrown.label.rules.stored import stored_rule
 from homegrown.store.events import record_event
+from homegrown.store.failpoints import failpoint
 from homegrown.store.votes import VOTES
 
 if TYPE_CHECKING:
@@ -297,7 +298,9 @@ def _keep(store: Store, task: Task, running: list[_Running], versions: dict[str,
         parts.append(_table(task, source_id, one))
         seen[source_id] = versions
     if parts:
+        failpoint("rules.sources")
         store.votes.put(pa.concat_tables(parts), whole=whole, again=again)
+        failpoint("rules.votes")
         store.rules.set_seen(seen)
 
 
