@@ -27,7 +27,7 @@ def test_modules_stay_small():
 
 def test_public_surface_is_exactly_all():
     assert homegrown.__all__ == [
-        "Evaluation", "HomegrownError", "Model", "Recipe", "Record", "Snapshot", "Task", "Workspace", "__version__",
+        "ABSTAIN", "Evaluation", "HomegrownError", "Model", "Recipe", "Record", "Snapshot", "Task", "Workspace", "__version__",
         "connect",
     ]  # fmt: skip
     for name in homegrown.__all__:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from homegrown.core.models import Recipe, Snapshot
     from homegrown.core.records import Record
+    from homegrown.core.rules import ABSTAIN
     from homegrown.errors import HomegrownError
     from homegrown.workspace import Evaluation, Model, Task, Workspace, connect
 
 __version__ = "0.1.0"
 
 _WHERE = {
+    "ABSTAIN": "homegrown.core.rules",
     "Evaluation": "homegrown.workspace",
     "HomegrownError": "homegrown.errors",
     "Model": "homegrown.workspace",
@@ -34,6 +36,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "ABSTAIN",
     "Evaluation",
     "HomegrownError",
     "Model",

@@ -45,7 +45,7 @@ def test_a_child_says_what_the_reader_says(tmp_path):
             assert len(here) >= 3 or path.suffix == ".html"
         assert len(isolated._children) == 1, "one child serves an import"
         children = list(isolated._children)
-    assert all(c._process.returncode is not None for c in children)
+    assert all(c._child.process.returncode is not None for c in children)
 
 
 def _hostile(folder, deed, rows, **limits):
@@ -210,7 +210,7 @@ def test_an_import_that_stops_early_leaves_no_process(tmp_path):
         assert isinstance(next(iter(rows)), Parsed)
         (child,) = isolated._children
         rows.close()
-        assert child._process.returncode is not None
+        assert child._child.process.returncode is not None
         (tmp_path / "e.html").write_text("")
         with pytest.raises(EmptyDataError):
             list(isolated.read(Input(tmp_path / "e.html", "e.html", ".html"), ReadOptions()))

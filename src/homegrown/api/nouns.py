@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homegrown.core.records import Record
     from homegrown.web.call import Call
 
-JOB_VERBS = ("embed", "evaluate", "issues", "model_votes", "retrain", "teach", "train")
+JOB_VERBS = ("discover", "embed", "evaluate", "issues", "model_votes", "retrain", "rules", "teach", "train")
 """Verbs that name nothing but ids. What names a file is for the terminal, and for uploads through the studio."""
 
 
@@ -137,7 +137,7 @@ ROUTES = (
     Route("/api/v1/jobs", jobs, Permission.READ, query=s.ListQuery, answer=s.JobsOut, summary="Jobs, newest first."),
     Route(
         "/api/v1/jobs", submit_job, Permission.BUILD, methods=("POST",), body=s.JobBody, answer=s.JobOut,
-        summary="Queue a job: embed, evaluate, issues, model_votes, retrain, teach or train.",
+        summary="Queue a job: discover, embed, evaluate, issues, model_votes, retrain, rules, teach or train.",
     ),
     Route("/api/v1/jobs/{job_id}", job, Permission.READ, answer=s.JobOut, summary="One job with its progress."),
     Route(

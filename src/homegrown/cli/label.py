@@ -21,6 +21,7 @@ command = Family(
         "export": ("homegrown.cli.label_export", "Records and labels for the same."),
         "discover": ("homegrown.cli.label_discover", "Start without classes: group like records and name the groups."),
         "next": ("homegrown.cli.label_next", "What to label next, and what more labels would bring."),
+        "rules": ("homegrown.cli.label_rules", "Rules that vote: conditions as data, functions in Python."),
     },
     help="Say what records are: from a column, from people, rules and teachers; join all votes to labels.",
 )

@@ -6,8 +6,6 @@ It limits itself before it reads a byte of a file, answers one order after the o
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import sys
 from dataclasses import fields
 from importlib import import_module
@@ -17,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.records import Notice, Parsed, Quarantined, ReadOptions
+from homegrown.engine.limits import allow_cpu, allow_files, confine
 from homegrown.errors import HomegrownError
 from homegrown.ingest.archives import Limits, unpack
 from homegrown.ingest.frames import (
@@ -45,19 +44,16 @@ _encode = msgspec.msgpack.Encoder().encode
 def main() -> None:
     """Serve orders from standard input until it closes."""
     memory_bytes, cpu_s = int(sys.argv[1]), int(sys.argv[2])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _limit(resource.RLIMIT_CORE, 0)
-    # Private memory, so that mapped libraries do not count.
-    _limit(resource.RLIMIT_DATA, memory_bytes)
+    confine(memory_bytes)
     orders, answers = sys.stdin.buffer, sys.stdout.buffer
     while order := receive_order(orders):
-        _limit_soft(resource.RLIMIT_CPU, int(_cpu_used_s()) + 1 + cpu_s)
+        allow_cpu(cpu_s)
         try:
             if isinstance(order, Read):
-                _limit_soft(resource.RLIMIT_FSIZE, 0)
+                allow_files(0)
                 _read(order, answers)
             elif isinstance(order, Unpack):
-                _limit_soft(resource.RLIMIT_FSIZE, order.limits["n_bytes"])
+                allow_files(order.limits["n_bytes"])
                 _unpack(order, orders, answers)
         except HomegrownError as error:
             send(answers, Failed(type(error).__name__, error.message))
@@ -69,22 +65,6 @@ def main() -> None:
             send(answers, Failed(OSError.__name__, error.strerror or str(error), error.errno or 0))
         else:
             send(answers, Done())
-
-
-def _limit(kind: int, most: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (most, most))
-
-
-def _limit_soft(kind: int, most: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-
-
-def _cpu_used_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def _read(order: Read, answers: IO[bytes]) -> None:

@@ -5,14 +5,14 @@ Only these shapes are decoded, so nothing that a file makes the child say is mor
 
 from __future__ import annotations
 
-import struct
 from typing import IO, Any
 
 import msgspec
 
+from homegrown.engine.pipes import read_message, write_message
+
 MAX_ROW_BYTES = 64 << 20
 MAX_FRAME_BYTES = MAX_ROW_BYTES + (4 << 20)
-_LENGTH = struct.Struct("<I")
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):
@@ -102,15 +102,13 @@ def send(pipe: IO[bytes], message: msgspec.Struct) -> None:
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    body = _encode(message)
-    pipe.write(_LENGTH.pack(len(body)) + body)
-    pipe.flush()
+    write_message(pipe, _encode(message))
 
 
 def receive_frame(pipe: IO[bytes]) -> Frame | None:
     """The next message of the child; None when it ended or said what is no message."""
     try:
-        return _frames.decode(_body(pipe))
+        return _frames.decode(read_message(pipe, MAX_FRAME_BYTES))
     except (EOFError, ValueError, RecursionError):
         return None
 
@@ -118,19 +116,6 @@ def receive_frame(pipe: IO[bytes]) -> Frame | None:
 def receive_order(pipe: IO[bytes]) -> Order | None:
     """The next message of the parent; None when it is gone."""
     try:
-        return _orders.decode(_body(pipe))
+        return _orders.decode(read_message(pipe, MAX_FRAME_BYTES))
     except EOFError:
         return None
-
-
-def _body(pipe: IO[bytes]) -> bytes:
-    head = pipe.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        raise EOFError
-    (n,) = _LENGTH.unpack(head)
-    if n > MAX_FRAME_BYTES:
-        raise EOFError
-    body = pipe.read(n)
-    if len(body) < n:
-        raise EOFError
-    return body

@@ -15,14 +15,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from homegrown import errors
 from homegrown.core.records import Notice, Parsed, Quarantined
+from homegrown.engine.limited import LimitedChild
 from homegrown.errors import UnreadableFileError
 from homegrown.ingest.frames import (
     Aside,
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 2 << 30
 CPU_S = 600
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 _ERRORS = {
     c.__name__: c
     for c in (
@@ -158,17 +156,8 @@ class _Child:
 
     def __init__(self, memory_bytes: int, cpu_s: int) -> None:
         self._memory_bytes, self._cpu_s = memory_bytes, cpu_s
-        self._process = subprocess.Popen(
-            # -P: no folder of the user's data may stand on the child's path.
-            [sys.executable, "-P", "-m", "homegrown.ingest.child", str(memory_bytes), str(cpu_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-        )
-        if self._process.stdin is None or self._process.stdout is None:
-            raise UnreadableFileError("No process could be started to read the file.")
-        self._orders, self._answers = self._process.stdin, self._process.stdout
+        self._child = LimitedChild("homegrown.ingest.child", memory_bytes, cpu_s)
+        self._orders, self._answers = self._child.orders, self._child.answers
         self.is_idle = True
 
     def order(self, message: Read | Unpack | GoOn) -> None:
@@ -209,10 +198,7 @@ class _Child:
 
     def _ending(self, name: str) -> str:
         """Why the child is gone, for a person."""
-        try:
-            status = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:  # it lives and says what is no message
-            status = 0
+        status = self._child.ended_by()  # 0: it lives and says what is no message
         if status == -signal.SIGXCPU:
             return f"{name} takes more than {self._cpu_s:,} seconds of processor time to read; it may be made to."
         if status == -signal.SIGKILL:
@@ -227,11 +213,7 @@ class _Child:
 
     def end(self) -> None:
         """Stop it, whatever it does."""
-        self._process.kill()
-        for pipe in (self._orders, self._answers):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        self._process.wait()
+        self._child.end()
 
 
 def _kept(n_rows: int) -> str:
@@ -240,15 +222,3 @@ def _kept(n_rows: int) -> str:
 
 def _printable(name: str) -> str:
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")
-
-
-def _environment() -> dict[str, str]:
-    """What Python needs to start, and no secret of the parent's."""
-    return {
-        **{k: os.environ[k] for k in _KEPT if k in os.environ},
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        # The system's allocator: Arrow's own reserves address space beyond what it uses, which the limit would count.
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }

@@ -50,30 +50,27 @@ WITH standing AS (
 ), heard AS (
   SELECT vote_id, task_id, record_id FROM standing
   WHERE settles OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM standing WHERE settles)
+), newest AS (
+  SELECT label_source_id FROM (
+    SELECT label_source_id, config FROM _label_sources
+    QUALIFY row_number() OVER (PARTITION BY task_id, kind, name ORDER BY version DESC) = 1
+  ) WHERE (config::JSON -> 'removed') IS NULL
 ), said AS (
-  SELECT row_number() OVER () AS number, task_id, task, record_id, vote_id,
-    unnest(list_distinct(coalesce((value -> 'classes')::VARCHAR[], [value ->> 'class']))) AS voted_id
+  SELECT task_id, task, record_id, label_source_id, vote_id, value
   FROM votes
   WHERE value IS NOT NULL AND (vote_id IN (SELECT vote_id FROM heard)
-    OR (vote_id IS NULL AND (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM heard)))
-), meant AS (
-  SELECT s.number, s.task_id, s.task, s.record_id, s.vote_id, m.class_id, max(m.share) AS share
-  FROM said s JOIN _class_meanings m USING (task_id, voted_id) GROUP BY ALL
-  SELECT task_id, task, record_id, kind, label_source_id, vote_id, value
-  FROM votes
-  WHERE value IS NOT NULL
-    AND (vote_id IS NULL OR vote_id NOT IN (SELECT supersedes FROM _votes WHERE supersedes IS NOT NULL))
-    AND (vote_id IS NOT NULL OR (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM people))
+    OR (vote_id IS NULL AND (task_id, record_id) NOT IN (SELECT (task_id, record_id) FROM heard)
+      AND label_source_id IN (SELECT label_source_id FROM newest)))
 ), many AS (
   SELECT * EXCLUDE value, unnest(list_distinct((value -> 'classes')::VARCHAR[])) AS voted_id
   FROM said WHERE (value -> 'classes') IS NOT NULL
 ), meant AS (
-  SELECT s.task_id, s.task, s.record_id, s.kind, m.class_id, m.share
+  SELECT s.task_id, s.task, s.record_id, s.vote_id, m.class_id, m.share
   FROM said s JOIN _class_meanings m ON m.task_id = s.task_id AND m.voted_id = (s.value ->> 'class')
   UNION ALL
-  SELECT s.task_id, s.task, s.record_id, s.kind, m.class_id, max(m.share) AS share
+  SELECT s.task_id, s.task, s.record_id, s.vote_id, m.class_id, max(m.share) AS share
   FROM many s JOIN _class_meanings m USING (task_id, voted_id)
-  GROUP BY s.task_id, s.task, s.record_id, s.kind, s.label_source_id, s.vote_id, m.class_id
+  GROUP BY s.task_id, s.task, s.record_id, s.label_source_id, s.vote_id, m.class_id
 ), counted AS (
   SELECT task_id, task, record_id, class_id, sum(share) AS n_votes, bool_or(vote_id IS NOT NULL) AS gold
   FROM meant GROUP BY ALL

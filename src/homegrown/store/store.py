@@ -32,6 +32,7 @@ from homegrown.store.migrate import current_version, migrate, migrations, refuse
 from homegrown.store.models import ModelStore
 from homegrown.store.person_votes import PersonVotes
 from homegrown.store.records import RecordStore
+from homegrown.store.rules import RuleStore
 from homegrown.store.settings import Settings
 from homegrown.store.snapshots import SnapshotStore
 from homegrown.store.sources import SourceStore
@@ -81,6 +82,7 @@ class Store:
         self.bundles = BundleStore(self.layout.folder("models"))
         self.sources = SourceStore(self.db)
         self.tasks = TaskStore(self.db)
+        self.rules = RuleStore(self.db, self.tasks, self.votes)
         self.models = ModelStore(self.db)
         self.endpoints = EndpointStore(self.db)
         self.person_votes = PersonVotes(self.db)

@@ -230,9 +230,16 @@ class TaskStore:
         return [TaskVersion(_task(row), row["created_at"], *made.get(row["version"], unknown)) for row in versions]
 
     def label_source(
-        self, actor: Actor, task: Task, kind: LabelSourceKind, name: str, config: dict[str, Any] | None = None
+        self,
+        actor: Actor,
+        task: Task,
+        kind: LabelSourceKind,
+        name: str,
+        config: dict[str, Any] | None = None,
+        *,
+        action: str = "label.add_source",
     ) -> str:
-        """The id of a label source, created at its first use; a changed *config* is a new version."""
+        """The id of a label source, created at its first use; a changed *config* is a new version, told as *action*."""
         s = tables.label_sources
         row = self._db.one(
             sa.select(*s.c)
@@ -257,9 +264,7 @@ class TaskStore:
                     created_at=timestamp(),
                 )
             )
-            record_event(
-                connection, actor, "label.add_source", f"label_source:{label_source_id}", kind=kind.value, name=name
-            )
+            record_event(connection, actor, action, f"label_source:{label_source_id}", kind=kind.value, name=name)
         return label_source_id
 
     def source_ids(self, task_id: str, kind: LabelSourceKind, name: str) -> list[str]:
@@ -271,12 +276,14 @@ class TaskStore:
     def label_sources(self, task_id: str) -> list[dict[str, Any]]:
         """Who labels a task: the newest version of each label source, ``config`` parsed.
 
-        Votes of an older version stay for lineage and no longer count.
+        Votes of an older version, and of a source whose newest version says ``removed``, stay for lineage and no
+        longer count.
         """
         s = tables.label_sources
         rows = self._db.all(sa.select(*s.c).where(s.c.task_id == task_id).order_by(s.c.version))
         newest = {(row["kind"], row["name"]): row for row in rows}
-        return [{**row, "config": msgspec.json.decode(row["config"])} for row in newest.values()]
+        told = [{**row, "config": msgspec.json.decode(row["config"])} for row in newest.values()]
+        return [row for row in told if "removed" not in row["config"]]
 
 
 def _put(connection: sa.Connection, actor: Actor, task: Task, action: str, **details: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from homegrown.core.ids import now
 from homegrown.store.lance_tables import LanceTable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from homegrown.core.tasks import Task
@@ -65,6 +66,34 @@ class VoteStore:
         """Put *votes* (schema ``VOTES``) in place of whatever this label source said before."""
         self.table.delete(f"label_source_id IN {quoted([label_source_id])}")
         self.table.append(votes.cast(VOTES).to_batches())
+
+    def put(self, votes: pa.Table, *, whole: list[str], again: Mapping[str, pa.Array]) -> None:
+        """Add the votes of several label sources in one commit, after what they stand in place of was taken out.
+
+        Args:
+            votes: with the schema ``VOTES``.
+            whole: label sources whose votes are replaced whole.
+            again: label source → ids of the records on which its earlier votes are replaced.
+        """
+        if whole:
+            self.table.delete(f"label_source_id IN {quoted(whole)}")
+        for label_source_id, record_ids in again.items() if self.table.exists else ():
+            mine = f"label_source_id IN {quoted([label_source_id])}"
+            said = self.table.scan(["record_id"], where=mine)["record_id"]
+            old = said.filter(pc.is_in(said, value_set=record_ids)).to_pylist()
+            for start in range(0, len(old), 1000):
+                self.table.delete(f"{mine} AND record_id IN {quoted(old[start : start + 1000])}")
+        if votes.num_rows:
+            self.table.append(votes.cast(VOTES).to_batches())
+
+    def copy(self, label_source_id: str, new_id: str) -> None:
+        """Give the votes of one label source to another one, which had none."""
+        if not self.table.exists:
+            return
+        votes = self.table.scan(where=f"label_source_id IN {quoted([label_source_id])}")
+        named = pa.array([new_id]).take(pa.array([0] * votes.num_rows, pa.int32()))
+        at = votes.schema.get_field_index("label_source_id")
+        self.replace(new_id, votes.set_column(at, VOTES.field(at), named))
 
     def of_task(self, task_id: str) -> pa.Table:
         """All bulk votes of a task."""

@@ -27,6 +27,7 @@ _NAMES = {
     "model_votes": "Let our model vote",
     "issues": "Look for doubtful records and labels",
     "discover": "Find groups of like records",
+    "rules": "Run rules",
     "index": "Index the words of all records",
 }
 #: the stations of learning from a file, and the beginnings of the stage names that belong to each

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from homegrown import evaluate
 from homegrown.core.models import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from homegrown.core import tasks
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from homegrown.label.exchange import ImportedVotes
     from homegrown.label.ours import ModelVotes
     from homegrown.label.outlook import Forecast
+    from homegrown.label.rules.run import RulesRun
     from homegrown.workspace.discovering import Suggested
     from homegrown.workspace.exchange import ExportedLabels
     from homegrown.workspace.people import Team
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from homegrown.workspace.workspace import Workspace
 
 _FRAME_HEIGHT = 720
+RuleFunction = TypeVar("RuleFunction", bound="Callable[..., Any]")
 
 
 class Task:
@@ -93,6 +95,25 @@ class Task:
 
     def _after(self, noun: tasks.Task) -> Task:
         return Task(self._workspace, noun)
+
+    def rule(self, function: RuleFunction) -> RuleFunction:
+        """Decorate a function of one record: from now on ``label`` asks it of every record.
+
+        The record has ``text``, ``fields`` (a mapping), ``source`` and ``record_id``. The answer is the name of a
+        class, a list of them where a record may have several, ``homegrown.ABSTAIN``, or a pair of these and a
+        confidence.
+
+        Example:
+            >>> @task.rule
+            ... def asks_refund(record):
+            ...     return "refund" if "money back" in record.text else hg.ABSTAIN  # doctest: +SKIP
+        """
+        self._workspace.register_rule(self.noun, function)
+        return function
+
+    def label(self, **options: Any) -> RulesRun:
+        """Let every rule vote on what it has not seen; see ``Workspace.run_rules``."""
+        return self._workspace.run_rules(self.noun, **options)
 
     def snapshot(self, **plan: Any) -> Snapshot:
         """Freeze what is labelled now; *plan* as for ``Workspace.snapshot`` (``seed``, ``group_by`` …)."""

@@ -39,6 +39,14 @@ class IssuesArguments(msgspec.Struct, forbid_unknown_fields=True):
     source: str | None = None
 
 
+class RulesArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which rules of a task run, all when none are named; and whether over all records again."""
+
+    task_id: str
+    names: list[str] | None = None
+    again: bool = False
+
+
 class TrainArguments(msgspec.Struct, forbid_unknown_fields=True):
     """What to train, on which snapshot."""
 
@@ -114,6 +122,10 @@ def _discover(ws: Workspace, a: DiscoverArguments) -> dict[str, Any]:
     return {"discovery_id": found.discovery_id, "n_clusters": len(found.clusters), "n_records": found.n_records}
 
 
+def _rules(ws: Workspace, a: RulesArguments) -> dict[str, Any]:
+    return asdict(ws.run_rules(ws.store.tasks.get(a.task_id), names=a.names, again=a.again))
+
+
 VERBS: dict[str, Verb] = {
     "discover": Verb(DiscoverArguments, _discover),
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
@@ -127,6 +139,7 @@ VERBS: dict[str, Verb] = {
     "model_votes": Verb(ModelVotesArguments, _model_votes),
     "teach": Verb(TeachArguments, _teach),
     "issues": Verb(IssuesArguments, _issues),
+    "rules": Verb(RulesArguments, _rules),
     "train": Verb(TrainArguments, _train),
 }
 

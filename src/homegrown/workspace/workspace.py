@@ -36,13 +36,14 @@ from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
 from homegrown.workspace.retrain import Retraining
+from homegrown.workspace.rules import KnownVotes, Rules
 from homegrown.workspace.station import Station
 from homegrown.workspace.tasks import Tasks
 from homegrown.workspace.teachers import Teachers
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from homegrown.core import tasks
@@ -76,6 +77,7 @@ class Workspace(
     Queries,
     Reports,
     Retraining,
+    Rules,
     Station,
     Tasks,
     Teachers,
@@ -95,6 +97,8 @@ class Workspace(
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, lambda: self.encoder)
         self._kept: dict[str, Any] = {}
+        self._known_votes = KnownVotes()
+        self._code_rules: dict[str, dict[str, Callable[..., Any]]] = {}
 
     @cached_property
     def encoder(self) -> CachedEncoder:  # pyright: ignore[reportIncompatibleMethodOverride]

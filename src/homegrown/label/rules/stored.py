@@ -1,0 +1,104 @@
+"""Rules as data, between what people write (names of classes) and what is kept (their ids)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from homegrown.core.rules import ModelSays, Rule, Similar, Sql
+from homegrown.core.tasks import Task, TaskKind
+from homegrown.errors import InputError
+from homegrown.label.person import vote_value
+from homegrown.label.rules.conditions import Helpers, check
+from homegrown.label.rules.taught import taught_threshold
+
+if TYPE_CHECKING:
+    from homegrown.store import Store
+
+
+def add_rule(store: Store, task: Task, rule: Rule, helpers: Helpers) -> str:
+    """Keep a rule as data; one of the same name gets a new version. Returns the id of its label source.
+
+    It votes from the next run on.
+
+    Raises:
+        InputError: the task has no such class, or a condition cannot be used.
+    """
+    checked = prepared(task, rule, helpers)
+    standing = {r["name"]: r for r in store.rules.list(task.task_id)}.get(rule.name)
+    if standing is not None and "code" in standing["config"]:
+        raise InputError(f"The rule {rule.name!r} is written in Python. Choose another name, or remove it first.")
+    return store.rules.put(store.actor, task, rule.name, rule_config(task, checked))
+
+
+def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
+    """*rule*, checked, with the threshold of each likeness taught by what was said yes and no to.
+
+    Raises:
+        InputError: what is wrong with it.
+    """
+    vote_value(task, rule.says)
+    if task.kind is not TaskKind.CLASSES and len(rule.says) > 1:
+        raise InputError(f"In the task {task.name!r} a record is of one class; the rule says {len(rule.says)}.")
+    for condition in rule.when:
+        check(condition)
+        if isinstance(condition, Sql):
+            helpers.selected(condition.where, 1)
+        elif isinstance(condition, ModelSays):
+            helpers.probs(condition.model, condition.says, [])
+    when = [taught(c, helpers) if isinstance(c, Similar) else c for c in rule.when]
+    return msgspec.structs.replace(rule, name=rule.name.strip() or "rule", when=when)
+
+
+def taught(condition: Similar, helpers: Helpers) -> Similar:
+    """The condition with its threshold, taught where people judged and none is set."""
+    if condition.threshold is not None:
+        return condition
+    said = helpers.texts([*condition.yes, *condition.no])
+    ids = [i for i in (*condition.yes, *condition.no) if i in said]
+    near = helpers.nearness(condition.examples, [said[i] for i in ids]) if ids else []
+    is_near = [i in set(condition.yes) for i in ids]
+    return msgspec.structs.replace(condition, threshold=taught_threshold(near, is_near))
+
+
+def rule_config(task: Task, rule: Rule) -> dict[str, Any]:
+    """A rule as the configuration of its label source: classes by id."""
+    ids = {c.name: c.class_id for c in task.classes}
+    return {"rule": {"says": [ids[n] for n in rule.says], "when": msgspec.to_builtins(rule.when)}}
+
+
+def stored_rule(task: Task, row: Mapping[str, Any]) -> tuple[Rule, list[str]]:
+    """A kept rule with the names of its classes as they are now, and their ids.
+
+    Raises:
+        InputError: it votes for a class that the task has no more.
+    """
+    kept = row["config"]["rule"]
+    names = {c.class_id: c.name for c in task.classes}
+    ids = [i for one in kept["says"] for i in ([one] if one in names else task.moved.get(one, ()))]
+    if len(ids) != len(kept["says"]) or any(i not in names for i in ids):
+        raise InputError(f"The rule {row['name']!r} votes for a class that the task has no more. Edit or remove it.")
+    rule = msgspec.convert({"name": row["name"], "says": [names[i] for i in ids], "when": kept["when"]}, Rule)
+    return rule, ids
+
+
+def rule_of_json(document: bytes | str) -> Rule:
+    """A rule as people write it in JSON.
+
+    Raises:
+        InputError: it is no JSON, or not a rule, with the place.
+
+    Example:
+        >>> rule_of_json('{"name": "long", "says": ["spam"], "when": [{"kind": "sql", "where": "n_chars > 99"}]}').name
+        'long'
+    """
+    try:
+        return msgspec.json.decode(document, type=Rule)
+    except msgspec.ValidationError as error:
+        raise InputError(f"The rule is not understood: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(
+            'A rule is JSON such as {"name": …, "says": ["refund"], "when": [{"kind": "words", …}]}.'
+        ) from error

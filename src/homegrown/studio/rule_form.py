@@ -1,0 +1,158 @@
+"""A rule between the form that builds it as a sentence and the rule as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import ImmutableMultiDict
+
+from homegrown.core.rules import Condition, Field, ModelSays, Pattern, Rule, Similar, Sql, Words
+from homegrown.errors import InputError
+
+OPS = (
+    ("equals", "is"), ("differs", "is not"), ("contains", "contains"), ("above", "is above"), ("below", "is below"),
+    ("empty", "is empty"), ("filled", "is filled"),
+)  # fmt: skip
+NONE = " "  # what "none of these" posts
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleForm:
+    """What stands in the form: each part of the sentence as text, empty where it is not used."""
+
+    name: str = ""
+    says: tuple[str, ...] = ()
+    any_words: str = ""
+    none_words: str = ""
+    where: str = ""
+    pattern: str = ""
+    field: str = ""
+    op: str = "equals"
+    value: str = ""
+    sql: str = ""
+    examples: str = ""
+    yes: tuple[str, ...] = ()
+    no: tuple[str, ...] = ()
+    model: str = ""
+    model_says: str = ""
+    above: str = "80"
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was said yet that a rule could be made of."""
+        return not (self.conditions() and self.says)
+
+    @property
+    def has_more(self) -> bool:
+        """It says more than words."""
+        return any((self.pattern, self.field, self.sql, self.examples, self.model))
+
+    def conditions(self) -> list[Condition]:
+        """The conditions that are filled in.
+
+        Raises:
+            InputError: a probability is no number.
+        """
+        found: list[Condition] = []
+        any_words, none_words = _words(self.any_words), _words(self.none_words)
+        if any_words or none_words:
+            found.append(Words(any_words, none_words, self.where))
+        if self.pattern:
+            found.append(Pattern(self.pattern, self.where))
+        if self.field:
+            found.append(Field(self.field, self.op, self.value))
+        if self.sql:
+            found.append(Sql(self.sql))
+        if self.examples:
+            found.append(Similar(_lines(self.examples), None, list(self.yes), list(self.no)))
+        if self.model and self.model_says:
+            found.append(ModelSays(self.model, self.model_says, _percent(self.above)))
+        return found
+
+    def rule(self) -> Rule:
+        """The rule that the form says; without a name it is called by its class and first words."""
+        says = [] if NONE in self.says else list(self.says)
+        first = next(iter(_words(self.any_words)), self.pattern or self.field or "rule")
+        return Rule(self.name.strip() or f"{(says or ['none'])[0]}: {first}"[:100], says, self.conditions())
+
+
+def form_of(posted: ImmutableMultiDict[Any, Any]) -> RuleForm:
+    """What was posted, or stands in an address."""
+
+    def one(name: str, default: str = "") -> str:
+        value = posted.get(name, default)
+        return value.replace("\r\n", "\n").strip() if isinstance(value, str) else default
+
+    def many(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(v for v in posted.getlist(name) if isinstance(v, str) and v))
+
+    no = many("no")
+    return RuleForm(
+        name=one("name"),
+        says=many("says"),
+        any_words=one("any"),
+        none_words=one("none"),
+        where=one("where"),
+        pattern=one("pattern"),
+        field=one("field"),
+        op=one("op", "equals") if one("op") in dict(OPS) else "equals",
+        value=one("value"),
+        sql=one("sql"),
+        examples=one("examples"),
+        yes=tuple(i for i in many("yes") if i not in no),
+        no=no,
+        model=one("model"),
+        model_says=one("model_says"),
+        above=one("above", "80"),
+    )
+
+
+def form_of_rule(rule: Rule) -> RuleForm | None:
+    """A kept rule as the form shows it; None where it says more than the form can."""
+    parts: dict[str, object] = {}
+    for condition in rule.when:
+        for name, value in _parts(condition).items():
+            if name in parts and not (name == "where" and parts[name] == value):
+                return None
+            parts[name] = value
+    form = RuleForm(name=rule.name, says=tuple(rule.says) or (NONE,), **parts)  # type: ignore[arg-type]
+    again = form.rule()
+    plain = [c if not isinstance(c, Similar) else Similar(c.examples, None, c.yes, c.no) for c in rule.when]
+    return form if sorted(map(repr, again.when)) == sorted(map(repr, plain)) else None
+
+
+def _parts(condition: Condition) -> Mapping[str, object]:
+    if isinstance(condition, Words):
+        words = {"any_words": ", ".join(condition.any), "none_words": ", ".join(condition.none)}
+        return {**words, "where": condition.field}
+    if isinstance(condition, Pattern):
+        return {"pattern": condition.pattern, "where": condition.field}
+    if isinstance(condition, Field):
+        return {"field": condition.field, "op": condition.op, "value": condition.value}
+    if isinstance(condition, Sql):
+        return {"sql": condition.where}
+    if isinstance(condition, Similar):
+        examples = "\n".join(" ".join(e.split()) for e in condition.examples)
+        return {"examples": examples, "yes": tuple(condition.yes), "no": tuple(condition.no)}
+    return {"model": condition.model, "model_says": condition.says, "above": f"{100 * condition.above:g}"}
+
+
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(w.strip()[:200] for w in re.split(r"[,;\n]", text) if w.strip(" *\t")))[:500]
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip()[:5000] for line in text.split("\n") if line.strip()][:100]
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text.rstrip("% ").replace(",", "."))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise InputError(f"A probability is a percentage from 0 to 100, not {text[:20]!r}.")
+    return value / 100
