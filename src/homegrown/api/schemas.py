@@ -209,6 +209,12 @@ class FeedbackOut(msgspec.Struct):
     note: str | None = None
 
 
+class Done(msgspec.Struct):
+    """It is done, and durable."""
+
+    id: str
+
+
 class Health(msgspec.Struct):
     """Whether canaries were answered, by endpoint."""
 
