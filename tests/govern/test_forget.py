@@ -232,18 +232,26 @@ CHANGES = {
     "admit": {"label.admit"},
     "bulk_label": {"label.bulk"},
     "undo_bulk": {"label.undo_bulk"},
+    "add_rule": {"label.add_rule"},
+    "run_rules": {"label.run_rules"},
+    "remove_rule": {"label.remove_rule"},
+    "restore_rule": {"label.restore_rule"},
+    "add_upstream": {"govern.upstream_add"},
+    "remove_upstream": {"govern.upstream_remove"},
 }
 # ``export`` leaves ``model.export``, ``retrain`` and ``roll_back`` the events of training and ``retrain.promote`` or
-# ``retrain.rollback``, ``learn_from_feedback`` a vote's, the verbs of clusters ``label.discover`` and ``label.cluster_…``;
-# their own tests drive them.
+# ``retrain.rollback``, ``learn_from_feedback`` a vote's, the verbs of clusters ``label.discover`` and
+# ``label.cluster_…``, ``ask`` and ``model_votes`` ``label.ask`` and ``label.model``; their own tests drive them.
 READS = {
-    "acting_as", "admitted", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser", "class_of_cluster",
-    "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover", "encoder", "export",
-    "export_sql", "finish_choosing", "finish_forgetting", "learner", "most_useful", "forecast", "issues", "last_verdict", "learn_from_feedback",
-    "merge_clusters", "model", "my_tasks", "my_votes", "n_new_votes", "predict", "predictor", "preview", "questions",
-    "quoted", "ready", "record_of", "rename_cluster", "reorder", "report", "retrain", "roll_back", "search_records",
-    "selected_ids", "selections", "split_cluster", "sql", "station_settings", "stream_csv", "suggest",
-    "take_back_class", "task_counts", "task_history", "team", "texts_of_file", "undo_clusters", "warm_queue",
+    "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
+    "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
+    "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",
+    "import_votes", "issues", "last_verdict", "learn_from_feedback", "learner", "masker", "merge_clusters", "model",
+    "model_votes", "most_useful", "my_tasks", "my_votes", "n_new_votes", "predict", "predictor", "preview",
+    "preview_rule", "progress", "questions", "quoted", "ready", "record_of", "register_rule", "rename_cluster",
+    "reorder", "report", "retrain", "roll_back", "rules", "search_records", "selected_ids", "selections",
+    "split_cluster", "sql", "station_settings", "stream_csv", "stream_labels", "suggest", "take_back_class",
+    "task_counts", "task_history", "team", "texts_of_file", "undo_clusters", "upstreams", "warm_queue",
     "write_report",
 }  # fmt: skip
 
@@ -283,6 +291,12 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.set_guidelines("intent", "Look.")
     ws.restore_task("intent", 1)
     label_by_hand(ws)
+    rule = ws.add_rule("intent", {"name": "money", "says": ["card"], "when": [{"kind": "words", "any": ["money"]}]})
+    ws.run_rules("intent")
+    ws.remove_rule("intent", "money")
+    ws.restore_rule("intent", rule)
+    ws.add_upstream("teacher", "https://models.example.org/v1", model="m", price_in_usd=1, price_out_usd=2)
+    ws.remove_upstream("teacher")
     ws.teach("call +49 30 901820 please", "intent", "card")
     ws.find_issues(kinds=["personal"])
     ws.undo_decision(ws.decide(ws.issues(kind="personal")[0].issue_id, "mask").issue_id)

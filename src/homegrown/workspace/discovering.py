@@ -43,17 +43,18 @@ class Discovering:
     progress: Progress
     _kept: dict[str, Any]
 
-    @property
-    def encoder(self) -> CachedEncoder:
-        """The frozen encoder."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    def embed(self) -> EmbedReport:
-        """Give every record its vector."""
-        raise NotImplementedError
+        @property
+        def encoder(self) -> CachedEncoder:
+            """The frozen encoder."""
+            ...
 
-    def _task(self, task: Task | handles.Task | str) -> Task:
-        raise NotImplementedError
+        def embed(self) -> EmbedReport:
+            """Give every record its vector."""
+            ...
+
+        def _task(self, task: Task | handles.Task | str) -> Task: ...
 
     def discover(
         self,

@@ -47,8 +47,9 @@ class Exchange:
     store: Store
     progress: Progress = Silent()
 
-    def _task(self, task: tasks.Task | handles.Task | str) -> tasks.Task:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _task(self, task: tasks.Task | handles.Task | str) -> tasks.Task: ...
 
     def import_votes(
         self,

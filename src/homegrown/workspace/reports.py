@@ -21,9 +21,11 @@ class Reports:
 
     store: Store
 
-    def predictor(self, model: str | ModelVersion | Model) -> Predictor:
-        """A model, loaded once and kept."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def predictor(self, model: str | ModelVersion | Model) -> Predictor:
+            """A model, loaded once and kept."""
+            ...
 
     def evaluate(
         self,

@@ -86,8 +86,13 @@ class Teachers:
         if not self.store.actor.may(Permission.GOVERN):
             raise ForbiddenError("Only an owner may register or remove an upstream.")
 
-    def _task(self, task: tasks.Task | handles.Task | str) -> tasks.Task:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _task(self, task: tasks.Task | handles.Task | str) -> tasks.Task: ...
+
+        def predictor(self, model: str | ModelVersion | handles.Model) -> Predictor:
+            """A model, loaded once and kept."""
+            ...
 
     @overload
     def ask(
@@ -154,10 +159,6 @@ class Teachers:
         if found is None:
             raise NotFoundError(f"The task {task.name!r} has no model yet. Train one: homegrown train {task.name}")
         return found
-
-    def predictor(self, model: str | ModelVersion | handles.Model) -> Predictor:
-        """A model, loaded once and kept."""
-        raise NotImplementedError
 
 
 _dry_run = dry_run
