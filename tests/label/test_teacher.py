@@ -291,7 +291,7 @@ def test_personal_data_stays_here(ws, upstream, tmp_path):
     ws.ingest(tmp_path / "p.csv", text="message")
     asked = task(ws, guidelines="Questions: boss@example.org")
     plan = asked.ask("fake", dry_run=True)
-    assert plan.n_masked == {"mail": 1, "card": 1, "iban": 1, "phone": 1, "ip": 1}
+    assert plan.n_masked == {"email": 1, "card": 1, "iban": 1, "phone": 1, "ip": 1}
     asked.ask("fake")
     said = json.dumps([c["body"] for c in upstream.seen()]) + json.dumps(plan.prompts)
     assert [p for p in [*private, "boss@example.org"] if p in said] == []

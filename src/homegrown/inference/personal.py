@@ -24,6 +24,7 @@ LEAST = 0.5
 _BEFORE, _AFTER = 48, 24
 _BOOST = 0.5
 _FEWEST_DIGITS = 6
+_FEWEST_CARD_DIGITS = 12
 
 # Without endings that are also common words: a full stop without a space would make a domain of two sentences.
 _ENDINGS = (
@@ -173,12 +174,7 @@ def _numbers(text: str) -> Iterator[Personal]:
     for m in _IBAN.finditer(text):
         yield from _iban(m)
     for m in _CARD.finditer(text):
-        digits = re.sub(r"\D", "", m[0])
-        if luhn(digits):
-            said = _near(
-                text, m.start(), m.end(), "card|visa|master ?card|amex|maestro|credit|debit|karte|carte|tarjeta"
-            )
-            yield Personal("card", m.start(), m.end(), 0.95 if _is_issuer(digits) else 0.7 if said else 0.3)
+        yield from _card(text, m)
     for one in NATIONAL_IDS:
         for m in one.pattern.finditer(text):
             if _passes(one.check, m[0]):
@@ -189,6 +185,20 @@ def _numbers(text: str) -> Iterator[Personal]:
     for m in CANDIDATE.finditer(text):
         around = text[max(0, m.start() - _BEFORE) : m.start()], text[m.end() : m.end() + _AFTER]
         yield Personal("phone", m.start(), m.end(), phone_prob(m[0], *around))
+
+
+def _card(text: str, found: re.Match[str]) -> Iterator[Personal]:
+    """The longest beginning, up to a gap, that is one: a date or a code may stand behind it."""
+    gaps = [i for i, c in enumerate(found[0]) if not c.isdigit()]
+    for end in (len(found[0]), *reversed(gaps)):
+        digits = re.sub(r"\D", "", found[0][:end])
+        if len(digits) < _FEWEST_CARD_DIGITS:
+            return
+        if luhn(digits):
+            said = _near(text, found.start(), found.end(), _CARD_WORDS)
+            prob = 0.95 if _is_issuer(digits) else 0.7 if said else 0.3
+            yield Personal("card", found.start(), found.start() + end, prob)
+            return
 
 
 def _iban(found: re.Match[str]) -> Iterator[Personal]:
