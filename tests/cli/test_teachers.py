@@ -101,7 +101,10 @@ def test_interrupted_keeps_what_was_answered(desk, upstream):
         "--at-once",
         "2",
     ]
+    # Where the tests run in the background, an interrupt is ignored by them, and would be by their child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([*command, "--workspace", str(desk / "w")], env=ENV, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while len(upstream.seen()) < 7:
         time.sleep(0.02)
         assert process.poll() is None

@@ -379,7 +379,7 @@ def test_a_rule_alone_makes_a_model(ws):
 def test_a_class_that_is_gone_is_told_and_renamed_ones_hold(ws):
     ws.add_rule("topic", MONEY)
     ws.add_rule("topic", CARD)
-    ws.task("topic", classes=["card", "login"])
+    ws.remove_class("topic", "refund")
     done = ws.run_rules("topic")
     assert {r.name: r.n_votes for r in done.rules} == {"card": 12, "money": 0}
     assert "no more" in done.problems[0]

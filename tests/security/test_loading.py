@@ -53,6 +53,8 @@ def test_no_line_of_ours_unpickles_or_evaluates():
     files = sorted(SOURCE.rglob("*.py"))
     assert len(files) > 150
     found = {str(p.relative_to(SOURCE)): list(_dangers(ast.parse(p.read_text()))) for p in files}
+    # What people wrote as rules runs there, in a child with limits and without secrets (engine/limited.py).
+    assert found.pop("engine/functions_child.py") == ["exec", "compile"]
     assert {k: v for k, v in found.items() if v} == {}
     bad = "import pickle\nfrom joblib import x\neval(y)\nself._torch.load(f)\nf(trust_remote_code=True)\ng(shell=z)"
     assert len(list(_dangers(ast.parse(bad)))) == 6

@@ -95,7 +95,7 @@ def test_two_reviewers_at_once_and_who_may_decide(doubtful):
     issue = doubtful.ws.issues(limit=1)[0]
     form = {"issue_id": issue.issue_id, "decision": "keep"}
     with doubtful.client(Role.ANNOTATOR) as client:
-        assert client.get("/curate/issues").status_code == 200
+        assert client.get("/curate/issues").status_code == 403
         assert client.post("/curate/decide", data=form).status_code == 403
     with doubtful.client(Role.REVIEWER) as client:
         assert client.post("/curate/decide", data=form).status_code == 303

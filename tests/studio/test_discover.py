@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from homegrown.core.access import SYSTEM, Role
 from homegrown.workspace import connect
@@ -80,21 +81,23 @@ def test_from_groups_to_the_next_records_in_a_browser(chromium, tmp_path, width,
             )
             if page.locator("a:has-text('See them')").count():
                 visit.click("text=See them")
-            before = page.locator("a:has-text('Look')").count()
+            look = page.locator("a:has-text('Look')")
+            look.first.wait_for()
+            before = look.count()
             assert before >= 2
             for box in page.locator("input[name=cluster]").all()[:2]:
                 box.check()
             visit.click("text=Merge the ticked")
-            assert page.locator("a:has-text('Look')").count() == before - 1
+            expect(look).to_have_count(before - 1)
             visit.click("button:has-text('Undo')")
-            assert page.locator("a:has-text('Look')").count() == before
+            expect(look).to_have_count(before)
             for number in range(before):
-                page.locator("a:has-text('Look')").nth(number).click()
+                look.nth(number).click()
                 if number == 0:
                     visit.shot(f"cluster-{width}-{theme}")
                     page.fill("input[name=task]", "topic")
                 visit.click("text=I read them")
-                assert page.locator("text=is a class now").count() == 1
+                expect(page.locator("text=is a class now")).to_have_count(1)
             visit.shot(f"clusters-{width}-{theme}", full_page=True)
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0

@@ -118,7 +118,7 @@ def test_what_a_form_cannot_be_is_said(desk):
         assert "percentage" in client.post(here(desk) + "/preview", data=bad).text
         assert client.get(here(desk) + "?rule=nothing").status_code == 200
         assert client.get("/label/tasks/task_nothing/rules").status_code == 404
-    with desk.client(Role.ANNOTATOR) as client:
+    with desk.client(Role.REVIEWER) as client:
         assert "Rules are made by builders" in client.get(here(desk)).text
         assert client.post(here(desk), data={"any": "x", "says": "card"}).status_code == 403
 

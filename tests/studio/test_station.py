@@ -96,9 +96,11 @@ def test_a_person_labels_by_keys_and_goes_back(chromium, desk):
         page.keyboard.press("c")
         page.keyboard.type(f"odd one 123 {HOSTILE}")
         page.click("button:has-text('Ask about the guidelines')")
+        page.wait_for_selector("dialog[open]", state="detached")
         page.keyboard.press("u")
         page.keyboard.press("u")
-        assert shown(page) == seen[3], "the record comes back with its answer taken back"
+        assert len(set(seen)) == 4, seen
+        until(lambda: shown(page) == seen[3])  # the record comes back with its answer taken back
         page.keyboard.press("1")
         saved(page)
         assert [len(said(desk.ws, "intent").get(i, [])) for i in seen] == [1, 1, 1, 1]

@@ -134,13 +134,13 @@ def test_the_forms_refuse_in_place_and_keep_what_was_typed(desk, upstream):
 
 def test_who_may_what(desk, upstream):
     at = page_of(desk)
-    with desk.client(Role.BUILDER) as builder, desk.client(Role.ANNOTATOR) as annotator:
+    with desk.client(Role.BUILDER) as builder, desk.client(Role.REVIEWER) as reviewer:
         assert builder.post(f"{at}/teachers/upstreams", data=form(upstream)).status_code == 403
         assert builder.post(f"{at}/teachers/remove", data={"name": "fake"}).status_code == 403
-        assert annotator.post(f"{at}/teachers", data={"upstream": "fake", "budget": "1"}).status_code == 403
-        assert annotator.post(f"{at}/import", files={"file": ("f", b"x")}).status_code == 403
+        assert reviewer.post(f"{at}/teachers", data={"upstream": "fake", "budget": "1"}).status_code == 403
+        assert reviewer.post(f"{at}/import", files={"file": ("f", b"x")}).status_code == 403
         desk.ws.add_upstream("fake", upstream.base_url, model="toy", private=True)
-        shown = annotator.get(f"{at}/teachers?plan=1&upstream=fake", headers={"Accept": "application/json"}).json()
+        shown = reviewer.get(f"{at}/teachers?plan=1&upstream=fake", headers={"Accept": "application/json"}).json()
         assert (shown["plan"], shown["upstreams"]) == (None, [])
 
 

@@ -120,7 +120,10 @@ class LabelStation extends HTMLElement {
 
   #onKey = (/** @type {KeyboardEvent} */ event) => {
     const target = /** @type {Element} */ (event.target);
-    if (event.ctrlKey || event.metaKey || event.altKey || target.closest?.("input, textarea, dialog, command-palette")) return;
+    // A dialog that just closed may hold the focus for a moment; its keys are the station's again.
+    const dialog = target.closest?.("dialog");
+    const writes = dialog ? dialog.open : target.closest?.("input, textarea, command-palette");
+    if (event.ctrlKey || event.metaKey || event.altKey || writes) return;
     if (event.key === "Enter" && target.closest?.("a, button") && !target.closest("[data-class]")) return;
     const known = this.#keys.find(({ key }) => key === event.key.toLowerCase());
     const act = { 0: "none", s: "skip", f: "flag", c: "comment", u: "undo", g: "guide", h: "hide", "?": "keys", "/": "search", Enter: "enter" }[event.key];

@@ -89,8 +89,12 @@ class Neighbours:
 
     @cached_property
     def graph(self) -> sp.csr_matrix:
+        """``graph_of`` at the usual sharpness."""
+        return self.graph_of(SHARPNESS)
+
+    def graph_of(self, power: float) -> sp.csr_matrix:
         """The symmetric graph, each edge divided by the root of both its ends' degrees; float32 [n, n]."""
-        weights = self.weights(SHARPNESS)
+        weights = self.weights(power)
         degree = np.maximum(np.asarray(weights.sum(1)).ravel(), 1e-9)
         scale = sp.diags((1 / np.sqrt(degree)).astype(np.float32))
         return (scale @ weights @ scale).tocsr()
@@ -120,7 +124,9 @@ def neighbours(vectors: np.ndarray, k: int = 10) -> Neighbours:
     return Neighbours(found.astype(np.int32), similarity)
 
 
-def spread(near: Neighbours, labels: np.ndarray, *, keep: float = 0.1, rounds: int = 20) -> np.ndarray:
+def spread(
+    near: Neighbours, labels: np.ndarray, *, keep: float = 0.1, rounds: int = 20, power: float = SHARPNESS
+) -> np.ndarray:
     """Class probabilities of every vector from the labels of a few, float32 [n, n_classes]; rows of zeros unreached.
 
     Each round a vector takes the mean of its neighbours' and, by the share *keep*, its own label again (Zhou, Bousquet,
@@ -131,10 +137,12 @@ def spread(near: Neighbours, labels: np.ndarray, *, keep: float = 0.1, rounds: i
         labels: float32 [n, n_classes], rows of zeros where there is no label.
         keep: how much of its own label a vector keeps in each round.
         rounds: after which it stops.
+        power: of a similarity as the weight of its edge.
     """
+    graph = near.graph if power == SHARPNESS else near.graph_of(power)
     held = labels.astype(np.float32)
     found = held
     for _ in range(rounds):
-        found = (1 - keep) * (near.graph @ found) + keep * held
+        found = (1 - keep) * (graph @ found) + keep * held
     total = found.sum(1, keepdims=True)
     return np.where(total > 1e-12, found / np.maximum(total, 1e-12), 0).astype(np.float32)

@@ -12,6 +12,7 @@ import torch
 
 from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.readout import softmax
+from homegrown.metrics.neighbours import neighbours, spread
 from homegrown.train.checkpoints import Checkpoints
 from homegrown.train.descent import Descent, Schedule
 from homegrown.train.encoder_net import EncoderNet, TokenisedTexts
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 START_STRENGTH, FRESH_STRENGTH = 0.03, 0.03
 SHARPEN = 1.5
+# Chosen on the unlabelled rows of Banking77's few-shot split, whose labels are known: of the soft ones 88% are right
+# with ten labels per class in place of 85%, with five 85% in place of 80%.
+N_NEIGHBOURS, NEARNESS, GUESS_WEIGHT = 10, 10.0, 0.3
 LABELLED_WEIGHT = 3.0
 STUDENT_BATCH = 32
 MAX_UNLABELLED = 20_000
@@ -146,17 +150,30 @@ class Fitter:
         rows: np.ndarray,
         plan: FinetuneOptions,
     ) -> Head:
-        """Label the unlabelled texts softly by the net as it is and by the frozen head, then learn from scratch."""
-        probs = self._answers(self.logits(head, self.unlabelled_rows)) + self._answers(SHARPEN * frozen_logits)
-        probs /= 2
-        certain = probs.max(1)
-        if not self.parts.data.multi:
+        """Label the unlabelled texts softly by the net as it is and by their neighbours, then learn from scratch."""
+        probs = self._answers(self.logits(head, self.unlabelled_rows))
+        if self.parts.data.multi:
+            probs = (probs + self._answers(SHARPEN * frozen_logits)) / 2
+            certain = probs.max(1)
+        else:
+            probs = self._by_neighbours(rows, probs)
+            certain = probs.max(1)
             probs = probs**SHARPEN
             probs /= probs.sum(1, keepdims=True)
         targets = np.vstack([self._targets[rows], probs]).astype(np.float32)
         weights = np.concatenate([LABELLED_WEIGHT * self._weights[rows], certain**2]).astype(np.float32)
         schedule = Schedule(plan.student_epochs, plan.rate or 1e-4, batch=STUDENT_BATCH, seed=self.seed + number)
         return self._phase(name, first, np.concatenate([rows, self.unlabelled_rows]), targets, weights, schedule)
+
+    def _by_neighbours(self, rows: np.ndarray, guesses: np.ndarray) -> np.ndarray:
+        """Probabilities of the unlabelled texts from the labels of *rows* and the *guesses*, spread among near texts.
+
+        Two texts are as near as the frozen and the trained encoder find them on average.
+        """
+        texts = np.concatenate([rows, self.unlabelled_rows])
+        both = np.hstack([self._frozen[texts], self._texts.vectors(texts)]) / np.float32(np.sqrt(2))
+        start = np.vstack([self._targets[rows], GUESS_WEIGHT * guesses])
+        return spread(neighbours(both, N_NEIGHBOURS), start, power=NEARNESS)[len(rows) :]
 
     def _answers(self, logits: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-logits)) if self.parts.data.multi else softmax(logits)

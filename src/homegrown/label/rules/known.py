@@ -120,9 +120,9 @@ def read_known(store: Store, task: Task, record_ids: pa.Array) -> Known:
 
 def class_numbers(task: Task, value: str) -> list[int]:
     """Class numbers of a vote's value; the number behind the last class for none of them."""
-    place: dict[str, tuple[int, ...]] = {c: (i,) for i, c in enumerate([*task.class_ids, OUT_OF_SCOPE])}
-    for old, new in task.moved.items():
-        place.setdefault(old, tuple(i for n in new for i in place.get(n, ())) if len(new) == 1 else ())
+    number = {c: i for i, c in enumerate([*task.class_ids, OUT_OF_SCOPE])}
+    # A vote for a class that was split since says nothing definite.
+    place = {old: (number[new[0]],) for old, new in task.meanings().items() if len(new) == 1}
     said = msgspec.json.decode(value)
     if "classes" in said:
         named = {i for c in said["classes"] for i in place.get(c, ())}

@@ -73,12 +73,15 @@ def stored_rule(task: Task, row: Mapping[str, Any]) -> tuple[Rule, list[str]]:
     """A kept rule with the names of its classes as they are now, and their ids.
 
     Raises:
-        InputError: it votes for a class that the task has no more.
+        InputError: it votes for a class that the task has no more, or that was split.
     """
     kept = row["config"]["rule"]
     names = {c.class_id: c.name for c in task.classes}
-    ids = [i for one in kept["says"] for i in ([one] if one in names else task.moved.get(one, ()))]
-    if len(ids) != len(kept["says"]) or any(i not in names for i in ids):
+    meant = [task.meaning(one) for one in kept["says"]]
+    if any(len(one) > 1 for one in meant):
+        raise InputError(f"The rule {row['name']!r} votes for a class that was split. Edit it: say which of the parts.")
+    ids = list(dict.fromkeys(i for one in meant for i in one))
+    if not all(meant):
         raise InputError(f"The rule {row['name']!r} votes for a class that the task has no more. Edit or remove it.")
     rule = msgspec.convert({"name": row["name"], "says": [names[i] for i in ids], "when": kept["when"]}, Rule)
     return rule, ids

@@ -48,11 +48,15 @@ class CuratePage:
     """What was found, kind by kind, and where to begin."""
 
     template: ClassVar[str] = "curate/curate.html"
-    has_step: ClassVar[bool] = True
     kinds: tuple[KindRow, ...]
     tasks: tuple[str, ...]
     step: NextStep | None
     as_code: AsCode
+
+    @property
+    def has_step(self) -> bool:
+        """Whether this page ends in a next step of its own; else it is the workspace's."""
+        return self.step is not None
 
 
 @dataclass(frozen=True, kw_only=True)
