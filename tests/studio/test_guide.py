@@ -23,18 +23,21 @@ def measured(accuracy=0.9, recalls=(0.9, 0.9), number=1, snapshot="snap_1", low=
     return Measured(version=version, result=result | {"classes": classes})
 
 
-def now(best=None, served=None, job="", votes=0, **counts):
+def now(best=None, served=None, job="", votes=0, task="", **counts):
     names = ("n_sources", "n_records", "n_votes", "n_labels", "n_snapshots", "n_models", "n_endpoints")
     many = Counts(**dict.fromkeys(names, 0) | counts)
-    return Situation(counts=many, best=best, served=served, running_job=job, n_new_votes=votes)
+    return Situation(counts=many, best=best, served=served, running_job=job, n_new_votes=votes, task_id=task)
 
 
 ALL = {"n_records": 100, "n_votes": 100, "n_models": 1, "n_endpoints": 1}
 STATES = {
     "empty": (now(), "Drop a file of your own cases", "/ingest"),
     "running": (now(job="job_1", n_records=1), "Watch the model being made", "/train/job_1"),
-    "texts only": (now(n_records=9), "Add a file that says what each record is", "/ingest"),
-    "labelled": (now(n_records=9, n_votes=9), "Train a first model", "/train"),
+    "texts only": (now(n_records=9), "Find the groups in your records", "/label/discover"),
+    "a question": (
+        now(n_records=90, n_votes=9, task="task_1"), "Say of some records what they are", "/label/tasks/task_1/station",
+    ),
+    "labelled": (now(n_records=90, n_votes=90, task="task_1"), "Train a first model", "/train"),
     "trained": (now(measured(), **ALL | {"n_endpoints": 0}), "Read the report on m v1 and deploy it", "/evaluate/mv_1"),
     "unmeasured": (
         now(*[Measured(version=measured().version, result=None)] * 2, **ALL),

@@ -34,7 +34,8 @@ class RuleStore:
     def list(self, task_id: str) -> list[dict[str, Any]]:
         """Rules that count, in order of their names: ``label_source_id, name, version, config, created_at``."""
         rules = [s for s in self._tasks.label_sources(task_id) if s["kind"] == LabelSourceKind.RULE.value]
-        return sorted(rules, key=lambda s: s["name"])
+        # A group of like records votes as a rule too; it has no condition that could be run or changed.
+        return sorted((s for s in rules if s["config"].keys() & {"rule", "code"}), key=lambda s: s["name"])
 
     def get(self, task_id: str, name: str) -> dict[str, Any]:
         """One rule that counts.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 20
 FEW = 5
+FEW_VOTES = 20
 WORTH = 0.001
 
 
@@ -31,13 +32,14 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """Where a workspace stands: what there is, what is best, what is served, what waits."""
+    """Where a workspace stands: what there is, what is best, what is served, what waits; the newest task."""
 
     counts: Counts
     best: Measured | None
     served: Measured | None
     running_job: str
     n_new_votes: int
+    task_id: str = ""
 
 
 def situation(ws: Workspace) -> Situation:
@@ -54,7 +56,14 @@ def situation(ws: Workspace) -> Situation:
         served=next((m for m in found if m.version.version_id in live), None),
         running_job=running[0].job_id if running else "",
         n_new_votes=_new_votes(ws, task_id) if task_id else 0,
+        task_id=_newest_task(ws),
     )
+
+
+def _newest_task(ws: Workspace) -> str:
+    t = tables.tasks
+    row = ws.store.db.one(sa.select(t.c.task_id).order_by(t.c.created_at.desc(), t.c.task_id).limit(1))
+    return str(row["task_id"]) if row else ""
 
 
 def _best(found: list[Measured]) -> Measured | None:
@@ -88,7 +97,7 @@ def step(now: Situation) -> NextStep:
             href="/ingest",
         )
     if now.best is None:
-        return _begin(now.counts)
+        return _begin(now.counts, now.task_id)
     if not now.counts.n_endpoints or now.served is None:
         return NextStep(
             title=f"Read the report on {scores.title(now.best.version)} and deploy it",
@@ -107,12 +116,23 @@ def step(now: Situation) -> NextStep:
     return _better(now.best, now.served) or _improve(now.served.result)
 
 
-def _begin(counts: Counts) -> NextStep:
+def _begin(counts: Counts, task_id: str) -> NextStep:
     reason = f"{words.plural(counts.n_records, 'record')} are here and nothing has learned from them yet."
-    if counts.n_votes:
+    if counts.n_votes >= FEW_VOTES:
         return NextStep(title="Train a first model", reason=reason, action="Train", href="/train")
-    return NextStep(title="Add a file that says what each record is", href="/ingest", action="Add data",
-                    reason=reason + " A model learns from examples with an answer beside them.")  # fmt: skip
+    if task_id:
+        return NextStep(
+            title="Say of some records what they are",
+            reason=reason + " Half an hour of keys gives a first model something to learn from.",
+            action="Open the station",
+            href=f"/label/tasks/{task_id}/station",
+        )
+    return NextStep(
+        title="Find the groups in your records",
+        reason=reason + " Like records are put together; each group that you check becomes a class.",
+        action="Find groups",
+        href="/label/discover",
+    )
 
 
 def _better(best: Measured, served: Measured) -> NextStep | None:
