@@ -1,5 +1,6 @@
 """A teacher in a second process, well behaved and not (RELIABILITY F11 to F13, F15, T30, T33)."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -369,12 +371,13 @@ def test_killed_and_run_again_it_goes_on(tmp_path, upstream):
 
 def test_inside_a_running_loop(ws):
     """As in a notebook, where an event loop runs already."""
-    import asyncio
 
     async def cell():
         return task(ws).ask("fake")
 
-    assert asyncio.run(cell()).n_votes == 36
+    # In a thread of its own: where a browser was driven before, a loop runs in this one.
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: asyncio.run(cell())).result().n_votes == 36
 
 
 def test_several_classes_per_record(ws, upstream):
