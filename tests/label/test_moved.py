@@ -197,6 +197,7 @@ def test_each_change_is_one_version_and_one_event(ws):
     made = [e for e in read_events(ws.store.db) if e["resource"] == f"task:{task.task_id}"]
     assert [e["details"]["version"] for e in made] == [4, 3, 2, 1]
     assert [v.task.version for v in store.history(task.task_id)] == [4, 3, 2, 1]
+    assert ws.store.tasks.all() == [found(ws)]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -150,8 +150,7 @@ def _task(call: Call) -> Task:
 
 def tasks(call: Call) -> Response:
     """All tasks."""
-    store = call.ws.store.tasks
-    return json_response(TasksOut([_out(task) for name in store.names() if (task := store.find(name))]))
+    return json_response(TasksOut([_out(task) for task in call.ws.store.tasks.all()]))
 
 
 def new_task(call: Call) -> Response:

@@ -57,6 +57,13 @@ class TaskStore:
     def names(self) -> list[str]:
         """Names of all tasks, in order."""
         return [r["name"] for r in self._db.all(sa.select(tables.tasks.c.name).order_by(tables.tasks.c.name))]
+    def all(self) -> list[Task]:
+        """The newest version of every task, in order of name."""
+        v = tables.task_versions.alias()
+        newest = sa.select(sa.func.max(v.c.version)).where(v.c.task_id == tables.tasks.c.task_id).scalar_subquery()
+        wanted = _VERSIONS.where(tables.task_versions.c.version == newest)
+        return [_task(row) for row in self._db.all(wanted.order_by(tables.tasks.c.name))]
+
 
     def find(self, name: str) -> Task | None:
         """The newest version of the task *name*, or None."""

@@ -239,8 +239,7 @@ def declare_workspace(ws: Workspace, folder: str | Path, *, replace: bool = Fals
     lines = [f"homegrown = {FORMAT}", ""]
     names = ", ".join(json.dumps(s.name) for s in ws.store.sources.list())
     lines += [f"# Sources here: {_comment(names)}. Declare each as [sources.NAME] with its path.", ""] if names else []
-    tasks = [task for name in ws.store.tasks.names() if (task := ws.store.tasks.find(name))]
-    for number, task in enumerate(tasks, 1):
+    for number, task in enumerate(ws.store.tasks.all(), 1):
         place = f"guidelines/{number}-{re.sub(r'[^a-z0-9]+', '-', task.name.lower()).strip('-')[:40] or 'task'}.md"
         lines += _task_lines(task, place)
         if task.guidelines:

@@ -119,11 +119,9 @@ class TaskPage:
 
 def tasks(call: Call) -> Response:
     """``GET /label``."""
-    store = call.ws.store
-    found = [task for name in store.tasks.names() if (task := store.tasks.find(name))]
     page = LabelPage(
-        tasks=tuple(_row(call.ws, task) for task in found),
-        n_records=store.records.count(),
+        tasks=tuple(_row(call.ws, task) for task in call.ws.store.tasks.all()),
+        n_records=call.ws.store.records.count(),
         can_build=call.actor.may(Permission.BUILD),
         as_code=AsCode(
             cli="homegrown label tasks list",
