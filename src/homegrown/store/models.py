@@ -11,6 +11,7 @@ from homegrown.core.ids import canonical_json, new_id, timestamp
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.errors import ConflictError, NotFoundError
 from homegrown.store import tables
+from homegrown.store.endpoints import put_live
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
 if TYPE_CHECKING:
@@ -192,13 +193,7 @@ class ModelStore:
             live = live.where(d.c.state == "live", d.c.version_id == champion.version_id)
             switched = connection.execute(live.order_by(e.c.name)).all()
             for endpoint_id, name in switched:
-                old = d.c.endpoint_id == endpoint_id, d.c.state == "live"
-                connection.execute(sa.update(d).where(*old).values(state="replaced", ended_at=at))
-                new = {"deployment_id": new_id("dep"), "endpoint_id": endpoint_id, "version_id": to.version_id}
-                connection.execute(sa.insert(d).values(**new, state="live", created_at=at))
-                record_event(
-                    connection, actor, "serve.deploy", f"endpoint:{endpoint_id}", name=name, version_id=to.version_id
-                )
+                put_live(connection, actor, endpoint_id, name, to.version_id)
             record_event(
                 connection, actor, action, f"model:{model_id}", name=to.model_name, number=to.number,
                 from_version=champion.version_id, to_version=to.version_id,
