@@ -180,7 +180,6 @@ class ModelStore:
             ConflictError: another version is the champion by now.
         """
         m, a, e, d = tables.models, tables.aliases, tables.endpoints, tables.deployments
-        at = timestamp()
         with self._db.write() as connection:
             model_id = connection.execute(sa.select(m.c.model_id).where(m.c.name == to.model_name)).scalar_one()
             of_model = sa.select(a.c.version_id).where(a.c.model_id == model_id, a.c.alias == CHAMPION)
@@ -290,12 +289,14 @@ class ModelStore:
             )
         return evaluation_id
 
-    def evaluations(self, version_id: str | None = None) -> list[dict[str, Any]]:
-        """Evaluations, newest first, with ``result`` parsed."""
+    def evaluations(self, version_id: str | None = None, split: str | None = None) -> list[dict[str, Any]]:
+        """Evaluations, of one version or on one split, newest first, with ``result`` parsed."""
         e = tables.evaluations
         statement = sa.select(*e.c)
         if version_id is not None:
             statement = statement.where(e.c.version_id == version_id)
+        if split is not None:
+            statement = statement.where(e.c.split == split)
         rows = self._db.all(statement.order_by(e.c.created_at.desc()))
         return [{**row, "result": msgspec.json.decode(row["result"])} for row in rows]
 

@@ -135,8 +135,7 @@ class Retraining:
     def last_verdict(self, name: str) -> dict[str, Any] | None:
         """The newest verdict on a model, as ``retrain`` gave it; None when it was never retrained."""
         ids = {v.version_id for v in self.store.models.versions(name.partition("@")[0])}
-        rows = (r for r in self.store.models.evaluations() if r["split"] == GOLD and r["version_id"] in ids)
-        return next((r["result"] for r in rows), None)
+        return next((r["result"] for r in self.store.models.evaluations(split=GOLD) if r["version_id"] in ids), None)
 
     def _frozen_anew(self, task: Task, champion: ModelVersion, gold: str) -> Snapshot:
         plan = self.store.models.snapshot(champion.snapshot_id).details
