@@ -68,8 +68,9 @@ def task_counts(store: Store, task: Task) -> TaskCounts:
     n_votes, n_people = dict.fromkeys(task.class_ids, 0.0), dict.fromkeys(task.class_ids, 0.0)
     n_out = n_gone = 0
     shared: list[str] = []
+    meanings = task.meanings()
     for value, n, by_people in values:
-        said = task.said(msgspec.json.decode(value))
+        said = task.said(msgspec.json.decode(value), meanings)
         n_out += n * ((OUT_OF_SCOPE,) in said)
         n_gone += n * (not said and value != '{"classes":[]}')
         if any(len(ids) > 1 for ids in said):
