@@ -14,6 +14,8 @@ from homegrown.core.tasks import LabelSourceKind
 from homegrown.curate.labels import read_labels
 from homegrown.errors import ConflictError, InputError
 from homegrown.label import join_votes, vote_value
+from homegrown.label.exchange import exported
+from homegrown.label.suggest import bulk_votes
 from homegrown.store import tables
 from homegrown.store.events import read_events
 from homegrown.store.lance_tables import LanceTable
@@ -284,6 +286,37 @@ def test_a_vote_by_a_former_name_is_for_what_it_became(ws):
     task = ws.import_labels("t", "topic").task
     renamed = ws.store.tasks.rename_class(ws.store.actor, task.task_id, "a", "alpha")
     assert vote_value(renamed, "a") == vote_value(renamed, "alpha")
+
+
+def test_votes_for_classes_that_moved_are_read_alike_by_the_station_the_team_and_exports(ws):
+    task = ws.import_labels("t", "topic").task
+    record, other = of_topic(ws, "a")[:2]
+    rule_votes(ws, task, [record], [task.class_ids[0]])
+    ws.acting_as(ANNA).vote(record, "t", "a")
+    ws.acting_as(BEN).vote(record, "t", "b")
+    assert ws.store.person_votes.conflicts(task) == [record]
+    ws.merge_classes("t", ["a", "b"], "ab")
+    ws.merge_classes("t", ["ab"], "c")
+    task = found(ws)
+    (only,) = task.class_ids
+    assert ws.store.person_votes.conflicts(task) == [], "what they said means the same now"
+    assert ws.conflicts("t").records == []
+    assert ws.team("t").report.alpha.n == 1
+    assert {vote.class_ids for vote in bulk_votes(ws.store, task, [record])[record]} == {(only,)}
+    assert ws.acting_as(ANNA).my_votes("t")[0]["class_ids"] == [only]
+    ours = next(e for e in exported(ws.store, task, {}) if e.record_id == record)
+    assert {opinion.labels for opinion in ours.opinions} == {("c",)}
+
+    split = ws.split_class("t", "c", ["c1", "c2"])
+    assert {vote.class_ids for vote in bulk_votes(ws.store, split, [record])[record]} == {split.class_ids}
+    assert ws.team("t").report.alpha.n == 0, "nobody has said which part yet"
+    assert ws.store.person_votes.conflicts(split) == []
+    for who, said in ((ANNA, "c1"), (BEN, "c2")):
+        ws.acting_as(who).vote(other, "t", said)
+    assert [w.record.record_id for w in ws.conflicts("t").records] == [other]
+    removed = ws.remove_class("t", "c2")
+    assert ws.store.person_votes.conflicts(removed) == []
+    assert len(bulk_votes(ws.store, removed, [record])[record]) == 2
 
 
 def test_counts_are_of_current_records_and_made_once_while_nothing_changes(ws, tmp_path, monkeypatch):

@@ -127,11 +127,16 @@ class Invitations:
         """
         asked = self._task(task)
         rows = self.store.person_votes.people(asked.task_id)
-        votes = [PersonVote(r["record_id"], r["actor_id"], msgspec.json.decode(r["value"]), r["settles"]) for r in rows]
+        meanings = asked.meanings()
+        votes = [
+            PersonVote(r["record_id"], r["actor_id"], value, r["settles"])
+            for r in rows
+            if (value := asked.value_now(msgspec.json.decode(r["value"]), meanings)) is not None
+        ]
         return Team(
             report=people_report(asked, votes),
             names={r["actor_id"]: r["name"] for r in rows},
-            n_conflicts=self.store.person_votes.n_conflicts(asked.task_id),
+            n_conflicts=len(self.store.person_votes.conflicts(asked)),
             n_questions=sum(not q["resolved_at"] for q in self.questions(asked)),
         )
 
