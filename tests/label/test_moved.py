@@ -337,3 +337,16 @@ def test_counts_are_of_current_records_and_made_once_while_nothing_changes(ws, t
     counts = ws.task_counts("t")
     assert (counts.n_records, counts.n_voted) == (10, 10)
     assert counts.n_undecided == len([r for r in of_topic(ws, "a") if r != record])
+
+
+def test_a_records_label_in_the_studio_is_of_sources_that_count(ws):
+    task = ws.import_labels("t", "topic").task
+    record = of_topic(ws, "a")[0]
+    rule = {"name": "r", "says": ["b"], "when": [{"kind": "words", "any": ["text"]}]}
+    ws.add_rule("t", rule)
+    ws.run_rules("t")
+    assert search.labels(ws, [record]) == {record: "a, b"}
+    ws.remove_rule("t", "r")
+    assert search.labels(ws, [record]) == {record: "a"}
+    assert search.labels(ws, [record], task.task_id) == {record: "a"}
+    assert search.labels(ws, [record], "task_other") == {}
