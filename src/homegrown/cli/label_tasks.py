@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 import msgspec
 
 from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.core.classes import changed_lines
 from homegrown.errors import InputError, UnreadableFileError
 from homegrown.workspace import connect
 
@@ -206,18 +206,7 @@ def _page(task: Task, counts: TaskCounts) -> str:
 
 
 def _diff(task: Task, before: Task | None) -> str:
-    return "\n".join(
-        f"    {line}"
-        for line in difflib.unified_diff(_lines(before), _lines(task), lineterm="", n=1)
-        if not line.startswith(("---", "+++"))
-    )
-
-
-def _lines(task: Task | None) -> list[str]:
-    if task is None:
-        return []
-    classes = [f"{c.name}: {c.description}" if c.description else c.name for c in task.classes]
-    return [*classes, *task.guidelines.splitlines()]
+    return "\n".join(f"    {line}" for line in changed_lines(before, task))
 
 
 def _read(path: Path) -> str:

@@ -6,6 +6,7 @@ can be made and undone without a vote lost; a function that would change nothing
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -197,6 +198,20 @@ def restore(task: Task, old: Task) -> Task:
             moved[class_id] = tuple(k for k in old.class_ids if class_id in task.meaning(k))
     found = replace(old, name=task.name, version=task.version + 1, moved=moved)
     return task if _content(found) == _content(task) else found
+
+
+def changed_lines(before: Task | None, after: Task) -> list[str]:
+    """What one version says otherwise than another, in lines of a unified diff without its head."""
+    old = [] if before is None else _lines(before)
+    return list(difflib.unified_diff(old, _lines(after), lineterm="", n=1))[2:]
+
+
+def _lines(task: Task) -> list[str]:
+    found: list[str] = []
+    for one in task.classes:
+        found.append(f"{one.name}: {one.description}" if one.description else one.name)
+        found += [f"{one.name}, for example: {example}" for example in one.examples]
+    return [*found, *task.guidelines.splitlines()]
 
 
 def clean_text(text: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
+from homegrown.core.classes import changed_lines
 from homegrown.core.tasks import TaskKind
 from homegrown.errors import InputError
 from homegrown.studio import words
@@ -226,18 +226,8 @@ def _versions(history: list[TaskVersion]) -> tuple[VersionRow, ...]:
 
 def _diff(task: Task, before: Task | None) -> list[tuple[str, str]]:
     """Lines that went (``-``), came (``+``) or stand beside them."""
-    if before is None:
-        return []
-    lines = list(difflib.unified_diff(_lines(before), _lines(task), lineterm="", n=1))[2:]
+    lines = [] if before is None else changed_lines(before, task)
     return [(line[0], line[1:]) for line in lines if not line.startswith("@@")]
-
-
-def _lines(task: Task) -> list[str]:
-    found = []
-    for one in task.classes:
-        found += [f"{one.name}: {one.description}" if one.description else one.name]
-        found += [f"{one.name}, for example: {example}" for example in one.examples]
-    return [*found, *task.guidelines.splitlines()]
 
 
 def _done(history: list[TaskVersion], version: str) -> Done | None:
