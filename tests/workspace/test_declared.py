@@ -116,6 +116,22 @@ def test_a_name_changed_in_the_file_or_in_the_studio_keeps_its_votes(ws, folder)
     assert ws.store.tasks.find("topic").one(ids["card"]).name == "card"
 
 
+def test_a_task_of_a_column_alone_is_one_change(ws, folder):
+    file = folder / "homegrown.toml"
+    file.write_text(GOOD.partition("[tasks.topic]")[0] + '[tasks.topic]\ncolumn = "topic"\n', encoding="utf-8")
+    apply_declaration(ws, file, dry_run=True)
+    assert [c.what for c in apply_declaration(ws, file)] == ["source messages", "task topic"]
+    assert ws.store.tasks.find("topic").class_names == ("card", "login", "refund")
+    assert apply_declaration(ws, file) == []
+
+
+def test_guidelines_of_a_file_are_kept_as_those_of_a_page(ws, folder):
+    (folder / "how" / "topic.md").write_bytes(b"\xef\xbb\xbf# How\rLook\0 twice.\r\n")
+    apply_declaration(ws, folder / "homegrown.toml")
+    assert ws.store.tasks.find("topic").guidelines == "# How\nLook twice."
+    assert [c for c in apply_declaration(ws, folder / "homegrown.toml") if c.do] == []
+
+
 def test_every_mistake_is_said_at_once_and_nothing_is_done(ws, folder):
     file = folder / "homegrown.toml"
     file.write_text(

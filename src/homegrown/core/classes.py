@@ -14,7 +14,7 @@ from dataclasses import replace
 from homegrown.core.tasks import Task, TaskClass, new_class_id
 from homegrown.errors import ConflictError, InputError, NotFoundError
 
-MAX_NAME, MAX_TEXT, MAX_EXAMPLES, MAX_CLASSES = 200, 4_000, 50, 20_000
+MAX_NAME, MAX_TEXT, MAX_EXAMPLES, MAX_CLASSES, MAX_GUIDELINES = 200, 4_000, 50, 20_000, 50_000
 
 
 def clean_name(name: str) -> str:
@@ -223,6 +223,18 @@ def clean_text(text: str) -> str:
     found = str(text).replace("\r\n", "\n").replace("\0", "").strip()
     if len(found) > MAX_TEXT:
         raise InputError(f"A description or an example has at most {MAX_TEXT:,} characters; this has {len(found):,}.")
+    return found
+
+
+def clean_guidelines(text: str) -> str:
+    """Guidelines as they are kept.
+
+    Raises:
+        InputError: they are too long.
+    """
+    found = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
+    if len(found) > MAX_GUIDELINES:
+        raise InputError(f"Guidelines have at most {MAX_GUIDELINES:,} characters; these have {len(found):,}.")
     return found
 
 

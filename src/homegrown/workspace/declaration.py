@@ -17,9 +17,8 @@ from typing import Annotated, Any
 import msgspec
 
 from homegrown import plugins
-from homegrown.core.classes import MAX_EXAMPLES, MAX_NAME, MAX_TEXT, clean_name
+from homegrown.core.classes import MAX_EXAMPLES, MAX_GUIDELINES, MAX_NAME, MAX_TEXT, clean_name
 from homegrown.errors import HomegrownError, InputError, UnreadableFileError
-from homegrown.store.tasks import MAX_GUIDELINES
 
 FILE = "homegrown.toml"
 FORMAT = 1

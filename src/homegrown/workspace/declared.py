@@ -109,24 +109,18 @@ def _column(ws: Workspace, name: str, column: str) -> Callable[[], object]:
 
 
 def _classes(ws: Workspace, name: str, one: TaskEntry, guidelines: str | None, old: Task) -> list[Change]:
-    new = declared_task(old, one, guidelines)
-    if new is old:
-        return (
-            [] if old.version else [Change(f"task {name}", "it is asked, without classes yet", _define(ws, name, one))]
-        )
+    new, tasks = declared_task(old, one, guidelines), ws.store.tasks
+    if new is old and (old.version or one.column is not None):
+        return []
 
     def change() -> None:
-        found = ws.store.tasks.find(name) or ws.store.tasks.define(ws.store.actor, name, [], kind=old.kind)
-        ws.store.tasks.change(
+        found = tasks.find(name) or tasks.define(ws.store.actor, name, [], kind=old.kind)
+        tasks.change(
             ws.store.actor, found.task_id, lambda t: declared_task(t, one, guidelines), "label.apply_declaration"
         )
 
-    return [Change(f"task {name}", _difference(old, new), change)]
-
-
-def _define(ws: Workspace, name: str, one: TaskEntry) -> Callable[[], object]:
-    kind = TaskKind.CLASSES if one.many else TaskKind.CLASS
-    return lambda: ws.store.tasks.find(name) or ws.store.tasks.define(ws.store.actor, name, [], kind=kind)
+    says = "it is asked, without classes yet" if new is old else _difference(old, new)
+    return [Change(f"task {name}", says, change)]
 
 
 def declared_task(task: Task, one: TaskEntry, guidelines: str | None) -> Task:
@@ -137,7 +131,7 @@ def declared_task(task: Task, one: TaskEntry, guidelines: str | None) -> Task:
         name = classes.clean_name(wanted.name)
         found = _under_its_name(found, name, wanted.was, names)
         found = classes.describe_class(found, name, wanted.description, wanted.examples)
-    text = task.guidelines if guidelines is None else guidelines.replace("\r\n", "\n").strip()
+    text = task.guidelines if guidelines is None else classes.clean_guidelines(guidelines)
     if text != found.guidelines:
         found = replace(found, guidelines=text)
     return task if replace(found, version=task.version) == task else replace(found, version=task.version + 1)
