@@ -15,7 +15,7 @@ from homegrown.core.tasks import Task, TaskClass, TaskKind
 from homegrown.errors import InputError, UnreadableFileError
 from homegrown.jobs import Schedules
 from homegrown.workspace import connect
-from homegrown.workspace.declaration import read_declaration
+from homegrown.workspace.declaration import every_seconds, every_text, read_declaration
 from homegrown.workspace.declared import _task_lines, apply_declaration, declare_workspace, declared_task
 from tests.conftest import write_messages
 
@@ -130,6 +130,11 @@ def test_guidelines_of_a_file_are_kept_as_those_of_a_page(ws, folder):
     apply_declaration(ws, folder / "homegrown.toml")
     assert ws.store.tasks.find("topic").guidelines == "# How\nLook twice."
     assert [c for c in apply_declaration(ws, folder / "homegrown.toml") if c.do] == []
+
+
+@pytest.mark.parametrize("every_s", [60.0, 90.0, 5400.0, 12 * 3600.0, 86400.0, 7 * 86400.0, 366 * 86400.0])
+def test_a_period_is_written_as_it_is_read(every_s):
+    assert every_seconds(every_text(every_s)) == every_s
 
 
 def test_every_mistake_is_said_at_once_and_nothing_is_done(ws, folder):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core import classes
+from homegrown.core.models import Recipe
 from homegrown.core.records import ReadOptions
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.errors import InputError, NotFoundError
@@ -17,7 +18,16 @@ from homegrown.ingest.importer import IngestRequest
 from homegrown.ingest.seen import Seen
 from homegrown.jobs import Schedules
 from homegrown.store.files import write_atomic
-from homegrown.workspace.declaration import FILE, FORMAT, Declaration, TaskEntry, every_seconds, read_declaration
+from homegrown.workspace.declaration import (
+    FILE,
+    FORMAT,
+    Declaration,
+    TaskEntry,
+    every_seconds,
+    every_text,
+    read_declaration,
+)
+from homegrown.workspace.retrain import MARGIN, schedule_arguments
 
 if TYPE_CHECKING:
     from homegrown.jobs import Schedule
@@ -194,28 +204,25 @@ def _deploy(ws: Workspace, name: str, model: str, keep_text: bool | None) -> Cal
 
 
 def _policies(ws: Workspace, wanted: Declaration) -> list[Change]:
-    schedules = Schedules(ws.store.db)
     found = []
     for name, one in wanted.policies.items():
-        arguments: dict[str, Any] = {"name": name, "margin": one.margin, "slices": list(one.slices)}
+        how: dict[str, Any] = {"margin": one.margin, "slices": one.slices}
         if one.recipe is not None:
             recipe = wanted.recipes[one.recipe]
-            arguments["recipe"] = {"trainer": recipe.trainer, "options": recipe.options, "seed": recipe.seed}
-        every_s, now = every_seconds(one.retrain_every) or 0.0, schedules.get("retrain", name)
+            how["recipe"] = Recipe(recipe.trainer, recipe.options, recipe.seed)
+        every_s, now = every_seconds(one.retrain_every) or 0.0, ws.retrain_schedule(name)
         if not ws.store.models.versions(name):
             found.append(Change(f"policy {name}", f"it waits for the model {name}, which is not here yet", None))
             continue
-        if now is not None and (now.every_s, now.arguments) == (every_s, arguments):
+        if now is not None and (now.every_s, now.arguments) == (every_s, schedule_arguments(name, **how)):
             continue
         says = f"it is retrained every {one.retrain_every} from now on"
-        found.append(Change(f"policy {name}", says, _schedule(ws, schedules, name, every_s, arguments)))
+        found.append(Change(f"policy {name}", says, _schedule(ws, name, every_s, how)))
     return found
 
 
-def _schedule(
-    ws: Workspace, schedules: Schedules, name: str, every_s: float, arguments: dict[str, Any]
-) -> Callable[[], object]:
-    return lambda: schedules.set(ws.store.actor, "retrain", name, every_s, arguments)
+def _schedule(ws: Workspace, name: str, every_s: float, how: dict[str, Any]) -> Callable[[], object]:
+    return lambda: ws.retrain_every(name, every_s, **how)
 
 
 def declare_workspace(ws: Workspace, folder: str | Path, *, replace: bool = False) -> list[Path]:
@@ -267,10 +274,8 @@ def _task_lines(task: Task, place: str) -> list[str]:
 
 def _policy_lines(schedule: Schedule) -> list[str]:
     given = schedule.arguments
-    hours = max(1, round(schedule.every_s / 3600))
-    every = f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"
-    lines = [f"[policies.{_text(schedule.subject)}]", f"retrain_every = {_text(every)}"]
-    lines += [f"margin = {given.get('margin', 0.01)!r}"]
+    lines = [f"[policies.{_text(schedule.subject)}]", f"retrain_every = {_text(every_text(schedule.every_s))}"]
+    lines += [f"margin = {given.get('margin', MARGIN)!r}"]
     lines += [f"slices = [{', '.join(_text(s) for s in given.get('slices', ()))}]"]
     if recipe := given.get("recipe"):
         lines += [f"recipe = {_text(schedule.subject)}", "", f"[recipes.{_text(schedule.subject)}]"]
