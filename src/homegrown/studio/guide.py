@@ -133,6 +133,17 @@ def _begin(counts: Counts, task_id: str) -> NextStep:
     )
 
 
+def label_more(task_id: str, n_records: int) -> NextStep:
+    """The next step of a task with *n_records* of which nobody has said anything."""
+    return NextStep(
+        title="Say what the next records are",
+        reason=f"Of {words.plural(n_records, 'record')} nobody has said anything yet. Those that teach the most come "
+        "first.",
+        action="Open the station",
+        href=f"/label/tasks/{task_id}/station",
+    )
+
+
 def _better(best: Measured, served: Measured) -> NextStep | None:
     """Let the best answer, where it is surely better than what answers now on the same test records."""
     if not best.result or not served.result or best.version.snapshot_id != served.version.snapshot_id:

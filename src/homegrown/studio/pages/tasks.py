@@ -13,6 +13,7 @@ from homegrown.core.tasks import TaskKind
 from homegrown.errors import InputError
 from homegrown.studio import words
 from homegrown.studio.answer import asked, go, posted, show
+from homegrown.studio.guide import label_more
 from homegrown.studio.sentences import sentence
 from homegrown.studio.view import AsCode, Done
 from homegrown.web import Route, Shape
@@ -184,7 +185,8 @@ def task(call: Call) -> Response:
             sql=f"select class, count(*) as n from labels where task_id = '{found.task_id}' group by all",
         ),
     )
-    return show(call, page)
+    n_silent = counts.n_records - counts.n_voted
+    return show(call, page, step=label_more(found.task_id, n_silent) if n_silent > 0 else None)
 
 
 def _class(one: TaskClass, n_votes: float, share: float) -> ClassRow:
