@@ -78,5 +78,11 @@ def test_the_terminal_says_and_does_the_same(tmp_path, messages):
         "lost card": 6, "late card": 6, "money back": 12, "other": 12,
     }  # fmt: skip
     assert shown["n_undecided"] == 12
-    assert "+# How" in run("label", "tasks", "show", "topic", "--versions")
+    shown = run("label", "tasks", "show", "topic", "--versions")
+    assert "+# How" in shown
+    assert "+praise, for example: thank you" in shown
+    for text in ("---\n\nRead it.", "Read it."):
+        (tmp_path / "how.md").write_text(text, encoding="utf-8")
+        run("label", "tasks", "guidelines", "topic", str(tmp_path / "how.md"))
+    assert "    ----\n" in run("label", "tasks", "show", "topic", "--versions"), "a line of dashes that went"
     assert "12 wait since a split" in run("label", "tasks", "list")

@@ -238,6 +238,7 @@ CHANGES = {
     "restore_rule": {"label.restore_rule"},
     "add_upstream": {"govern.upstream_add"},
     "remove_upstream": {"govern.upstream_remove"},
+    "retrain_every": {"jobs.schedule", "jobs.unschedule"},
 }
 # ``export`` leaves ``model.export``, ``retrain`` and ``roll_back`` the events of training and ``retrain.promote`` or
 # ``retrain.rollback``, ``learn_from_feedback`` a vote's, the verbs of clusters ``label.discover`` and
@@ -249,7 +250,7 @@ READS = {
     "import_votes", "issues", "last_verdict", "learn_from_feedback", "learner", "masker", "merge_clusters", "model",
     "model_votes", "most_useful", "my_tasks", "my_votes", "n_new_votes", "predict", "predictor", "preview",
     "preview_rule", "progress", "questions", "quoted", "ready", "record_of", "register_rule", "rename_cluster",
-    "reorder", "report", "retrain", "roll_back", "rules", "search_records", "selected_ids", "selections",
+    "reorder", "report", "retrain", "retrain_schedule", "roll_back", "rules", "search_records", "selected_ids", "selections",
     "split_cluster", "sql", "station_settings", "stream_csv", "stream_labels", "suggest", "take_back_class",
     "task_counts", "task_history", "team", "texts_of_file", "undo_clusters", "upstreams", "warm_queue",
     "write_report",
@@ -297,6 +298,8 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.restore_rule("intent", rule)
     ws.add_upstream("teacher", "https://models.example.org/v1", model="m", price_in_usd=1, price_out_usd=2)
     ws.remove_upstream("teacher")
+    ws.retrain_every("intent", 86400)
+    ws.retrain_every("intent", None)
     ws.teach("call +49 30 901820 please", "intent", "card")
     ws.find_issues(kinds=["personal"])
     ws.undo_decision(ws.decide(ws.issues(kind="personal")[0].issue_id, "mask").issue_id)

@@ -3,14 +3,19 @@
 import os
 import signal
 import time
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from homegrown.core.access import SYSTEM, TERMINAL
+from homegrown.core.ids import now, timestamp
 from homegrown.errors import ConflictError, InputError
-from homegrown.jobs import JobQueue, WorkerProcess
+from homegrown.jobs import JobQueue, Schedules, WorkerProcess
 from homegrown.jobs.queue import MAX_ATTEMPTS
-from homegrown.store import Store
+from homegrown.store import Store, tables
+from homegrown.testing.server import running
+from homegrown.workspace import connect
 from homegrown.workspace.verbs import check_arguments
 
 
@@ -56,6 +61,24 @@ def test_a_job_goes_on_after_its_worker_was_killed(store, messages, tmp_path):
     assert "nope" in failed.error
     assert queue.get(late).status == "cancelled"
     assert done.progress["passed"]
+
+
+def test_a_server_without_a_job_runs_what_is_due_and_puts_it_off_by_one_period(tmp_path):
+    with connect(tmp_path / "w") as ws:
+        schedules, queue = Schedules(ws.store.db), JobQueue(ws.store.db)
+        first = schedules.set(TERMINAL, "retrain", "nobody", 60.0, {"name": "nobody"})
+        with running(ws):
+            time.sleep(1.5)
+            assert queue.list() == [], "it is not due yet"
+            with ws.store.db.write() as connection:
+                due = tables.settings.c.value, first.next_at, timestamp(now() - timedelta(days=3))
+                connection.execute(sa.update(tables.settings).values(value=sa.func.replace(*due)))
+            done = wait_for(lambda: (jobs := queue.list()) and jobs[0].ended_at and jobs)
+        assert [(j.verb, j.arguments, j.actor_id) for j in done] == [
+            ("retrain", {"name": "nobody"}, SYSTEM.actor_id)
+        ], "three days missed are made up for once"
+        assert (done[0].status, "nobody" in done[0].error) == ("failed", True)
+        assert timestamp() < schedules.list()[0].next_at < timestamp(now() + timedelta(seconds=60))
 
 
 def test_cancel_and_limits_without_a_worker(store):

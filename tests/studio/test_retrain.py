@@ -5,6 +5,7 @@ import pytest
 from homegrown.core.access import Role
 from homegrown.core.models import Recipe
 from homegrown.jobs import JobQueue, Schedules
+from homegrown.studio.guide import situation
 from homegrown.workspace import connect
 from homegrown.workspace.verbs import run_verb
 from tests.conftest import write_messages
@@ -43,6 +44,15 @@ def test_from_the_report_to_a_verdict_and_back(studio):
         back = client.post(f"/evaluate/{done['version_id']}/rollback")
         assert "topic@1 answers again" in client.get(back.headers["location"]).text
         assert ws.store.endpoints.get("topic").version_id == first.version_id
+
+
+def test_a_vote_that_was_taken_back_is_nothing_new(studio):
+    ws = studio.ws
+    record = ws.search_records(limit=1).records[0]
+    vote_id = ws.vote(record.record_id, "topic", None)
+    assert situation(ws).n_new_votes == ws.n_new_votes("topic") == 1
+    ws.undo_vote(vote_id)
+    assert situation(ws).n_new_votes == ws.n_new_votes("topic") == 0
 
 
 def test_a_schedule_is_kept_and_what_does_not_fit_is_said(studio):

@@ -54,6 +54,19 @@ def test_the_menu_leads_to_every_task_with_what_waits(studio):
         }  # fmt: skip
 
 
+def test_a_task_with_silent_records_ends_in_its_station(studio):
+    page, station = f"/label/tasks/{task(studio).task_id}", f"/label/tasks/{task(studio).task_id}/station"
+    with studio.client() as client:
+        assert client.get(page).text.count(f'href="{station}"') == 1, "all are labelled: the link above alone"
+        studio.ws.remove_class("topic", "card")
+        silent = studio.ws.store.records.count() - studio.ws.task_counts("topic").n_voted
+        assert silent == 0, "votes for what is gone are kept"
+        new = client.post("/label/tasks", data={"name": "mood", "classes": "glad\ncross"}).headers["location"]
+        text = client.get(new).text
+        assert "Of 36 records nobody has said anything yet" in text
+        assert text.count(f'href="{new}/station"') == 2
+
+
 def test_classes_are_changed_in_place_and_each_change_is_undone_by_one_press(studio):
     first = task(studio)
     page = post(studio, "split", class_id=class_id(studio, "card"), parts="card lost\r\ncard late\r\n")

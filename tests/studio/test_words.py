@@ -50,4 +50,10 @@ def test_every_event_is_said_in_words():
     )
     assert sentences.sentence("ingest.import", {}) == "ingest: import"
     assert sentences.sentence("future.thing_done", {}) == "future: thing done"
+    ask = {"upstream": "teacher", "n_answered": 1, "cost_usd": 0}
+    assert sentences.sentence("label.ask", ask) == "teacher labelled 1 text for 0.0000 USD"
+    assert sentences.sentence("label.ask", {}) == "label: ask"
+    changed = {"name": "{n_classes:class}", "n_classes": 1200}
+    assert sentences.sentence("label.define_task", changed) == "The task {n_classes:class} now has 1,200 classes"
+    assert sentences.sentence("train.register", {"model": "m", "number": 1200}) == "The model m has a version 1200"
     assert sentences.icon("future.thing") == "info"

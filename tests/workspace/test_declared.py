@@ -15,7 +15,7 @@ from homegrown.core.tasks import Task, TaskClass, TaskKind
 from homegrown.errors import InputError, UnreadableFileError
 from homegrown.jobs import Schedules
 from homegrown.workspace import connect
-from homegrown.workspace.declaration import read_declaration
+from homegrown.workspace.declaration import every_seconds, every_text, read_declaration
 from homegrown.workspace.declared import _task_lines, apply_declaration, declare_workspace, declared_task
 from tests.conftest import write_messages
 
@@ -114,6 +114,27 @@ def test_a_name_changed_in_the_file_or_in_the_studio_keeps_its_votes(ws, folder)
     ws.rename_class("topic", "card", "plastic")
     assert "renamed: plastic to card" in apply_declaration(ws, file)[0].says
     assert ws.store.tasks.find("topic").one(ids["card"]).name == "card"
+
+
+def test_a_task_of_a_column_alone_is_one_change(ws, folder):
+    file = folder / "homegrown.toml"
+    file.write_text(GOOD.partition("[tasks.topic]")[0] + '[tasks.topic]\ncolumn = "topic"\n', encoding="utf-8")
+    apply_declaration(ws, file, dry_run=True)
+    assert [c.what for c in apply_declaration(ws, file)] == ["source messages", "task topic"]
+    assert ws.store.tasks.find("topic").class_names == ("card", "login", "refund")
+    assert apply_declaration(ws, file) == []
+
+
+def test_guidelines_of_a_file_are_kept_as_those_of_a_page(ws, folder):
+    (folder / "how" / "topic.md").write_bytes(b"\xef\xbb\xbf# How\rLook\0 twice.\r\n")
+    apply_declaration(ws, folder / "homegrown.toml")
+    assert ws.store.tasks.find("topic").guidelines == "# How\nLook twice."
+    assert [c for c in apply_declaration(ws, folder / "homegrown.toml") if c.do] == []
+
+
+@pytest.mark.parametrize("every_s", [60.0, 90.0, 5400.0, 12 * 3600.0, 86400.0, 7 * 86400.0, 366 * 86400.0])
+def test_a_period_is_written_as_it_is_read(every_s):
+    assert every_seconds(every_text(every_s)) == every_s
 
 
 def test_every_mistake_is_said_at_once_and_nothing_is_done(ws, folder):

@@ -137,7 +137,7 @@ ROUTES = (
     Route("/api/v1/jobs", jobs, Permission.READ, query=s.ListQuery, answer=s.JobsOut, summary="Jobs, newest first."),
     Route(
         "/api/v1/jobs", submit_job, Permission.BUILD, methods=("POST",), body=s.JobBody, answer=s.JobOut,
-        summary="Queue a job: discover, embed, evaluate, issues, model_votes, retrain, rules, teach or train.",
+        summary=f"Queue a job: {', '.join(JOB_VERBS[:-1])} or {JOB_VERBS[-1]}.",
     ),
     Route("/api/v1/jobs/{job_id}", job, Permission.READ, answer=s.JobOut, summary="One job with its progress."),
     Route(

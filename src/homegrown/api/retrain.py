@@ -9,14 +9,13 @@ import msgspec
 from homegrown.api.schemas import Name, Strict
 from homegrown.core.access import Permission
 from homegrown.errors import NotFoundError
-from homegrown.jobs import Schedules
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
+from homegrown.workspace.retrain import MARGIN
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from homegrown.jobs import Schedule
     from homegrown.web.call import Call
 
 
@@ -35,7 +34,7 @@ class ScheduleBody(Strict):
     """How often, and what must not be lost."""
 
     every_s: Annotated[float, msgspec.Meta(ge=60, le=366 * 86400)]
-    margin: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
+    margin: Annotated[float, msgspec.Meta(gt=0, lt=1)] = MARGIN
     slices: Annotated[list[Name], msgspec.Meta(max_length=20)] = msgspec.field(default_factory=list)
 
 
@@ -55,7 +54,7 @@ class ChampionOut(msgspec.Struct):
 def state(call: Call) -> Response:
     """Where a model stands."""
     ws, name = call.ws, _name(call)
-    champion, schedule = ws.store.models.version(name), _schedule(call)
+    champion, schedule = ws.store.models.version(name), ws.retrain_schedule(name)
     return json_response(
         RetrainOut(
             name, f"{name}@{champion.number}", ws.n_new_votes(name), ws.last_verdict(name),
@@ -67,15 +66,13 @@ def state(call: Call) -> Response:
 def set_schedule(call: Call) -> Response:
     """Retrain it again and again."""
     body: ScheduleBody = call.body
-    name = _name(call)
-    arguments = {"name": name, "margin": body.margin, "slices": body.slices}
-    found = Schedules(call.ws.store.db).set(call.actor, "retrain", name, body.every_s, arguments)
-    return json_response(ScheduleOut(found.next_at))
+    found = call.ws.retrain_every(_name(call), body.every_s, margin=body.margin, slices=body.slices)
+    return json_response(ScheduleOut(found.next_at if found else None))
 
 
 def remove_schedule(call: Call) -> Response:
     """Retrain it no more by itself."""
-    Schedules(call.ws.store.db).remove(call.actor, "retrain", _name(call))
+    call.ws.retrain_every(_name(call), None)
     return json_response(ScheduleOut(None))
 
 
@@ -92,10 +89,6 @@ def _name(call: Call) -> str:
     if version.model_name != name:
         raise NotFoundError(f"There is no model called {name[:60]!r}; give its name alone.")
     return name
-
-
-def _schedule(call: Call) -> Schedule | None:
-    return Schedules(call.ws.store.db).get("retrain", call.path["name"])
 
 
 _ONE = "/api/v1/retrain/{name}"

@@ -165,10 +165,7 @@ class ListQuery(msgspec.Struct):
 
 
 class JobBody(Strict):
-    """A verb and its arguments: ``embed``, ``evaluate``, ``retrain`` or ``train``."""
-
-    """A verb and its arguments: ``embed``, ``evaluate``, ``model_votes``, ``teach`` or ``train``."""
-    """A verb and its arguments: ``embed``, ``evaluate``, ``issues`` or ``train``."""
+    """A verb that may be queued, and its arguments."""
 
     verb: Name
     arguments: dict[str, Any] = {}

@@ -8,6 +8,7 @@ import msgspec
 
 from homegrown.api.schemas import Name, Strict
 from homegrown.core.access import Permission
+from homegrown.core.classes import MAX_EXAMPLES, MAX_GUIDELINES, MAX_TEXT
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from homegrown.core.tasks import Task
     from homegrown.web.call import Call
 
-Sentence = Annotated[str, msgspec.Meta(max_length=4000)]
+Sentence = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 Several = Annotated[list[Name], msgspec.Meta(min_length=1, max_length=1000)]
-Examples = Annotated[list[Sentence], msgspec.Meta(max_length=50)]
+Examples = Annotated[list[Sentence], msgspec.Meta(max_length=MAX_EXAMPLES)]
+Guidelines = Annotated[str, msgspec.Meta(max_length=MAX_GUIDELINES)]
 VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 
 
@@ -92,7 +94,7 @@ class NewTaskBody(Strict):
     name: Name
     classes: Annotated[list[Name], msgspec.Meta(max_length=1000)]
     many: bool = False
-    guidelines: Annotated[str, msgspec.Meta(max_length=50_000)] = ""
+    guidelines: Guidelines = ""
 
 
 class NewClassBody(Strict):
@@ -128,7 +130,7 @@ class SplitBody(Strict):
 class GuidelinesBody(Strict):
     """How to decide, in Markdown; refused when the task has another version than ``if_version``."""
 
-    guidelines: Annotated[str, msgspec.Meta(max_length=50_000)]
+    guidelines: Guidelines
     if_version: VersionNumber | None = None
 
 
@@ -150,8 +152,7 @@ def _task(call: Call) -> Task:
 
 def tasks(call: Call) -> Response:
     """All tasks."""
-    store = call.ws.store.tasks
-    return json_response(TasksOut([_out(task) for name in store.names() if (task := store.find(name))]))
+    return json_response(TasksOut([_out(task) for task in call.ws.store.tasks.all()]))
 
 
 def new_task(call: Call) -> Response:

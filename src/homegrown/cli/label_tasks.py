@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,13 @@ import click
 import msgspec
 
 from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.core.classes import changed_lines
 from homegrown.errors import InputError, UnreadableFileError
 from homegrown.workspace import connect
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
-    from homegrown.workspace import Workspace
+    from homegrown.workspace.task_counts import TaskCounts
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -31,7 +31,7 @@ def command() -> None:
 def list_tasks(workspace: Path, as_json: bool) -> None:
     """Every task, with how far it is."""
     with connect(workspace) as ws:
-        rows = [_counted(ws, task) for name in ws.store.tasks.names() if (task := ws.store.tasks.find(name))]
+        rows = [_counted(task, ws.task_counts(task)) for task in ws.store.tasks.all()]
     lines = [
         f"{r['name']}: {len(r['classes'])} classes, {r['n_voted']:,} of {r['n_records']:,} records have a vote"
         + (f", {r['n_undecided']:,} wait since a split" if r["n_undecided"] else "")
@@ -59,7 +59,8 @@ def show(task: str, versions: bool, workspace: Path, as_json: bool) -> None:
             emit({"versions": rows}, text, as_json=as_json)
             return
         found = ws.task(task).noun
-        emit(_counted(ws, found), _page(ws, found), as_json=as_json)
+        counts = ws.task_counts(found)
+    emit(_counted(found, counts), _page(found, counts), as_json=as_json)
 
 
 @command.command("new")
@@ -186,16 +187,15 @@ def _told(task: Task, *, as_json: bool, more: str = "") -> None:
     emit(document, f"{task.name}, version {task.version}: {', '.join(task.class_names)}.{more}", as_json=as_json)
 
 
-def _counted(ws: Workspace, task: Task) -> dict[str, Any]:
-    found = msgspec.to_builtins(ws.task_counts(task))
+def _counted(task: Task, counts: TaskCounts) -> dict[str, Any]:
+    found = msgspec.to_builtins(counts)
     rest = msgspec.to_builtins(task)
     votes = {c["class_id"]: c for c in found.pop("classes")}
     rest["classes"] = [{**c, "n_votes": votes[c["class_id"]]["n_votes"]} for c in rest["classes"]]
     return {**rest, **found}
 
 
-def _page(ws: Workspace, task: Task) -> str:
-    counts = ws.task_counts(task)
+def _page(task: Task, counts: TaskCounts) -> str:
     kind = "several classes per record" if task.kind == "classes" else "one class per record"
     lines = [f"{task.name}, version {task.version}, {kind}"]
     for one, n in zip(task.classes, counts.classes, strict=True):
@@ -206,18 +206,7 @@ def _page(ws: Workspace, task: Task) -> str:
 
 
 def _diff(task: Task, before: Task | None) -> str:
-    return "\n".join(
-        f"    {line}"
-        for line in difflib.unified_diff(_lines(before), _lines(task), lineterm="", n=1)
-        if not line.startswith(("---", "+++"))
-    )
-
-
-def _lines(task: Task | None) -> list[str]:
-    if task is None:
-        return []
-    classes = [f"{c.name}: {c.description}" if c.description else c.name for c in task.classes]
-    return [*classes, *task.guidelines.splitlines()]
+    return "\n".join(f"    {line}" for line in changed_lines(before, task))
 
 
 def _read(path: Path) -> str:

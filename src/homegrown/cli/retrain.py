@@ -10,7 +10,6 @@ import click
 from homegrown.cli.common import TerminalProgress, emit, json_option, seconds, workspace_option
 from homegrown.core.models import Recipe
 from homegrown.errors import InputError
-from homegrown.jobs import Schedules
 from homegrown.workspace import connect
 from homegrown.workspace.retrain import MARGIN
 
@@ -45,7 +44,8 @@ def command(
             title = f"{back.model_name}@{back.number}"
             emit({"model": title, "version_id": back.version_id}, f"{title} answers again.", as_json=as_json)
         elif never:
-            was = Schedules(ws.store.db).remove(ws.store.actor, "retrain", name)
+            was = ws.retrain_schedule(name) is not None
+            ws.retrain_every(name, None)
             text = f"{name} is not retrained by itself any more." if was else f"{name} was not on a schedule."
             emit({"removed": was}, text, as_json=as_json)
         elif every is not None:
@@ -58,11 +58,10 @@ def _repeat(ws: Workspace, name: str, every_s: float, options: dict[str, Any], *
     unfit = [o for o in ("base", "gold", "recipe") if options[o] is not None]
     if unfit:
         raise InputError(f"--{unfit[0]} does not go with --every: what repeats learns as the champion did.")
-    arguments = {"name": ws.store.models.version(name).model_name, "margin": options["margin"]}
-    arguments["slices"] = list(options["slices"])
-    found = Schedules(ws.store.db).set(ws.store.actor, "retrain", arguments["name"], every_s, arguments)
-    text = f"{name} is retrained next at {found.next_at[:16]} (UTC), while the server runs."
-    emit({"next_at": found.next_at, "every_s": every_s}, text, as_json=as_json)
+    found = ws.retrain_every(name, every_s, margin=options["margin"], slices=options["slices"])
+    at = found.next_at if found else ""
+    text = f"{name} is retrained next at {at[:16]} (UTC), while the server runs."
+    emit({"next_at": at, "every_s": every_s}, text, as_json=as_json)
 
 
 def _now(ws: Workspace, name: str, options: dict[str, Any], *, as_json: bool) -> None:

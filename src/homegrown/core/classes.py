@@ -6,6 +6,7 @@ can be made and undone without a vote lost; a function that would change nothing
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from dataclasses import replace
 from homegrown.core.tasks import Task, TaskClass, new_class_id
 from homegrown.errors import ConflictError, InputError, NotFoundError
 
-MAX_NAME, MAX_TEXT, MAX_EXAMPLES, MAX_CLASSES = 200, 4_000, 50, 20_000
+MAX_NAME, MAX_TEXT, MAX_EXAMPLES, MAX_CLASSES, MAX_GUIDELINES = 200, 4_000, 50, 20_000, 50_000
 
 
 def clean_name(name: str) -> str:
@@ -199,6 +200,20 @@ def restore(task: Task, old: Task) -> Task:
     return task if _content(found) == _content(task) else found
 
 
+def changed_lines(before: Task | None, after: Task) -> list[str]:
+    """What one version says otherwise than another, in lines of a unified diff without its head."""
+    old = [] if before is None else _lines(before)
+    return list(difflib.unified_diff(old, _lines(after), lineterm="", n=1))[2:]
+
+
+def _lines(task: Task) -> list[str]:
+    found: list[str] = []
+    for one in task.classes:
+        found.append(f"{one.name}: {one.description}" if one.description else one.name)
+        found += [f"{one.name}, for example: {example}" for example in one.examples]
+    return [*found, *task.guidelines.splitlines()]
+
+
 def clean_text(text: str) -> str:
     """A description as it is kept.
 
@@ -208,6 +223,18 @@ def clean_text(text: str) -> str:
     found = str(text).replace("\r\n", "\n").replace("\0", "").strip()
     if len(found) > MAX_TEXT:
         raise InputError(f"A description or an example has at most {MAX_TEXT:,} characters; this has {len(found):,}.")
+    return found
+
+
+def clean_guidelines(text: str) -> str:
+    """Guidelines as they are kept.
+
+    Raises:
+        InputError: they are too long.
+    """
+    found = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
+    if len(found) > MAX_GUIDELINES:
+        raise InputError(f"Guidelines have at most {MAX_GUIDELINES:,} characters; these have {len(found):,}.")
     return found
 
 

@@ -102,7 +102,8 @@ class Task:
 
     def meanings(self) -> dict[str, tuple[str, ...]]:
         """``meaning`` of every id that a vote can hold: present classes, those that moved, out of scope."""
-        return {class_id: self.meaning(class_id) for class_id in (*self.class_ids, *self.moved, OUT_OF_SCOPE)}
+        moved = {class_id: self.meaning(class_id) for class_id in self.moved}
+        return moved | {class_id: (class_id,) for class_id in (*self.class_ids, OUT_OF_SCOPE)}
 
     def named(self, name: str) -> tuple[str, ...]:
         """Ids of the present classes that *name* means: the one called so, else those that once were.
@@ -126,15 +127,38 @@ class Task:
             return found[0] if found else None
         return next((old for old in self.moved if set(self.meaning(old)) == set(found)), None)
 
-    def said(self, value: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    def said(
+        self, value: Mapping[str, Any], meanings: Mapping[str, tuple[str, ...]] | None = None
+    ) -> list[tuple[str, ...]]:
         """What a vote's value means now: one tuple per class that it names, classes that are gone left out.
+
+        Args:
+            value: of the vote.
+            meanings: of this task, from who reads many values.
 
         Example:
             >>> Task("t", "t", 1, TaskKind.CLASSES, (TaskClass("c_a", "a"),)).said({"classes": ["c_a", "c_gone"]})
             [('c_a',)]
         """
         named = value["classes"] if "classes" in value else [value.get("class")]
-        return [ids for class_id in named if (ids := self.meaning(str(class_id)))]
+        if meanings is None:
+            return [ids for class_id in named if (ids := self.meaning(str(class_id)))]
+        return [ids for class_id in named if (ids := meanings.get(str(class_id)))]
+
+    def value_now(
+        self, value: Mapping[str, Any], meanings: Mapping[str, tuple[str, ...]] | None = None
+    ) -> dict[str, Any] | None:
+        """A vote's value as it would be said now; None where its class is gone, or a split left open which it is.
+
+        Example:
+            >>> task = Task("t", "t", 2, TaskKind.CLASS, (TaskClass("c_b", "b"),), moved={"c_a": ("c_b",)})
+            >>> task.value_now({"class": "c_a"}), task.value_now({"class": "c_gone"})
+            ({'class': 'c_b'}, None)
+        """
+        sure = {ids[0] for ids in self.said(value, meanings) if len(ids) == 1}
+        if "classes" in value:
+            return {"classes": [c for c in self.class_ids if c in sure]} if sure or not value["classes"] else None
+        return {"class": sure.pop()} if sure else None
 
 
 @dataclass(frozen=True, slots=True)

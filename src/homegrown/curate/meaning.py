@@ -43,7 +43,10 @@ def read_meaning(task: Task, values: pa.ChunkedArray, record: np.ndarray) -> Mea
         record: int [n], the record of each.
     """
     text = values.combine_chunks().dictionary_encode()
-    table = [*(_named(task, msgspec.json.decode(v)) for v in text.dictionary.to_pylist()), []]
+    position = {c: i for i, c in enumerate((*task.class_ids, OUT_OF_SCOPE))}
+    meant = task.meanings()
+    decoded = [msgspec.json.decode(v) for v in text.dictionary.to_pylist()]
+    table = [*(_named(v, task.said(v, meant), position) for v in decoded), []]
     code = text.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
     speaks = np.array([v is not None for v in table[:-1]] + [False])
     said = [[] if v is None else v for v in table]
@@ -87,13 +90,14 @@ def _decided(
     return kept, np.where(settled, 1 / np.maximum(n_backed, 1), weight)[kept]
 
 
-def _named(task: Task, value: dict[str, object]) -> list[tuple[int, ...]] | None:
+def _named(
+    value: dict[str, object], meant: list[tuple[str, ...]], position: dict[str, int]
+) -> list[tuple[int, ...]] | None:
     """Class numbers that each class named may mean; None when none of them is there any more.
 
     Two that became one count once, and "P or Q" beside P says nothing more.
     """
-    position = {c: i for i, c in enumerate((*task.class_ids, OUT_OF_SCOPE))}
-    said = dict.fromkeys(tuple(position[c] for c in ids) for ids in task.said(value))
+    said = dict.fromkeys(tuple(position[c] for c in ids) for ids in meant)
     sure = {ids[0] for ids in said if len(ids) == 1}
     found = [ids for ids in said if len(ids) == 1 or not sure.intersection(ids)]
     return found if found or value.get("classes") == [] else None

@@ -17,6 +17,7 @@ from homegrown.metrics.multilabel import set_confidence
 from homegrown.store.snapshots import probs_matrix
 
 if TYPE_CHECKING:
+    from homegrown.core.models import ModelVersion
     from homegrown.core.protocols import Predictor
     from homegrown.store import Store
 
@@ -96,6 +97,14 @@ def split_rows(store: Store, snapshot_id: str, split: str, *, multi: bool) -> Ro
         truth=hard_truth(probs_matrix(kept), multi=multi),
         n_missing=rows.num_rows - kept.num_rows,
     )
+
+
+def learnt_from(store: Store, version: ModelVersion, rows: Rows) -> np.ndarray:
+    """Which *rows* have a text that a version learnt from, in whatever form; bool [n]."""
+    table = store.snapshots.read(version.snapshot_id)
+    used = table.filter(pc.is_in(table["split"], value_set=pa.array(["train", "valid", "unlabelled"])))
+    hashes = pa.array(rows.text_hashes, pa.string())
+    return pc.is_in(hashes, value_set=used["text_hash"].combine_chunks()).to_numpy(zero_copy_only=False)
 
 
 def hard_truth(probs: np.ndarray, *, multi: bool) -> np.ndarray:

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from homegrown.errors import EmptyDataError, InputError
-from homegrown.evaluate.answers import Rows, answer, split_rows
+from homegrown.evaluate.answers import Rows, answer, learnt_from, split_rows
 from homegrown.evaluate.slices import MIN_ROWS, parts_of
 from homegrown.metrics.noninferior import LOSES, OPEN, NonInferior, non_inferior
 
@@ -63,7 +61,7 @@ def challenge(
         raise InputError(f"The snapshot {gold} is of another task than {champion[0].model_name}.")
     frozen = store.tasks.get(snapshot.task_id, snapshot.task_version)
     rows = split_rows(store, gold, "test", multi=champion[0].multi)
-    fair = ~np.isin(np.array(rows.text_hashes), [*_learnt(store, champion[0]), *_learnt(store, challenger[0])])
+    fair = ~learnt_from(store, champion[0], rows) & ~learnt_from(store, challenger[0], rows)
     fair &= ~rows.truth.any(1) | (rows.truth @ np.array([bool(task.meaning(c)) for c in frozen.class_ids], bool))
     if not fair.any():
         raise EmptyDataError("No row of the gold snapshot is left that neither model learnt from: freeze a new one.")
@@ -71,12 +69,6 @@ def challenge(
     overall = non_inferior(new, old, margin)
     parts, not_told = _parts(rows, slices, fair, new, old, margin)
     return {**_verdict(overall, parts, margin), "not_told": not_told, "n_left_out": int((~fair).sum())}
-
-
-def _learnt(store: Store, version: ModelVersion) -> list[str]:
-    table = store.snapshots.read(version.snapshot_id)
-    used = table.filter(pc.is_in(table["split"], value_set=pa.array(["train", "valid", "unlabelled"])))
-    return used["text_hash"].to_pylist()
 
 
 def _right(task: Task, frozen: Task, rows: Rows, version: ModelVersion, model: Predictor) -> np.ndarray:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from homegrown.errors import EmptyDataError, InputError
-from homegrown.evaluate.answers import answer, split_rows
+from homegrown.evaluate.answers import answer, learnt_from, split_rows
 from homegrown.evaluate.baselines import Baseline
 from homegrown.evaluate.opponents import against
 from homegrown.evaluate.sentences import percent
@@ -49,7 +47,7 @@ def compare(
         raise InputError(f"{ours.model_name} and {theirs.model_name} answer different tasks; they cannot be compared.")
     rows = split_rows(store, ours.snapshot_id, split, multi=ours.multi)
     judged = rows.judged(multi=ours.multi)
-    fair = ~np.isin(np.array(rows.text_hashes), _learnt(store, theirs)) & judged
+    fair = judged & ~learnt_from(store, theirs, rows)
     if not fair.any():
         raise EmptyDataError(f"{theirs.model_name} learnt from every row of this split: there is no fair comparison.")
     said = answer(model, rows).said[fair]
@@ -73,13 +71,6 @@ def compare(
         ],
     }
     return msgspec.json.decode(msgspec.json.encode(found, enc_hook=lambda scalar: scalar.item()))
-
-
-def _learnt(store: Store, version: ModelVersion) -> np.ndarray:
-    """Hashes of the texts that a version learnt from, in whatever form."""
-    table = store.snapshots.read(version.snapshot_id)
-    used = table.filter(pc.is_in(table["split"], value_set=pa.array(["train", "valid", "unlabelled"])))
-    return used["text_hash"].to_numpy(zero_copy_only=False).astype(str)
 
 
 def _translated(

@@ -38,8 +38,8 @@ WANTED = (0.90, 0.95, 0.97, 0.99)
 
 def stored_evaluation(store: Store, version_id: str, split: str = "test") -> dict[str, Any] | None:
     """The newest evaluation of a version on a split, with its ``evaluation_id``; None when it was never measured."""
-    for row in store.models.evaluations(version_id):
-        if row["split"] == split and row["result"].get("schema") == SCHEMA:
+    for row in store.models.evaluations(version_id, split):
+        if row["result"].get("schema") == SCHEMA:
             return {"evaluation_id": row["evaluation_id"], **row["result"]}
     return None
 

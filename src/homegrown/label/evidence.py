@@ -129,8 +129,9 @@ def _machine_votes(store: Store, task: Task, pool: Pool) -> np.ndarray | None:
     if not (row >= 0).any() or task.kind is TaskKind.CLASSES:
         return None
     text = votes["value"].combine_chunks().dictionary_encode()
-    place = {c: i for i, c in enumerate(task.class_ids)}
-    named = np.array([place.get(msgspec.json.decode(v).get("class"), -1) for v in text.dictionary.to_pylist()])
+    place, meanings = {c: i for i, c in enumerate(task.class_ids)}, task.meanings()
+    said = [task.value_now(msgspec.json.decode(v), meanings) or {} for v in text.dictionary.to_pylist()]
+    named = np.array([place.get(v.get("class", ""), -1) for v in said])
     value = named[text.indices.to_numpy()]
     kept = (row >= 0) & (value >= 0)
     found = np.zeros((len(pool.record_ids), len(task.classes)), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -210,18 +210,15 @@ def _votes(store: Store, task: Task) -> dict[str, list[Opinion]]:
 
 
 def _namer(task: Task) -> Callable[[str | None], tuple[str, ...] | None]:
-    names = {c.class_id: c.name for c in task.classes}
+    names, meanings = {c.class_id: c.name for c in task.classes}, task.meanings()
 
     @lru_cache(maxsize=10_000)
     def read(value: str | None) -> tuple[str, ...] | None:
         if value is None:
             return None
-        said: dict[str, Any] = msgspec.json.decode(value)
-        ids = said.get("classes", [said.get("class")])
-        if ids == [OUT_OF_SCOPE]:
-            return ()
-        meant = [j for i in ids for j in task.moved.get(i, (i,))]
-        found = tuple(dict.fromkeys(names[i] for i in meant if i in names))
-        return found if found or not ids else None
+        said = task.value_now(msgspec.json.decode(value), meanings)
+        if said is None:
+            return None
+        return tuple(names[i] for i in said.get("classes", [said.get("class")]) if i != OUT_OF_SCOPE)
 
     return read

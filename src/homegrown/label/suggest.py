@@ -55,9 +55,22 @@ def bulk_votes(store: Store, task: Task, record_ids: Sequence[str]) -> dict[str,
         source = sources.get(row["label_source_id"])
         if source is not None:
             who = _WHO.get(source["kind"], "{}").format(source["name"])
-            vote = HeardVote(who, class_ids_of(msgspec.json.decode(row["value"])), row["confidence"])
-            found.setdefault(row["record_id"], []).append(vote)
+            ids = meant_ids(task, row["value"])
+            if ids is not None:
+                found.setdefault(row["record_id"], []).append(HeardVote(who, ids, row["confidence"]))
     return found
+
+
+def meant_ids(task: Task, value: str) -> tuple[str, ...] | None:
+    """The ids of classes that a stored value means now, every part where a split left open which; None: all are gone.
+
+    Example:
+        >>> meant_ids(task, '{"class":"out_of_scope"}')  # doctest: +SKIP
+        ('out_of_scope',)
+    """
+    decoded = msgspec.json.decode(value)
+    found = tuple(dict.fromkeys(class_id for ids in task.said(decoded) for class_id in ids))
+    return found if found or not class_ids_of(decoded) else None
 
 
 def class_ids_of(value: dict[str, Any] | None) -> tuple[str, ...]:
@@ -72,15 +85,9 @@ def class_ids_of(value: dict[str, Any] | None) -> tuple[str, ...]:
     return tuple(value["classes"]) if "classes" in value else (value["class"],)
 
 
-def named_ids(value: str | None) -> list[str]:
-    """The ids of classes in a stored value; none for an abstention and for "none of these".
-
-    Example:
-        >>> named_ids('{"class":"c_1"}'), named_ids('{"class":"out_of_scope"}')
-        (['c_1'], [])
-    """
-    found = class_ids_of(None if value is None else msgspec.json.decode(value))
-    return [class_id for class_id in found if class_id != OUT_OF_SCOPE]
+def named_ids(task: Task, value: str) -> list[str]:
+    """``meant_ids`` as a station shows them: nothing for "none of these"."""
+    return [class_id for class_id in meant_ids(task, value) or () if class_id != OUT_OF_SCOPE]
 
 
 def from_votes(votes: Sequence[HeardVote]) -> list[Suggestion]:

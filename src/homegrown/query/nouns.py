@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.dataset as ds
 import sqlalchemy as sa
@@ -78,25 +77,18 @@ def _array(values: tuple[Any, ...], wanted: pa.DataType) -> pa.Array:
 
 def classes(store: Store) -> pa.Table:
     """One row per class of the newest version of each task."""
-    t, v = tables.tasks, tables.task_versions
-    rows = store.db.all(
-        sa.select(t.c.task_id, t.c.name.label("task"), v.c.version, v.c.kind, v.c.classes)
-        .join_from(t, v, t.c.task_id == v.c.task_id)
-        .order_by(v.c.version)
-    )
-    newest = {row["task_id"]: row for row in rows}
     found = [
         {
-            "task_id": row["task_id"],
-            "task": row["task"],
-            "task_kind": row["kind"],
+            "task_id": task.task_id,
+            "task": task.name,
+            "task_kind": task.kind.value,
             "position": position,
-            "class_id": c["class_id"],
-            "name": c["name"],
-            "description": c.get("description") or "",
+            "class_id": one.class_id,
+            "name": one.name,
+            "description": one.description,
         }
-        for row in newest.values()
-        for position, c in enumerate(msgspec.json.decode(row["classes"]))
+        for task in store.tasks.all()
+        for position, one in enumerate(task.classes)
     ]
     text = ("task_id", "task", "task_kind", "class_id", "name", "description")
     schema = pa.schema([*((n, pa.string()) for n in text), ("position", pa.int64())])
@@ -105,12 +97,13 @@ def classes(store: Store) -> pa.Table:
 
 def class_meanings(store: Store) -> pa.Table:
     """What a vote for each class id means now: one row per present class that it may mean, with its share."""
-    found = []
-    for name in store.tasks.names():
-        task = store.tasks.find(name)
-        for voted_id, ids in (task.meanings() if task else {}).items():
-            rest = {"task_id": task.task_id, "voted_id": voted_id, "share": 1 / max(len(ids), 1)} if task else {}
-            found += [{**rest, "class_id": class_id, "is_one": len(ids) == 1} for class_id in ids]
+    found = [
+        {"task_id": task.task_id, "voted_id": voted_id, "class_id": class_id}
+        | {"share": 1 / len(ids), "is_one": len(ids) == 1}
+        for task in store.tasks.all()
+        for voted_id, ids in task.meanings().items()
+        for class_id in ids
+    ]
     fields = [(n, pa.string()) for n in ("task_id", "voted_id", "class_id")]
     return pa.Table.from_pylist(found, pa.schema([*fields, ("share", pa.float64()), ("is_one", pa.bool_())]))
 

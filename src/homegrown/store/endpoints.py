@@ -73,8 +73,7 @@ class EndpointStore:
         action: str = "serve.deploy",
     ) -> Endpoint:
         """Let *version* answer for the endpoint *name*, created if need be; one transaction."""
-        e, d = tables.endpoints, tables.deployments
-        at = timestamp()
+        e = tables.endpoints
         with self._db.write() as connection:
             row = connection.execute(sa.select(e.c.endpoint_id).where(e.c.name == name)).first()
             endpoint_id = row[0] if row else new_id("ep")
@@ -87,26 +86,12 @@ class EndpointStore:
                         task_id=version.task_id,
                         keep_text=int(bool(keep_text)),
                         config=canonical_json({}).decode(),
-                        created_at=at,
+                        created_at=timestamp(),
                     )
                 )
             elif keep_text is not None:
                 connection.execute(sa.update(e).where(e.c.endpoint_id == endpoint_id).values(keep_text=int(keep_text)))
-            connection.execute(
-                sa.update(d)
-                .where(d.c.endpoint_id == endpoint_id, d.c.state == "live")
-                .values(state="replaced", ended_at=at)
-            )
-            connection.execute(
-                sa.insert(d).values(
-                    deployment_id=new_id("dep"),
-                    endpoint_id=endpoint_id,
-                    version_id=version.version_id,
-                    state="live",
-                    created_at=at,
-                )
-            )
-            record_event(connection, actor, action, f"endpoint:{endpoint_id}", name=name, version_id=version.version_id)
+            put_live(connection, actor, endpoint_id, name, version.version_id, action)
         return self.get(name)
 
     def history(self, endpoint_id: str) -> list[dict[str, Any]]:
@@ -177,3 +162,20 @@ class EndpointStore:
             )
             record_event(connection, actor, "serve.feedback", f"trace:{trace_id}", feedback_id=feedback_id)
         return feedback_id
+
+
+def put_live(
+    connection: sa.Connection,
+    actor: Actor,
+    endpoint_id: str,
+    name: str,
+    version_id: str,
+    action: str = "serve.deploy",
+) -> None:
+    """Let a version answer for the endpoint *name* in place of the one that does."""
+    d, at = tables.deployments, timestamp()
+    old = d.c.endpoint_id == endpoint_id, d.c.state == "live"
+    connection.execute(sa.update(d).where(*old).values(state="replaced", ended_at=at))
+    new = {"deployment_id": new_id("dep"), "endpoint_id": endpoint_id, "version_id": version_id}
+    connection.execute(sa.insert(d).values(**new, state="live", created_at=at))
+    record_event(connection, actor, action, f"endpoint:{endpoint_id}", name=name, version_id=version_id)

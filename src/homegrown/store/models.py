@@ -11,6 +11,7 @@ from homegrown.core.ids import canonical_json, new_id, timestamp
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.errors import ConflictError, NotFoundError
 from homegrown.store import tables
+from homegrown.store.endpoints import put_live
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
 if TYPE_CHECKING:
@@ -179,7 +180,6 @@ class ModelStore:
             ConflictError: another version is the champion by now.
         """
         m, a, e, d = tables.models, tables.aliases, tables.endpoints, tables.deployments
-        at = timestamp()
         with self._db.write() as connection:
             model_id = connection.execute(sa.select(m.c.model_id).where(m.c.name == to.model_name)).scalar_one()
             of_model = sa.select(a.c.version_id).where(a.c.model_id == model_id, a.c.alias == CHAMPION)
@@ -192,13 +192,7 @@ class ModelStore:
             live = live.where(d.c.state == "live", d.c.version_id == champion.version_id)
             switched = connection.execute(live.order_by(e.c.name)).all()
             for endpoint_id, name in switched:
-                old = d.c.endpoint_id == endpoint_id, d.c.state == "live"
-                connection.execute(sa.update(d).where(*old).values(state="replaced", ended_at=at))
-                new = {"deployment_id": new_id("dep"), "endpoint_id": endpoint_id, "version_id": to.version_id}
-                connection.execute(sa.insert(d).values(**new, state="live", created_at=at))
-                record_event(
-                    connection, actor, "serve.deploy", f"endpoint:{endpoint_id}", name=name, version_id=to.version_id
-                )
+                put_live(connection, actor, endpoint_id, name, to.version_id)
             record_event(
                 connection, actor, action, f"model:{model_id}", name=to.model_name, number=to.number,
                 from_version=champion.version_id, to_version=to.version_id,
@@ -295,12 +289,14 @@ class ModelStore:
             )
         return evaluation_id
 
-    def evaluations(self, version_id: str | None = None) -> list[dict[str, Any]]:
-        """Evaluations, newest first, with ``result`` parsed."""
+    def evaluations(self, version_id: str | None = None, split: str | None = None) -> list[dict[str, Any]]:
+        """Evaluations, of one version or on one split, newest first, with ``result`` parsed."""
         e = tables.evaluations
         statement = sa.select(*e.c)
         if version_id is not None:
             statement = statement.where(e.c.version_id == version_id)
+        if split is not None:
+            statement = statement.where(e.c.split == split)
         rows = self._db.all(statement.order_by(e.c.created_at.desc()))
         return [{**row, "result": msgspec.json.decode(row["result"])} for row in rows]
 

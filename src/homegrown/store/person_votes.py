@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 
 from homegrown.core.assignments import REVIEW
@@ -15,6 +16,7 @@ from homegrown.store.events import record_event
 
 if TYPE_CHECKING:
     from homegrown.core.access import Actor
+    from homegrown.core.tasks import Task
     from homegrown.store.database import Database
 
 _V = tables.votes
@@ -161,19 +163,20 @@ class PersonVotes:
         rows = self._db.all(wanted.where(_V.c.task_id == task_id, _V.c.value.is_not(None), standing()))
         return [{**row, "settles": bool(row["settles"])} for row in rows]
 
-    def n_conflicts(self, task_id: str) -> int:
-        """On how many records people's votes differ."""
-        differ = sa.func.count(_V.c.value.distinct()) > 1
-        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
-        row = self._db.one(sa.select(sa.func.count().label("n")).select_from(wanted.having(differ).subquery()))
-        return int(row["n"]) if row else 0
-
-    def conflicts(self, task_id: str, limit: int) -> list[str]:
-        """Records on which people's votes differ and which no reviewer settled, the longest waiting first."""
-        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
-        differ = sa.func.count(_V.c.value.distinct()) > 1
-        found = self._db.all(wanted.having(differ).order_by(sa.func.max(_V.c.created_at), _V.c.record_id).limit(limit))
-        return [row["record_id"] for row in found]
+    def conflicts(self, task: Task) -> list[str]:
+        """Records on which people mean different classes and which no reviewer settled, the longest waiting first."""
+        mine = _V.c.task_id == task.task_id, heard()
+        differ = sa.select(_V.c.record_id).where(*mine).group_by(_V.c.record_id)
+        differ = differ.having(sa.func.count(_V.c.value.distinct()) > 1)
+        wanted = sa.select(_V.c.record_id, _V.c.value).where(*mine, _V.c.record_id.in_(differ))
+        meanings = task.meanings()
+        said: dict[str, set[frozenset[tuple[str, ...]]]] = {}
+        for row in self._db.all(wanted.order_by(_V.c.created_at, _V.c.record_id)):
+            value = msgspec.json.decode(row["value"])
+            meant = frozenset(task.said(value, meanings))
+            others = said.pop(row["record_id"], set())  # what was said last decides how long a record waits
+            said[row["record_id"]] = others | {meant} if meant or value.get("classes") == [] else others
+        return [record_id for record_id, meant in said.items() if len(meant) > 1]
 
     def mine(self, actor: Actor, task_id: str, limit: int, before: str | None = None) -> list[dict[str, Any]]:
         """*actor*'s own votes that stand, newest first, from before a time if one is given."""

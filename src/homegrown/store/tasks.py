@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from homegrown.core import classes
 from homegrown.core.ids import canonical_json, new_id, timestamp
 from homegrown.core.tasks import LabelSourceKind, Task, TaskClass, TaskKind
-from homegrown.errors import ConflictError, InputError, NotFoundError
+from homegrown.errors import ConflictError, NotFoundError
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
 
-MAX_GUIDELINES = 50_000
 _VERSIONS = sa.select(
     tables.tasks.c.task_id, tables.tasks.c.name, tables.task_versions.c.version, tables.task_versions.c.kind,
     tables.task_versions.c.classes, tables.task_versions.c.guidelines, tables.task_versions.c.label_column,
@@ -57,6 +56,13 @@ class TaskStore:
     def names(self) -> list[str]:
         """Names of all tasks, in order."""
         return [r["name"] for r in self._db.all(sa.select(tables.tasks.c.name).order_by(tables.tasks.c.name))]
+
+    def all(self) -> list[Task]:
+        """The newest version of every task, in order of name."""
+        v = tables.task_versions.alias()
+        newest = sa.select(sa.func.max(v.c.version)).where(v.c.task_id == tables.tasks.c.task_id).scalar_subquery()
+        wanted = _VERSIONS.where(tables.task_versions.c.version == newest)
+        return [_task(row) for row in self._db.all(wanted.order_by(tables.tasks.c.name))]
 
     def find(self, name: str) -> Task | None:
         """The newest version of the task *name*, or None."""
@@ -107,7 +113,7 @@ class TaskStore:
                 found,
                 kind=kind,
                 column=column or task.column,
-                guidelines=_clean_guidelines(guidelines) or task.guidelines,
+                guidelines=classes.clean_guidelines(guidelines) or task.guidelines,
                 classes=tuple(replace(c, description=texts.get((c.class_id,), c.description)) for c in found.classes),
                 version=task.version + 1,
             )
@@ -156,7 +162,7 @@ class TaskStore:
 
     def set_guidelines(self, actor: Actor, task_id: str, text: str, *, if_version: int | None = None) -> Task:
         """Other guidelines, in Markdown; the earlier ones stay in the history."""
-        clean = _clean_guidelines(text)
+        clean = classes.clean_guidelines(text)
 
         def change(task: Task) -> Task:
             return task if task.guidelines == clean else replace(task, guidelines=clean, version=task.version + 1)
@@ -308,13 +314,6 @@ def _put(connection: sa.Connection, actor: Actor, task: Task, action: str, **det
 
 def _change(function: Callable[..., Task], *arguments: Any) -> Callable[[Task], Task]:
     return lambda task: function(task, *arguments)
-
-
-def _clean_guidelines(text: str) -> str:
-    found = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
-    if len(found) > MAX_GUIDELINES:
-        raise InputError(f"Guidelines have at most {MAX_GUIDELINES:,} characters; these have {len(found):,}.")
-    return found
 
 
 def _task(row: dict[str, Any]) -> Task:

@@ -32,10 +32,10 @@ def framed(call: Call, step: NextStep | None = None) -> Frame:
     )
 
 
-def show(call: Call, page: render.Page, status: int = 200) -> Response:
-    """A whole page, or its JSON twin."""
-    step = None
-    if call.actor.may(Permission.READ) and not render.wants_json(call.request) and not getattr(page, "has_step", False):
+def show(call: Call, page: render.Page, status: int = 200, *, step: NextStep | None = None) -> Response:
+    """A whole page, or its JSON twin; it ends in *step*, or in the workspace's where it has none of its own."""
+    ends = call.actor.may(Permission.READ) and not render.wants_json(call.request)
+    if ends and step is None and not getattr(page, "has_step", False):
         step = after(situation(call.ws), call.request.scope["path"])
     return render.respond(call.request, page, framed(call, step), status)
 

@@ -76,12 +76,10 @@ def _best(found: list[Measured]) -> Measured | None:
 
 
 def _new_votes(ws: Workspace, task_id: str) -> int:
-    """How many votes people gave since the newest snapshot of the task."""
-    v, s = tables.votes, tables.snapshots
-    frozen = sa.select(sa.func.max(s.c.created_at)).where(s.c.task_id == task_id).scalar_subquery()
-    counted = sa.select(sa.func.count().label("n")).where(v.c.task_id == task_id, v.c.created_at > frozen)
-    row = ws.store.db.one(counted)
-    return int(row["n"]) if row else 0
+    """How many of the votes that stand people gave since the newest snapshot of the task."""
+    s = tables.snapshots
+    frozen = ws.store.db.one(sa.select(sa.func.max(s.c.created_at).label("at")).where(s.c.task_id == task_id))
+    return ws.store.person_votes.n_since(task_id, frozen["at"]) if frozen and frozen["at"] else 0
 
 
 def step(now: Situation) -> NextStep:
@@ -132,6 +130,17 @@ def _begin(counts: Counts, task_id: str) -> NextStep:
         reason=reason + " Like records are put together; each group that you check becomes a class.",
         action="Find groups",
         href="/label/discover",
+    )
+
+
+def label_more(task_id: str, n_records: int) -> NextStep:
+    """The next step of a task with *n_records* of which nobody has said anything."""
+    return NextStep(
+        title="Say what the next records are",
+        reason=f"Of {words.plural(n_records, 'record')} nobody has said anything yet. Those that teach the most come "
+        "first.",
+        action="Open the station",
+        href=f"/label/tasks/{task_id}/station",
     )
 
 

@@ -27,7 +27,7 @@ def share(value: float, n: int) -> Figure:
 
 def evaluation(ws: Workspace, version_id: str) -> dict[str, Any] | None:
     """The newest result of a version on its test split, or None when it was never measured."""
-    found = [row for row in ws.store.models.evaluations(version_id) if row["split"] == "test"]
+    found = ws.store.models.evaluations(version_id, "test")
     return found[0]["result"] if found else None
 
 

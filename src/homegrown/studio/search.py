@@ -59,11 +59,9 @@ def labels(ws: Workspace, record_ids: list[str], task_id: str | None = None) -> 
     """
     if not record_ids:
         return {}
-    tasks = {t.task_id: t for t in map(ws.store.tasks.find, ws.store.tasks.names()) if t}
+    tasks = {t.task_id: t for t in ws.store.tasks.all() if task_id in (None, t.task_id)}
     said: dict[str, Counter[str]] = {}
-    for record_id, task, value, weight in _votes(ws, record_ids):
-        if task_id is not None and task != task_id:
-            continue
+    for record_id, task, value, weight in _votes(ws, record_ids, list(tasks)):
         for name in _names(tasks[task], value):
             said.setdefault(record_id, Counter())[name] += weight
     return {record_id: _best(counted) for record_id, counted in said.items()}
@@ -74,13 +72,15 @@ def _best(counted: Counter[str]) -> str:
     return ", ".join(sorted(name for name, n in counted.items() if n == most)[:5])
 
 
-def _votes(ws: Workspace, record_ids: list[str]) -> list[tuple[str, str, str, int]]:
+def _votes(ws: Workspace, record_ids: list[str], task_ids: list[str]) -> list[tuple[str, str, str, int]]:
+    """The votes that count on a page of records: record, task, value (JSON), weight."""
     found: list[tuple[str, str, str, int]] = []
-    if ws.store.votes.table.exists:
-        where = f"record_id IN {quoted(record_ids)}"
+    sources = [s["label_source_id"] for task_id in task_ids for s in ws.store.tasks.label_sources(task_id)]
+    if ws.store.votes.table.exists and sources:
+        where = f"record_id IN {quoted(record_ids)} AND label_source_id IN {quoted(sources)} AND value IS NOT NULL"
         rows = ws.store.votes.table.scan(["record_id", "task_id", "value"], where=where).to_pylist()
-        found += [(r["record_id"], r["task_id"], r["value"], 1) for r in rows if r["value"] is not None]
-    people = ws.store.person_votes.of_records(record_ids)
+        found += [(r["record_id"], r["task_id"], r["value"], 1) for r in rows]
+    people = [r for r in ws.store.person_votes.of_records(record_ids) if r["task_id"] in task_ids]
     return found + [(r["record_id"], r["task_id"], r["value"], 1000) for r in people]
 
 

@@ -147,7 +147,8 @@ def _labelled(store: Store, task: Task, encoder: Callable[[], Encoder], before: 
     is_fresh = before is not None and abs(len(said) - before.n_votes) <= max(FEWEST_LABELLED, before.n_votes // 20)
     if len(said) < FEWEST_LABELLED or is_fresh:
         return before
-    classes = {i: ids[0] for i, value in said[-MOST_LABELLED:] if (ids := class_ids_of(msgspec.json.decode(value)))}
+    meant = ((i, task.value_now(msgspec.json.decode(value))) for i, value in said[-MOST_LABELLED:])
+    classes = {i: ids[0] for i, value in meant if (ids := class_ids_of(value))}
     loaded = encoder()
     table = store.stored_vectors(loaded.fingerprint)
     if table is None:

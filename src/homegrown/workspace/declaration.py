@@ -17,15 +17,16 @@ from typing import Annotated, Any
 import msgspec
 
 from homegrown import plugins
-from homegrown.core.classes import MAX_EXAMPLES, MAX_NAME, MAX_TEXT, clean_name
+from homegrown.core.classes import MAX_EXAMPLES, MAX_GUIDELINES, MAX_NAME, MAX_TEXT, clean_name
 from homegrown.errors import HomegrownError, InputError, UnreadableFileError
-from homegrown.store.tasks import MAX_GUIDELINES
+from homegrown.jobs.schedule import LEAST_S, MOST_S
+from homegrown.workspace.retrain import MARGIN
 
 FILE = "homegrown.toml"
 FORMAT = 1
 MAX_BYTES = 4 << 20
 SHOWN = 50
-_UNITS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+_UNITS = {"w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
@@ -77,7 +78,7 @@ class PolicyEntry(msgspec.Struct, forbid_unknown_fields=True):
     """How a model is kept fresh: how often, with which recipe, and what must not be lost."""
 
     retrain_every: Name
-    margin: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
+    margin: Annotated[float, msgspec.Meta(gt=0, lt=1)] = MARGIN
     slices: Annotated[list[Name], msgspec.Meta(max_length=20)] = msgspec.field(default_factory=list)
     recipe: Name | None = None
 
@@ -143,15 +144,26 @@ def read_declaration(path: str | Path) -> Declaration:
 
 
 def every_seconds(text: str) -> float | None:
-    """A period as the file writes it: ``12h``, ``7d``, ``2w``; None when it is not understood.
+    """A period as the file writes it: ``12h``, ``7d``, ``2w``, ``90m``; None when it is not understood.
 
     Example:
         >>> every_seconds("7d")
         604800.0
     """
-    found = re.fullmatch(r"(\d{1,4})([hdw])", text)
+    found = re.fullmatch(r"(\d{1,8})([wdhms])", text, re.ASCII)
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    return seconds if 0 < seconds <= 366 * 86400 else None
+    return seconds if LEAST_S <= seconds <= MOST_S else None
+
+
+def every_text(every_s: float) -> str:
+    """A period as the file writes it, in the largest unit of which it is a whole number, but weeks.
+
+    Example:
+        >>> every_text(604800.0), every_text(5400.0)
+        ('7d', '90m')
+    """
+    unit = next(u for u, s in _UNITS.items() if u != "w" and (every_s % s == 0 or u == "s"))
+    return f"{round(every_s / _UNITS[unit])}{unit}"
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -216,7 +228,7 @@ def _check_policies(found: dict[str, dict[str, Any]], problems: list[str]) -> No
             problems.append(f"recipes.{name}: there is no trainer {recipe.trainer!r}; there are {', '.join(known)}")
     for name, policy in found["policies"].items():
         if every_seconds(policy.retrain_every) is None:
-            problems.append(f"policies.{name}: retrain_every is written as 12h, 7d or 2w, up to a year")
+            problems.append(f"policies.{name}: retrain_every is written as 12h, 7d or 2w, a minute to a year")
         if policy.recipe is not None and policy.recipe not in found["recipes"]:
             problems.append(f"policies.{name}: there is no recipe {policy.recipe!r} in this file")
 

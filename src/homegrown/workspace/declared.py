@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core import classes
+from homegrown.core.models import Recipe
 from homegrown.core.records import ReadOptions
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.errors import InputError, NotFoundError
@@ -17,7 +18,16 @@ from homegrown.ingest.importer import IngestRequest
 from homegrown.ingest.seen import Seen
 from homegrown.jobs import Schedules
 from homegrown.store.files import write_atomic
-from homegrown.workspace.declaration import FILE, FORMAT, Declaration, TaskEntry, every_seconds, read_declaration
+from homegrown.workspace.declaration import (
+    FILE,
+    FORMAT,
+    Declaration,
+    TaskEntry,
+    every_seconds,
+    every_text,
+    read_declaration,
+)
+from homegrown.workspace.retrain import MARGIN, schedule_arguments
 
 if TYPE_CHECKING:
     from homegrown.jobs import Schedule
@@ -109,24 +119,18 @@ def _column(ws: Workspace, name: str, column: str) -> Callable[[], object]:
 
 
 def _classes(ws: Workspace, name: str, one: TaskEntry, guidelines: str | None, old: Task) -> list[Change]:
-    new = declared_task(old, one, guidelines)
-    if new is old:
-        return (
-            [] if old.version else [Change(f"task {name}", "it is asked, without classes yet", _define(ws, name, one))]
-        )
+    new, tasks = declared_task(old, one, guidelines), ws.store.tasks
+    if new is old and (old.version or one.column is not None):
+        return []
 
     def change() -> None:
-        found = ws.store.tasks.find(name) or ws.store.tasks.define(ws.store.actor, name, [], kind=old.kind)
-        ws.store.tasks.change(
+        found = tasks.find(name) or tasks.define(ws.store.actor, name, [], kind=old.kind)
+        tasks.change(
             ws.store.actor, found.task_id, lambda t: declared_task(t, one, guidelines), "label.apply_declaration"
         )
 
-    return [Change(f"task {name}", _difference(old, new), change)]
-
-
-def _define(ws: Workspace, name: str, one: TaskEntry) -> Callable[[], object]:
-    kind = TaskKind.CLASSES if one.many else TaskKind.CLASS
-    return lambda: ws.store.tasks.find(name) or ws.store.tasks.define(ws.store.actor, name, [], kind=kind)
+    says = "it is asked, without classes yet" if new is old else _difference(old, new)
+    return [Change(f"task {name}", says, change)]
 
 
 def declared_task(task: Task, one: TaskEntry, guidelines: str | None) -> Task:
@@ -137,7 +141,7 @@ def declared_task(task: Task, one: TaskEntry, guidelines: str | None) -> Task:
         name = classes.clean_name(wanted.name)
         found = _under_its_name(found, name, wanted.was, names)
         found = classes.describe_class(found, name, wanted.description, wanted.examples)
-    text = task.guidelines if guidelines is None else guidelines.replace("\r\n", "\n").strip()
+    text = task.guidelines if guidelines is None else classes.clean_guidelines(guidelines)
     if text != found.guidelines:
         found = replace(found, guidelines=text)
     return task if replace(found, version=task.version) == task else replace(found, version=task.version + 1)
@@ -200,28 +204,25 @@ def _deploy(ws: Workspace, name: str, model: str, keep_text: bool | None) -> Cal
 
 
 def _policies(ws: Workspace, wanted: Declaration) -> list[Change]:
-    schedules = Schedules(ws.store.db)
     found = []
     for name, one in wanted.policies.items():
-        arguments: dict[str, Any] = {"name": name, "margin": one.margin, "slices": list(one.slices)}
+        how: dict[str, Any] = {"margin": one.margin, "slices": one.slices}
         if one.recipe is not None:
             recipe = wanted.recipes[one.recipe]
-            arguments["recipe"] = {"trainer": recipe.trainer, "options": recipe.options, "seed": recipe.seed}
-        every_s, now = every_seconds(one.retrain_every) or 0.0, schedules.get("retrain", name)
+            how["recipe"] = Recipe(recipe.trainer, recipe.options, recipe.seed)
+        every_s, now = every_seconds(one.retrain_every) or 0.0, ws.retrain_schedule(name)
         if not ws.store.models.versions(name):
             found.append(Change(f"policy {name}", f"it waits for the model {name}, which is not here yet", None))
             continue
-        if now is not None and (now.every_s, now.arguments) == (every_s, arguments):
+        if now is not None and (now.every_s, now.arguments) == (every_s, schedule_arguments(name, **how)):
             continue
         says = f"it is retrained every {one.retrain_every} from now on"
-        found.append(Change(f"policy {name}", says, _schedule(ws, schedules, name, every_s, arguments)))
+        found.append(Change(f"policy {name}", says, _schedule(ws, name, every_s, how)))
     return found
 
 
-def _schedule(
-    ws: Workspace, schedules: Schedules, name: str, every_s: float, arguments: dict[str, Any]
-) -> Callable[[], object]:
-    return lambda: schedules.set(ws.store.actor, "retrain", name, every_s, arguments)
+def _schedule(ws: Workspace, name: str, every_s: float, how: dict[str, Any]) -> Callable[[], object]:
+    return lambda: ws.retrain_every(name, every_s, **how)
 
 
 def declare_workspace(ws: Workspace, folder: str | Path, *, replace: bool = False) -> list[Path]:
@@ -239,8 +240,7 @@ def declare_workspace(ws: Workspace, folder: str | Path, *, replace: bool = Fals
     lines = [f"homegrown = {FORMAT}", ""]
     names = ", ".join(json.dumps(s.name) for s in ws.store.sources.list())
     lines += [f"# Sources here: {_comment(names)}. Declare each as [sources.NAME] with its path.", ""] if names else []
-    tasks = [task for name in ws.store.tasks.names() if (task := ws.store.tasks.find(name))]
-    for number, task in enumerate(tasks, 1):
+    for number, task in enumerate(ws.store.tasks.all(), 1):
         place = f"guidelines/{number}-{re.sub(r'[^a-z0-9]+', '-', task.name.lower()).strip('-')[:40] or 'task'}.md"
         lines += _task_lines(task, place)
         if task.guidelines:
@@ -274,10 +274,8 @@ def _task_lines(task: Task, place: str) -> list[str]:
 
 def _policy_lines(schedule: Schedule) -> list[str]:
     given = schedule.arguments
-    hours = max(1, round(schedule.every_s / 3600))
-    every = f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"
-    lines = [f"[policies.{_text(schedule.subject)}]", f"retrain_every = {_text(every)}"]
-    lines += [f"margin = {given.get('margin', 0.01)!r}"]
+    lines = [f"[policies.{_text(schedule.subject)}]", f"retrain_every = {_text(every_text(schedule.every_s))}"]
+    lines += [f"margin = {given.get('margin', MARGIN)!r}"]
     lines += [f"slices = [{', '.join(_text(s) for s in given.get('slices', ()))}]"]
     if recipe := given.get("recipe"):
         lines += [f"recipe = {_text(schedule.subject)}", "", f"[recipes.{_text(schedule.subject)}]"]

@@ -104,7 +104,7 @@ class Invitations:
 
     def my_tasks(self) -> list[Task]:
         """The tasks that the caller may label: for who was invited those they were invited to, else all."""
-        found = [t for name in self.store.tasks.names() if (t := self.store.tasks.find(name)) is not None]
+        found = self.store.tasks.all()
         actor = self.store.actor
         allowed = [] if actor.may(Permission.READ) else self.admitted(actor.actor_id)
         return [t for t in found if t.task_id in allowed] if allowed else found
@@ -127,11 +127,16 @@ class Invitations:
         """
         asked = self._task(task)
         rows = self.store.person_votes.people(asked.task_id)
-        votes = [PersonVote(r["record_id"], r["actor_id"], msgspec.json.decode(r["value"]), r["settles"]) for r in rows]
+        meanings = asked.meanings()
+        votes = [
+            PersonVote(r["record_id"], r["actor_id"], value, r["settles"])
+            for r in rows
+            if (value := asked.value_now(msgspec.json.decode(r["value"]), meanings)) is not None
+        ]
         return Team(
             report=people_report(asked, votes),
             names={r["actor_id"]: r["name"] for r in rows},
-            n_conflicts=self.store.person_votes.n_conflicts(asked.task_id),
+            n_conflicts=len(self.store.person_votes.conflicts(asked)),
             n_questions=sum(not q["resolved_at"] for q in self.questions(asked)),
         )
 

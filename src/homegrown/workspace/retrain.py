@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.curate import SplitPlan, freeze
 from homegrown.errors import InputError
 from homegrown.inference import CachedEncoder
+from homegrown.jobs import Schedules
 from homegrown.store.models import CHALLENGER
 from homegrown.store.snapshots import probs_matrix
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.tasks import Task
+    from homegrown.jobs import Schedule
     from homegrown.store import Store
 
 MARGIN = 0.01
@@ -127,6 +130,42 @@ class Retraining:
         self.store.models.promote(self.store.actor, champion, before, action="retrain.rollback")
         return before
 
+    def retrain_every(
+        self,
+        name: str,
+        every_s: float | None,
+        *,
+        margin: float = MARGIN,
+        slices: Sequence[str] = (),
+        recipe: Recipe | None = None,
+    ) -> Schedule | None:
+        """Retrain a model again and again while the server runs; with None as *every_s*, by itself no more.
+
+        Args:
+            name: of the model.
+            every_s: the period in seconds, a minute to a year.
+            margin: as for ``retrain``, and so the others.
+            slices: fields.
+            recipe: how to train.
+
+        Returns:
+            The schedule; None where it is on none now.
+
+        Example:
+            >>> ws.retrain_every("intent", 7 * 86400).next_at  # doctest: +SKIP
+        """
+        schedules, name = Schedules(self.store.db), name.partition("@")[0]
+        if every_s is None:
+            schedules.remove(self.store.actor, "retrain", name)
+            return None
+        self.store.models.version(name)
+        arguments = schedule_arguments(name, margin=margin, slices=slices, recipe=recipe)
+        return schedules.set(self.store.actor, "retrain", name, every_s, arguments)
+
+    def retrain_schedule(self, name: str) -> Schedule | None:
+        """When a model is retrained by itself; None where it is not."""
+        return Schedules(self.store.db).get("retrain", name.partition("@")[0])
+
     def n_new_votes(self, name: str) -> int:
         """Votes that people gave since the champion's snapshot was frozen; cheap, for a page."""
         champion = self.store.models.version(name)
@@ -135,8 +174,7 @@ class Retraining:
     def last_verdict(self, name: str) -> dict[str, Any] | None:
         """The newest verdict on a model, as ``retrain`` gave it; None when it was never retrained."""
         ids = {v.version_id for v in self.store.models.versions(name.partition("@")[0])}
-        rows = (r for r in self.store.models.evaluations() if r["split"] == GOLD and r["version_id"] in ids)
-        return next((r["result"] for r in rows), None)
+        return next((r["result"] for r in self.store.models.evaluations(split=GOLD) if r["version_id"] in ids), None)
 
     def _frozen_anew(self, task: Task, champion: ModelVersion, gold: str) -> Snapshot:
         plan = self.store.models.snapshot(champion.snapshot_id).details
@@ -164,6 +202,14 @@ class Retraining:
         """The recipe that a version's run was asked for, before a ladder chose its rung."""
         found = self.store.models.run(version.run_id)["recipe"]
         return Recipe(found["trainer"], found["options"], found["seed"])
+
+
+def schedule_arguments(
+    name: str, *, margin: float = MARGIN, slices: Sequence[str] = (), recipe: Recipe | None = None
+) -> dict[str, Any]:
+    """What a job that retrains *name* is given, as JSON values."""
+    arguments: dict[str, Any] = {"name": name, "margin": margin, "slices": list(slices)}
+    return arguments if recipe is None else {**arguments, "recipe": asdict(recipe)}
 
 
 def _title(version: ModelVersion) -> str:

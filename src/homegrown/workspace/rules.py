@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import sqlalchemy as sa
 
 from homegrown.core.rules import Rule
 from homegrown.core.tasks import TaskKind
@@ -26,7 +24,6 @@ from homegrown.label.rules.run import RulesRun, run_rules
 from homegrown.label.rules.sentence import sentence_of
 from homegrown.label.rules.stored import add_rule, prepared, stored_rule
 from homegrown.query import Limits
-from homegrown.store import tables
 
 if TYPE_CHECKING:
     from homegrown.core.protocols import Encoder, Predictor, Progress
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
     from homegrown.query import Result
     from homegrown.store import Store
     from homegrown.workspace import handles
+    from homegrown.workspace.kept import Kept
 
 _SQL = Limits(seconds=10.0, result_mb=512)
 
@@ -60,31 +58,10 @@ class StandingRule:
     has_run: bool
 
 
-class KnownVotes:
-    """What was last read of a task's votes, kept while nothing changed; for one workspace and all who act on it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: dict[str, tuple[tuple[object, ...], Known]] = {}
-
-    def of(self, store: Store, task: Task) -> Known:
-        """Every standing vote on the first ``MAX_RECORDS`` current records."""
-        with self._lock:
-            key = _state(store, task)
-            if task.task_id not in self._held or self._held[task.task_id][0] != key:
-                ids = [b["record_id"] for b in _records(store, ["record_id"])]
-                known = read_known(store, task, pa.concat_arrays(ids) if ids else pa.array([], pa.string()))
-                self._held[task.task_id] = key, known
-            return self._held[task.task_id][1]
-
-
-def _state(store: Store, task: Task) -> tuple[object, ...]:
-    """Changes when a vote, a record, a source or the task does."""
-    v = tables.votes
-    said = store.db.one(sa.select(sa.func.count(), sa.func.max(v.c.created_at)).where(v.c.task_id == task.task_id))
-    lance = [t.version() if t.exists else 0 for t in (store.votes.table, store.records.table, store.records.retired)]
-    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
-    return (task.version, *lance, *sources, *(said or {}).values())
+def known_votes(store: Store, task: Task) -> Known:
+    """Every standing vote on the first ``MAX_RECORDS`` current records."""
+    ids = [b["record_id"] for b in _records(store, ["record_id"])]
+    return read_known(store, task, pa.concat_arrays(ids) if ids else pa.array([], pa.string()))
 
 
 def _records(store: Store, columns: list[str]) -> list[pa.RecordBatch]:
@@ -103,7 +80,7 @@ class Rules:
 
     store: Store
     progress: Progress
-    _known_votes: KnownVotes
+    _known_votes: Kept[Known]
     _code_rules: dict[str, dict[str, Callable[..., Any]]]
 
     if TYPE_CHECKING:

@@ -200,11 +200,12 @@ class Station:
         self, task: Task | handles.Task | str, limit: int = 20, before: str | None = None
     ) -> list[dict[str, Any]]:
         """The caller's own votes that stand, newest first, with their texts: the way back through what one said."""
-        rows = self.store.person_votes.mine(self.store.actor, self._task(task).task_id, limit, before)
+        asked = self._task(task)
+        rows = self.store.person_votes.mine(self.store.actor, asked.task_id, limit, before)
         texts = self.store.records.texts([row["record_id"] for row in rows])
         return [
             {key: row[key] for key in ("vote_id", "client_id", "record_id", "created_at")}
-            | {"text": texts[row["record_id"]], "class_ids": named_ids(row["value"])}
+            | {"text": texts[row["record_id"]], "class_ids": named_ids(asked, row["value"])}
             for row in rows
             if row["record_id"] in texts
         ]
@@ -215,18 +216,18 @@ class Station:
         Settle them by ``submit(…, settles=True)``.
         """
         asked = self._task(task)
-        ids = self.store.person_votes.conflicts(asked.task_id, limit)
+        waiting_ids = self.store.person_votes.conflicts(asked)
+        ids = waiting_ids[:limit]
         said: dict[str, list[HeardVote]] = {}
         names = self.store.person_votes.names(ids)
         for row in self.store.person_votes.of_records(ids):
             if row["task_id"] == asked.task_id:
-                vote = HeardVote(names[row["actor_id"]], tuple(named_ids(row["value"])), None)
+                vote = HeardVote(names[row["actor_id"]], tuple(named_ids(asked, row["value"])), None)
                 said.setdefault(row["record_id"], []).append(vote)
         settings = self.station_settings(asked)
         waiting = self._shown(asked, [Assignment("", i, "people disagree", "") for i in ids], settings)
         records = [replace(w, base=None, votes=[*said.get(w.record.record_id, []), *w.votes]) for w in waiting]
-        n_waiting = self.store.person_votes.n_conflicts(asked.task_id)
-        return QueuePage(records, n_waiting, self.store.person_votes.n_of(self.store.actor, asked.task_id))
+        return QueuePage(records, len(waiting_ids), self.store.person_votes.n_of(self.store.actor, asked.task_id))
 
     def _present(self, record_ids: list[str]) -> set[str]:
         if not record_ids or not self.store.records.table.exists:

@@ -34,7 +34,7 @@ class TaskCounts:
 
     Attributes:
         n_records: current records of the workspace.
-        n_voted: records with a vote of anybody.
+        n_voted: of them, those with a vote of anybody.
         n_undecided: of them, those whose class was split and of which nobody says which part they are.
         n_out_of_scope: votes for none of the classes.
         n_gone: votes for classes that are gone; they are kept, and count for nothing.
@@ -68,8 +68,9 @@ def task_counts(store: Store, task: Task) -> TaskCounts:
     n_votes, n_people = dict.fromkeys(task.class_ids, 0.0), dict.fromkeys(task.class_ids, 0.0)
     n_out = n_gone = 0
     shared: list[str] = []
+    meanings = task.meanings()
     for value, n, by_people in values:
-        said = task.said(msgspec.json.decode(value))
+        said = task.said(msgspec.json.decode(value), meanings)
         n_out += n * ((OUT_OF_SCOPE,) in said)
         n_gone += n * (not said and value != '{"classes":[]}')
         if any(len(ids) > 1 for ids in said):
@@ -79,8 +80,7 @@ def task_counts(store: Store, task: Task) -> TaskCounts:
                 n_votes[class_id] += n / len(ids)
                 n_people[class_id] += by_people / len(ids)
     people = store.person_votes.standing(task.task_id)
-    standing = pa.array([record_id for record_id, _ in people], pa.string())
-    voted = pa.chunked_array([*bulk["record_id"].chunks, standing], pa.string())
+    voted = _current(store, [*bulk["record_id"].chunks, [record_id for record_id, _ in people]])
     classes = tuple(ClassCount(c.class_id, c.name, n_votes[c.class_id], n_people[c.class_id]) for c in task.classes)
     return TaskCounts(
         n_records=store.records.count(),
@@ -101,8 +101,15 @@ def _bulk(store: Store, task: Task) -> pa.Table:
     return store.votes.table.scan(columns, where=where)
 
 
+def _current(store: Store, record_ids: list[Any]) -> pa.ChunkedArray:
+    """Record ids, in pieces, without those that no newest import holds."""
+    found, retired = pa.chunked_array(record_ids, pa.string()), store.records.retired_ids()
+    return found.filter(pc.invert(pc.is_in(found, value_set=retired))) if len(retired) else found
+
+
 def _undecided(store: Store, task: Task, bulk: pa.Table, people: list[tuple[str, str]], shared: list[str]) -> int:
     """Records with a vote for a class that was split, which no other vote decides."""
-    asked: set[Any] = {record_id for record_id, value in people if value in shared}
-    asked.update(bulk.filter(pc.is_in(bulk["value"], value_set=pa.array(shared)))["record_id"].to_pylist())
-    return int(read_labels(store, task, pa.array(sorted(asked), pa.string())).undecided.sum())
+    by_people = [record_id for record_id, value in people if value in shared]
+    of_bulk = bulk.filter(pc.is_in(bulk["value"], value_set=pa.array(shared)))["record_id"]
+    asked = pc.unique(_current(store, [*of_bulk.chunks, by_people]))
+    return int(read_labels(store, task, asked).undecided.sum())

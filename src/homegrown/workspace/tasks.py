@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from homegrown.errors import InputError
 from homegrown.workspace import handles
-from homegrown.workspace.task_counts import TaskCounts, task_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from homegrown.core.tasks import Task
     from homegrown.store import Store
     from homegrown.store.tasks import TaskVersion
+    from homegrown.workspace.kept import Kept
+    from homegrown.workspace.task_counts import TaskCounts
 
     AnyTask = Task | handles.Task | str
 
@@ -25,6 +26,7 @@ class Tasks:
     """
 
     store: Store
+    _task_counts: Kept[TaskCounts]
 
     def _task(self, task: AnyTask) -> Task:
         """The task itself."""
@@ -95,4 +97,4 @@ class Tasks:
 
     def task_counts(self, task: AnyTask) -> TaskCounts:
         """Votes per class, and what waits for somebody."""
-        return task_counts(self.store, self.store.tasks.get(self._task(task).task_id))
+        return self._task_counts.of(self.store, self.store.tasks.get(self._task(task).task_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,9 @@ from homegrown.errors import InputError
 from homegrown.workspace.grow import GrowRequest, grow
 from homegrown.workspace.retrain import MARGIN
 from homegrown.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
 
 
 class EmbedArguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -104,12 +107,15 @@ def _train(ws: Workspace, a: TrainArguments) -> dict[str, Any]:
 
 
 def _teach(ws: Workspace, a: TeachArguments) -> dict[str, Any]:
-    task = ws.store.tasks.find(a.task) or ws.store.tasks.get(a.task)
-    return asdict(ws.ask(task, a.upstream, budget_usd=a.budget_usd, limit=a.limit, per_call=a.per_call))
+    return asdict(ws.ask(_task(ws, a.task), a.upstream, budget_usd=a.budget_usd, limit=a.limit, per_call=a.per_call))
 
 
 def _model_votes(ws: Workspace, a: ModelVotesArguments) -> dict[str, Any]:
-    return asdict(ws.model_votes(ws.store.tasks.find(a.task) or ws.store.tasks.get(a.task), a.model))
+    return asdict(ws.model_votes(_task(ws, a.task), a.model))
+
+
+def _task(ws: Workspace, name_or_id: str) -> Task:
+    return ws.store.tasks.find(name_or_id) or ws.store.tasks.get(name_or_id)
 
 
 def _issues(ws: Workspace, a: IssuesArguments) -> dict[str, Any]:

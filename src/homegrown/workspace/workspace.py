@@ -31,13 +31,15 @@ from homegrown.workspace.discovering import Discovering
 from homegrown.workspace.exchange import Exchange
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
+from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
 from homegrown.workspace.retrain import Retraining
-from homegrown.workspace.rules import KnownVotes, Rules
+from homegrown.workspace.rules import Rules, known_votes
 from homegrown.workspace.station import Station
+from homegrown.workspace.task_counts import task_counts
 from homegrown.workspace.tasks import Tasks
 from homegrown.workspace.teachers import Teachers
 from homegrown.workspace.uploads import Uploads
@@ -97,7 +99,8 @@ class Workspace(
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, lambda: self.encoder)
         self._kept: dict[str, Any] = {}
-        self._known_votes = KnownVotes()
+        self._known_votes = Kept(known_votes)
+        self._task_counts = Kept(task_counts)
         self._code_rules: dict[str, dict[str, Callable[..., Any]]] = {}
 
     @cached_property

@@ -129,7 +129,7 @@ def _page(ws: Workspace, first: ModelVersion, second: ModelVersion, found: dict[
 def download(call: Call) -> Response:
     """``GET /evaluate/{model_id}/report.html``: the report as one file without script, to send to somebody."""
     version = call.ws.store.models.version(call.path["model_id"])
-    rows = [row for row in call.ws.store.models.evaluations(version.version_id) if row["split"] == "test"]
+    rows = call.ws.store.models.evaluations(version.version_id, "test")
     if not rows:
         raise NotFoundError(f"{scores.title(version)} was not measured yet, so there is no report of it.")
     path = call.ws.write_report({**rows[0]["result"], "evaluation_id": rows[0]["evaluation_id"]})

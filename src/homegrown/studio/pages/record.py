@@ -108,10 +108,9 @@ def _vote(row: dict[str, Any], changed: set[str | None], heard: set[str]) -> Vot
 
 
 def _questions(ws: Workspace) -> tuple[Question, ...]:
-    tasks = [task for name in ws.store.tasks.names() if (task := ws.store.tasks.find(name))]
     return tuple(
         Question(task_id=t.task_id, name=t.name, classes=t.class_names, takes_many=t.kind is TaskKind.CLASSES)
-        for t in tasks
+        for t in ws.store.tasks.all()
     )
 
 

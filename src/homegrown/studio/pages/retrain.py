@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from homegrown.core.access import Permission
 from homegrown.errors import InputError
-from homegrown.jobs import Schedules
 from homegrown.studio import words, work
 from homegrown.studio.answer import asked, go, posted, show
 from homegrown.studio.view import AsCode, Done
@@ -71,7 +70,7 @@ def page(call: Call) -> Response:
     """``GET /evaluate/{version_id}/retrain``; of whichever version, it is about the model's champion."""
     version = _champion(call)
     ws, name = call.ws, version.model_name
-    schedule = Schedules(ws.store.db).get("retrain", name)
+    schedule = ws.retrain_schedule(name)
     every = f"{schedule.every_s:.0f}" if schedule else ""
     running = [j for j in work.queue(ws).list(50) if j.verb == "retrain" and j.arguments.get("name") == name]
     running = [j for j in running if j.status in ("queued", "running")]
@@ -131,13 +130,13 @@ def start(call: Call) -> Response:
 
 def schedule(call: Call) -> Response:
     """``POST …/schedule``: retrain it again and again, or only by hand."""
-    name, schedules, every = _champion(call).model_name, Schedules(call.ws.store.db), posted(call, "every_s")
+    name, every = _champion(call).model_name, posted(call, "every_s")
     if every not in {value for value, _ in PERIODS}:
         raise InputError("Choose one of the periods that are offered.")
     if every:
-        schedules.set(call.actor, "retrain", name, float(every), {"name": name, **_arguments(call)})
+        call.ws.retrain_every(name, float(every), **_arguments(call))
     else:
-        schedules.remove(call.actor, "retrain", name)
+        call.ws.retrain_every(name, None)
     return go(f"/evaluate/{call.path['version_id']}/retrain")
 
 

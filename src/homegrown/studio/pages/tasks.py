@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
+from homegrown.core.classes import changed_lines
 from homegrown.core.tasks import TaskKind
 from homegrown.errors import InputError
 from homegrown.studio import words
 from homegrown.studio.answer import asked, go, posted, show
+from homegrown.studio.guide import label_more
 from homegrown.studio.sentences import sentence
 from homegrown.studio.view import AsCode, Done
 from homegrown.web import Route, Shape
@@ -119,11 +120,9 @@ class TaskPage:
 
 def tasks(call: Call) -> Response:
     """``GET /label``."""
-    store = call.ws.store
-    found = [task for name in store.tasks.names() if (task := store.tasks.find(name))]
     page = LabelPage(
-        tasks=tuple(_row(call.ws, task) for task in found),
-        n_records=store.records.count(),
+        tasks=tuple(_row(call.ws, task) for task in call.ws.store.tasks.all()),
+        n_records=call.ws.store.records.count(),
         can_build=call.actor.may(Permission.BUILD),
         as_code=AsCode(
             cli="homegrown label tasks list",
@@ -177,7 +176,7 @@ def task(call: Call) -> Response:
         n_gone=counts.n_gone,
         guidelines=found.guidelines,
         versions=_versions(history),
-        rooms=_rooms(call, found.task_id),
+        rooms=_rooms(found.task_id),
         can_build=call.actor.may(Permission.BUILD),
         done=_done(history, asked(call, "did")),
         as_code=AsCode(
@@ -186,7 +185,8 @@ def task(call: Call) -> Response:
             sql=f"select class, count(*) as n from labels where task_id = '{found.task_id}' group by all",
         ),
     )
-    return show(call, page)
+    n_silent = counts.n_records - counts.n_voted
+    return show(call, page, step=label_more(found.task_id, n_silent) if n_silent > 0 else None)
 
 
 def _class(one: TaskClass, n_votes: float, share: float) -> ClassRow:
@@ -201,14 +201,8 @@ def _class(one: TaskClass, n_votes: float, share: float) -> ClassRow:
     )
 
 
-def _rooms(call: Call, task_id: str) -> tuple[RoomLink, ...]:
-    """Links to the pages that this server has."""
-    paths = {getattr(route, "path", "") for route in call.request.scope["router"].routes}
-    return tuple(
-        RoomLink(name=name, href=f"/label/tasks/{task_id}/{end}", says=says)
-        for name, end, says in ROOMS
-        if f"/label/tasks/{{task_id}}/{end}" in paths
-    )
+def _rooms(task_id: str) -> tuple[RoomLink, ...]:
+    return tuple(RoomLink(name=name, href=f"/label/tasks/{task_id}/{end}", says=says) for name, end, says in ROOMS)
 
 
 def _versions(history: list[TaskVersion]) -> tuple[VersionRow, ...]:
@@ -228,18 +222,8 @@ def _versions(history: list[TaskVersion]) -> tuple[VersionRow, ...]:
 
 def _diff(task: Task, before: Task | None) -> list[tuple[str, str]]:
     """Lines that went (``-``), came (``+``) or stand beside them."""
-    if before is None:
-        return []
-    lines = list(difflib.unified_diff(_lines(before), _lines(task), lineterm="", n=1))[2:]
+    lines = [] if before is None else changed_lines(before, task)
     return [(line[0], line[1:]) for line in lines if not line.startswith("@@")]
-
-
-def _lines(task: Task) -> list[str]:
-    found = []
-    for one in task.classes:
-        found += [f"{one.name}: {one.description}" if one.description else one.name]
-        found += [f"{one.name}, for example: {example}" for example in one.examples]
-    return [*found, *task.guidelines.splitlines()]
 
 
 def _done(history: list[TaskVersion], version: str) -> Done | None:

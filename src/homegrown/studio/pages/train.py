@@ -17,6 +17,7 @@ from homegrown.studio.view import AsCode, RecipeChoice, Rung, default_recipe, la
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
     from homegrown.web import Call
     from homegrown.workspace import Workspace
 
@@ -94,7 +95,7 @@ class LivePage:
 
 def choose(call: Call) -> Response:
     """``GET /train``."""
-    tasks = tuple(_task(call.ws, name) for name in call.ws.store.tasks.names())
+    tasks = tuple(_task(call.ws, task) for task in call.ws.store.tasks.all())
     jobs = [job for job in work.queue(call.ws).list(limit=200) if job.verb in ("grow", "train")]
     page = TrainPage(
         tasks=tasks,
@@ -109,11 +110,9 @@ def choose(call: Call) -> Response:
     return show(call, page)
 
 
-def _task(ws: Workspace, name: str) -> TaskChoice:
-    task = ws.store.tasks.find(name)
-    assert task is not None
+def _task(ws: Workspace, task: Task) -> TaskChoice:
     n_labels = ws.store.votes.table.count(f"task_id = '{task.task_id}'")
-    return TaskChoice(task_id=task.task_id, name=name, n_labels=n_labels, n_classes=len(task.classes))
+    return TaskChoice(task_id=task.task_id, name=task.name, n_labels=n_labels, n_classes=len(task.classes))
 
 
 def _run(job: Job) -> RunRow:
