@@ -304,6 +304,30 @@ def test_people_models_and_the_joined_label_go_out(ws, tmp_path):
     assert mine["predictions"][-1]["result"][0]["value"]["choices"] == ["login"]
 
 
+def test_votes_go_out_by_what_they_mean_now_and_come_in_by_what_a_class_was_called(ws, tmp_path):
+    ws.ingest(write_messages(tmp_path / "m.csv"), text="message")
+    ws.task("t", classes=["a", "b", "c", "d", "e"])
+    said = dict(zip("abde", ws.store.records.all_ids().to_pylist(), strict=False))
+    for name, record_id in said.items():
+        ws.vote(record_id, "t", name)
+    for old, new in (("a", "b"), ("b", "c")):
+        ws.merge_classes("t", [old], new)
+    ws.rename_class("t", "c", "sea")
+    ws.split_class("t", "d", ["d1", "d2"])
+    ws.remove_class("t", "e")
+    ws.export_labels("t", tmp_path / "out.json", format="label-studio")
+    items = {i["meta"]["record_id"]: i for i in json.loads((tmp_path / "out.json").read_bytes())}
+    out = {n: [a["result"][0]["value"]["choices"] for a in items[i]["annotations"]] for n, i in said.items()}
+    assert out == {"a": [["sea"]], "b": [["sea"]], "d": [], "e": []}
+    texts = [f"new text {n}" for n in range(4)]
+    rows = [{"text": t, "label": [n]} for t, n in zip(texts, ["a", "c", "D", "wolf"], strict=True)]
+    (tmp_path / "f.jsonl").write_bytes(lines(*rows))
+    done = ws.import_votes("t", tmp_path / "f.jsonl", new_classes=True)
+    assert done.task.class_names == ("sea", "d1", "d2", "wolf"), "a name that a class once had makes no other one"
+    assert (done.n_votes, done.aside) == (4, ())
+    assert {v[:2] for v in votes(ws, "t") if v[0] in texts[:2]} == {(texts[0], "sea"), (texts[1], "sea")}
+
+
 def test_export_leaves_the_old_file_or_the_new_one(ws, tmp_path):
     ws.ingest(write_messages(tmp_path / "m.csv"), text="message", label="topic")
     ws.task("topic", column="topic")
