@@ -328,6 +328,17 @@ def test_votes_go_out_by_what_they_mean_now_and_come_in_by_what_a_class_was_call
     assert {v[:2] for v in votes(ws, "t") if v[0] in texts[:2]} == {(texts[0], "sea"), (texts[1], "sea")}
 
 
+def test_who_is_in_the_file_no_more_votes_no_more(ws, tmp_path):
+    ws.task("topic", classes=CLASSES)
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(lines(*({"text": f"text {who}", "label": ["card"], "annotator": who} for who in ("anna", "ben"))))
+    ws.import_votes("topic", path)
+    ws.ingest(write_messages(tmp_path / "m.csv"), text="message")
+    path.write_bytes(lines({"text": "text ben", "label": ["refund"], "annotator": "anna"}))
+    assert ws.import_votes("topic", path).sources == {"f.jsonl: anna": 1}
+    assert [v[:3] for v in votes(ws)] == [("text ben", "refund", "f.jsonl: anna")]
+
+
 def test_export_leaves_the_old_file_or_the_new_one(ws, tmp_path):
     ws.ingest(write_messages(tmp_path / "m.csv"), text="message", label="topic")
     ws.task("topic", column="topic")

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+import pyarrow as pa
 
 from homegrown.core.ids import canonical_json
 from homegrown.core.models import OUT_OF_SCOPE
@@ -16,7 +17,7 @@ from homegrown.label.formats import Example, Exported, Opinion
 from homegrown.label.imported import check_classes
 from homegrown.label.names import key, name
 from homegrown.label.suggest import class_ids_of
-from homegrown.store.votes import vote_table
+from homegrown.store.votes import VOTES, vote_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -109,16 +110,16 @@ def task_for(store: Store, task_name: str, examples: list[Example], *, new_class
 
 
 def put_votes(
-    store: Store, task: Task, held: Iterable[Held], source: str, facts: dict[str, str], asides: Asides
+    store: Store, task: Task, held: Iterable[Held], source: str, format: str, asides: Asides
 ) -> dict[str, int]:
-    """Replace what each author of *source* said before by what the file says.
+    """Put what the authors of a file say in place of all that earlier versions of it said.
 
     Args:
         store: the workspace.
         task: the question.
         held: opinions by record; of two by one author on one record the later one counts.
         source: name of the file's source; each author is a source of labels of its own, named behind it.
-        facts: kept with each: the format.
+        format: of the file.
         asides: hears of opinions that are no vote for this task.
 
     Returns:
@@ -134,13 +135,18 @@ def put_votes(
             else:
                 said[opinion.author, opinion.is_person][record_id] = value, opinion.confidence
     counts: dict[str, int] = {}
+    sources = store.tasks.label_sources(task.task_id)
+    whole = {s["label_source_id"] for s in sources if s["config"].get("file") == source}
+    new = [VOTES.empty_table()]
     for (author, is_person), votes in said.items():
         named = f"{source}: {author}" if author else source
-        config = {**facts, "author": author, "is": "person" if is_person else "model"}
+        config = {"file": source, "format": format, "author": author, "is": "person" if is_person else "model"}
         source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, named, config)
         values, confidence = zip(*votes.values(), strict=True)
-        store.votes.replace(source_id, vote_table(task, source_id, list(votes), values, confidence))
+        whole.add(source_id)
+        new.append(vote_table(task, source_id, list(votes), values, confidence))
         counts[named] = counts.get(named, 0) + sum(v is not None for v in values)
+    store.votes.put(pa.concat_tables(new), whole=sorted(whole), again={})
     return counts
 
 

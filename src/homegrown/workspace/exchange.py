@@ -90,7 +90,7 @@ class Exchange:
             raise EmptyDataError(f"No item of {file.name} can be used as {found.name}; the first: {first}.")
         asked = task_for(self.store, task, [example for _, example in items], new_classes=new_classes)
         held, n_added = _placed(self.store, items, source, asides, self.progress)
-        sources = put_votes(self.store, asked, held, source, {"format": found.name}, asides)
+        sources = put_votes(self.store, asked, held, source, found.name, asides)
         n_votes = sum(sources.values())
         with self.store.db.write() as connection:
             record_event(
