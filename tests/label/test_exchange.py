@@ -148,6 +148,19 @@ def test_twins_keep_their_own_votes(ws, tmp_path):
     assert (done.n_added, done.n_votes) == (0, 2)
 
 
+def test_what_several_people_say_of_a_text_lands_on_one_record(ws, tmp_path):
+    """Prodigy writes a line per person."""
+    ws.task("topic", classes=CLASSES)
+    said = [("anna", "card"), ("ben", "refund"), ("anna", "login"), ("ben", "card")]
+    rows = [{"text": "same text", "label": label, "answer": "accept", "_annotator_id": who} for who, label in said]
+    (tmp_path / "f.jsonl").write_bytes(lines(*rows))
+    for n_added in (2, 0):
+        done = ws.import_votes("topic", tmp_path / "f.jsonl")
+        assert (done.n_added, done.n_votes, done.n_items) == (n_added, 4, 4)
+    by_record = ws.sql("select record_id, string_agg(class, ' ' order by label_source) as c from votes group by all")
+    assert sorted(by_record.arrow["c"].to_pylist()) == ["card refund", "login card"], "what one says twice are twins"
+
+
 def test_a_longer_file_of_the_same_name_keeps_what_was_there(ws, tmp_path):
     ws.task("topic", classes=CLASSES)
     for n in (3, 8):

@@ -21,6 +21,7 @@ from homegrown.label import join_votes
 from homegrown.label.exchange import Asides, Held, ImportedVotes, Label, exported, put_votes, task_for
 from homegrown.label.exchange_file import encoded, format_of, read_examples, write_examples
 from homegrown.store.events import record_event
+from homegrown.store.lance_tables import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,35 +141,53 @@ def _placed(
     store: Store, items: list[tuple[int, Example]], source: str, asides: Asides, progress: Progress
 ) -> tuple[Iterator[Held], int]:
     """The record of each item: one that other sources hold already, or one that is stored now."""
-    here = _texts_here(store, without=source)
+    known = _texts_of(store, f"source NOT IN {quoted([source])}")
     hashes = [text_hash(example.text) for _, example in items]
-    new = [example for (_, example), h in zip(items, hashes, strict=True) if h not in here]
-    n_added = _store_new(store, new, source, progress) if new else 0
-    known = _texts_here(store, without=None) if new else here
-    return _assigned(items, hashes, known, asides), n_added
+    turns = _turns(items, hashes)
+    new: dict[tuple[str, int], Example] = {}
+    for (_, example), h, turn in zip(items, hashes, turns, strict=True):
+        if h not in known:
+            new.setdefault((h, turn), example)
+    n_added = 0
+    if new:
+        n_added = _store_new(store, list(new.values()), source, progress)
+        for h, ids in _texts_of(store, f"source IN {quoted([source])}").items():
+            known.setdefault(h, []).extend(ids)
+    return _assigned(items, hashes, turns, known, asides), n_added
+
+
+def _turns(items: list[tuple[int, Example]], hashes: list[str]) -> list[int]:
+    """Which of several records with its text each item is about: its author's first item the first, and so on.
+
+    Where a line holds one opinion, the lines of several authors are about one record.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    found = []
+    for (_, example), h in zip(items, hashes, strict=True):
+        who = example.opinions[0].author if len(example.opinions) == 1 else ""
+        found.append(seen[h, who])
+        seen[h, who] += 1
+    return found
 
 
 def _assigned(
-    items: list[tuple[int, Example]], hashes: list[str], known: dict[str, list[str]], asides: Asides
+    items: list[tuple[int, Example]], hashes: list[str], turns: list[int], known: dict[str, list[str]], asides: Asides
 ) -> Iterator[Held]:
-    seen: Counter[str] = Counter()
-    for (place, example), h in zip(items, hashes, strict=True):
+    for (place, example), h, turn in zip(items, hashes, turns, strict=True):
         ids = known.get(h)
         if not ids:
             asides.add(place, "its text could not be stored")
             continue
-        named = example.record_id if example.record_id in ids else ids[min(seen[h], len(ids) - 1)]
-        seen[h] += 1
+        named = example.record_id if example.record_id in ids else ids[min(turn, len(ids) - 1)]
         yield Held(place, named, example.opinions)
 
 
-def _texts_here(store: Store, without: str | None) -> dict[str, list[str]]:
-    """Ids of current records by the hash of their text, those that first came from the source *without* left out."""
+def _texts_of(store: Store, where: str) -> dict[str, list[str]]:
+    """Ids of the current records that match *where*, by the hash of their text."""
     found: dict[str, list[str]] = defaultdict(list)
-    for batch in store.records.batches(["record_id", "text_hash", "source"], rows=65536):
-        for record_id, h, source in zip(*(batch[c].to_pylist() for c in batch.schema.names), strict=True):
-            if source != without:
-                found[h].append(record_id)
+    for batch in store.records.batches(["record_id", "text_hash"], where=where, rows=65536):
+        for record_id, h in zip(*(batch[c].to_pylist() for c in batch.schema.names), strict=True):
+            found[h].append(record_id)
     return dict(found)
 
 
