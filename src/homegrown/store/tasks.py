@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from homegrown.core import classes
 from homegrown.core.ids import canonical_json, new_id, timestamp
+from homegrown.core.records import plain_text
 from homegrown.core.tasks import LabelSourceKind, Task, TaskClass, TaskKind
 from homegrown.errors import ConflictError, InputError, NotFoundError
 from homegrown.store import tables
@@ -311,7 +312,7 @@ def _change(function: Callable[..., Task], *arguments: Any) -> Callable[[Task], 
 
 
 def _clean_guidelines(text: str) -> str:
-    found = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
+    found = plain_text(text)
     if len(found) > MAX_GUIDELINES:
         raise InputError(f"Guidelines have at most {MAX_GUIDELINES:,} characters; these have {len(found):,}.")
     return found

@@ -12,7 +12,7 @@ import numpy as np
 
 from homegrown.core.ids import text_hash
 from homegrown.core.progress import Silent
-from homegrown.core.records import ReadOptions
+from homegrown.core.records import ReadOptions, plain_text
 from homegrown.core.tasks import TaskKind
 from homegrown.curate.labels import read_labels
 from homegrown.errors import EmptyDataError, InputError
@@ -84,7 +84,7 @@ class Exchange:
             if item.example is None:
                 asides.add(item.place, item.reason)
             else:
-                items.append((item.place, item.example._replace(text=_plain(item.example.text))))
+                items.append((item.place, item.example._replace(text=plain_text(item.example.text))))
         n_unread = asides.n
         if not items:
             first = asides.first[0].reason if asides.first else "it has none"
@@ -130,11 +130,6 @@ class Exchange:
                 connection, self.store.actor, "label.export", f"task:{asked.task_id}", format=found.name, n_items=n
             )
         return ExportedLabels(file, found.name, n, len(labels))
-
-
-def _plain(text: str) -> str:
-    """A text as records hold it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
 
 
 def _placed(
