@@ -19,7 +19,7 @@ from homegrown.errors import EmptyDataError, InputError
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.label import join_votes
 from homegrown.label.exchange import Asides, Held, ImportedVotes, Label, exported, put_votes, task_for
-from homegrown.label.exchange_file import encoded, format_of, read_examples, write_examples
+from homegrown.label.exchange_file import encoded, format_named, format_of, read_examples, write_examples
 from homegrown.store.events import record_event
 from homegrown.store.lance_tables import quoted
 
@@ -79,7 +79,7 @@ class Exchange:
         """
         file, source = Path(path), name or Path(path).name
         asides = Asides()
-        found, items = format_of(file, format), []
+        found, items = format_named(format) if format is not None else format_of(file), []
         for item in read_examples(file, found):
             if item.example is None:
                 asides.add(item.place, item.reason)
@@ -103,7 +103,7 @@ class Exchange:
 
     def stream_labels(self, task: tasks.Task | handles.Task | str, *, format: str) -> Iterator[bytes]:
         """The bytes of ``export_labels``, streamed; whatever cannot be had is told before the first."""
-        asked, found = self._task(task), format_of(Path(), format)
+        asked, found = self._task(task), format_named(format)
         records = exported(self.store, asked, _labels(self.store, asked))
         return (piece for piece, _ in encoded(found, records, asked.name, asked.class_names))
 
@@ -120,7 +120,7 @@ class Exchange:
             10003
         """
         asked, file = self._task(task), Path(path)
-        found = format_of(file, format)
+        found = format_named(format)
         if file.is_dir() or not file.parent.is_dir():
             raise InputError(f"{file} is no place for a file. Name a file in a folder that is there.")
         labels = _labels(self.store, asked)
