@@ -17,7 +17,7 @@ import anyio.to_thread
 from homegrown.core.ids import canonical_json
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import UpstreamError
-from homegrown.inference.chat import ChatAnswer, ChatClient, Question
+from homegrown.inference.chat import ChatAnswer, ChatClient
 from homegrown.inference.in_loop import in_loop
 from homegrown.inference.outbound import Outbound
 from homegrown.inference.pace import MAX_ATTEMPTS, Pace, Purse
@@ -143,10 +143,10 @@ async def _run(asking: _Asking, key: str | None) -> None:
     plan = asking.plan
     outbound = Outbound((asking.upstream.origin,), plan.limits, n_connections=plan.n_at_once)
     async with outbound.open() as door:
-        asking.client = ChatClient(door, asking.upstream, key)
+        client = ChatClient(door, asking.upstream, key)
         async with anyio.create_task_group() as group:
             for _ in range(plan.n_at_once):
-                group.start_soon(asking.work_off)
+                group.start_soon(asking.work_off, client)
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:
@@ -171,7 +171,6 @@ class _Asking:
         progress: Progress,
     ) -> None:
         self.upstream, self.plan = upstream, plan
-        self.client: ChatClient | None = None
         self.pace = Pace(max_in_a_row=max(8, 3 * plan.n_at_once))
         self.purse = Purse(plan.budget_usd, work.spent_usd)
         self.problems: Counter[str] = Counter()
@@ -192,13 +191,13 @@ class _Asking:
             )
         return self.pace.stopped
 
-    async def work_off(self) -> None:
+    async def work_off(self, client: ChatClient) -> None:
         """One worker: call after call, until nothing is left or something ends the work."""
         while not self.stopped:
             batch = await self._in_thread(self._next)
             if not batch:
                 return
-            await self._call(batch)
+            await self._call(client, batch)
 
     def _next(self) -> list[Piece]:
         if self._again:
@@ -214,7 +213,7 @@ class _Asking:
         """Whatever waits for a disk, one at a time."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
-    async def _call(self, batch: list[Piece]) -> None:
+    async def _call(self, client: ChatClient, batch: list[Piece]) -> None:
         question = self._prompt.question([p.text for p in batch])
         most = self.upstream.cost_usd(question.most_tokens_in, question.max_tokens)
         for attempt in range(MAX_ATTEMPTS):
@@ -226,7 +225,7 @@ class _Asking:
             call_id, noted = self._answers.set_aside(self.upstream, self._prompt.digest, most)
             await self._ledger.do(noted)
             try:
-                answer = await self._ask(question)
+                answer = await client.ask(question)
             except UpstreamError as error:
                 cost = most if error.may_have_cost else 0.0
                 await self._settle(call_id, most, cost, [])
@@ -236,10 +235,6 @@ class _Asking:
                 continue
             await self._take(batch, answer, call_id, most)
             return
-
-    async def _ask(self, question: Question) -> ChatAnswer:
-        assert self.client is not None
-        return await self.client.ask(question)
 
     async def _take(self, batch: list[Piece], answer: ChatAnswer, call_id: str, most: float) -> None:
         cost = most
