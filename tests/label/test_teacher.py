@@ -170,6 +170,19 @@ def test_the_budget_is_never_passed(ws, upstream):
     assert spent > billed / 1e6, "what was answered is paid"
 
 
+def test_what_was_paid_for_records_that_are_gone_counts(ws, upstream, tmp_path):
+    asked = task(ws)
+    done = asked.ask("fake")
+    (tmp_path / "m.csv").write_text("message\nanother lost card\n")
+    ws.ingest(tmp_path / "m.csv", text="message")
+    plan = asked.ask("fake", dry_run=True)
+    assert (plan.n_records, plan.n_known) == (1, 0)
+    assert plan.spent_usd == pytest.approx(done.spent_usd)
+    again = asked.ask("fake", budget_usd=done.spent_usd)
+    assert (again.n_calls, again.n_left) == (0, 1)
+    assert "budget" in again.stopped
+
+
 def test_an_upstream_that_does_not_count_is_paid_at_its_worst(ws, upstream):
     asked = task(ws)
     upstream.plan(always="no-usage")

@@ -261,7 +261,8 @@ class _Asking:
     async def _settle(self, call_id: str, most: float, cost: float, kept: list[Kept]) -> None:
         still = max(cost - sum(k.cost_usd for k in kept), 0.0)
         still = 0.0 if still < 1e-12 else still
-        await self._ledger.do(self._answers.settle(self.upstream, call_id, kept, still_usd=still))
+        settled = self._answers.settle(self.upstream, self._prompt.digest, call_id, kept, still_usd=still)
+        await self._ledger.do(settled)
         self.purse.settle(most, cost)
         self.n_answered += len(kept)
         await self._in_thread(partial(self._progress.advance, len(kept), cost_usd=round(self.purse.spent_usd, 6)))

@@ -123,7 +123,7 @@ def survey(store: Store, upstream: Upstream, prompt: Prompt, masker: Masker, pla
     if not rows:
         raise EmptyDataError("There are no records to ask about. Import some first: homegrown ingest FILE")
     todo = sorted(open_.values(), key=lambda t: t.record_id)
-    paid = sum(k.cost_usd for k in known.values()) + store.upstream_answers.unsettled_usd(upstream, prompt.digest)
+    paid = store.upstream_answers.spent_usd(upstream, prompt.digest)
     mean = n_chars / len(rows)
     return Work(rows, todo[: plan.limit], len(todo), known, paid, mean, n_masked)
 
