@@ -127,6 +127,18 @@ def test_the_second_run_asks_nothing_and_the_next_file_only_what_is_new(ws, upst
     assert len(records_of(upstream.seen()[0])) == 2
 
 
+def test_another_server_with_a_model_of_the_same_name_is_asked_itself(ws, upstream):
+    task(ws).ask("fake")
+    with fake_upstream() as other:
+        ws.add_upstream("other", other.base_url, model="toy", private=True, terms="apache-2.0")
+        done = task(ws).ask("other")
+        assert (done.n_known, done.n_answered, len(other.seen())) == (0, 36, done.n_calls)
+    ws.add_upstream("twin", upstream.base_url, model="toy", private=True)
+    upstream.forget()
+    assert task(ws).ask("twin").n_known == 36, "the same one under another name is not"
+    assert upstream.seen() == []
+
+
 def test_other_guidelines_are_another_question(ws, upstream):
     task(ws).ask("fake")
     upstream.forget()

@@ -91,7 +91,7 @@ def ask_teacher(
         UpstreamError: it could not be asked at all, and nothing was answered.
         CancelledError: somebody asked for a stop; what was answered has become votes.
     """
-    prompt = Prompt.of(task, upstream.model, masker)
+    prompt = Prompt.of(task, upstream, masker)
     work = survey(store, upstream, prompt, masker, plan)
     asking = _Asking(store, upstream, prompt, plan, work, pieces(store, masker, work.todo), progress)
     progress.start(f"ask {upstream.name}", len(work.todo), "texts")
@@ -127,7 +127,7 @@ def ask_teacher(
 
 def dry_run(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan) -> DryRun:
     """What ``ask_teacher`` would send first, and what it would cost; nothing is sent."""
-    return estimate(store, upstream, Prompt.of(task, upstream.model, masker), masker, plan)
+    return estimate(store, upstream, Prompt.of(task, upstream, masker), masker, plan)
 
 
 def _record(store: Store, task: Task, upstream: Upstream, done: Asked) -> None:
