@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -181,7 +180,7 @@ def estimate(store: Store, upstream: Upstream, prompt: Prompt, masker: Masker, p
     work = survey(store, upstream, prompt, masker, plan)
     size = per_call(plan, prompt, work.mean_chars)
     n, n_calls = len(work.todo), math.ceil(len(work.todo) / size)
-    shown = [p.text for p in islice(pieces(store, masker, work.todo[: size * _SHOWN]), size * _SHOWN)]
+    shown = [p.text for p in pieces(store, masker, work.todo[: size * _SHOWN])]
     questions = [prompt.question(shown[i : i + size]) for i in range(0, len(shown), size)]
     schema = len(msgspec.json.encode(questions[0].schema)) if questions else 0
     chars = n_calls * (len(prompt.system) + schema) + n * (work.mean_chars + 20)
