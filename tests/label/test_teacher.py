@@ -15,7 +15,15 @@ import pytest
 
 from homegrown.core.access import Actor, Role
 from homegrown.core.progress import Silent
-from homegrown.errors import CancelledError, EmptyDataError, ForbiddenError, InputError, NotFoundError, UpstreamError
+from homegrown.errors import (
+    CancelledError,
+    EmptyDataError,
+    ForbiddenError,
+    InputError,
+    NotFoundError,
+    UpstreamError,
+    WorkspaceBusyError,
+)
 from homegrown.inference.masking import PatternMasker
 from homegrown.inference.outbound import Limits
 from homegrown.label.teacher import ask_teacher
@@ -358,6 +366,22 @@ def test_cancelled_keeps_what_was_answered(ws, upstream):
         ask(ws, task(ws), per_call=2, n_at_once=2, progress=Stops())
     assert 10 <= len(votes(ws)) < 20
     assert ask(ws, task(ws)).n_votes == 36
+
+
+def test_it_is_asked_about_a_task_once_at_a_time(ws, upstream):
+    """Two at once would each have the whole budget."""
+    asked = task(ws)
+    upstream.plan(delay_s=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, ws, asked, per_call=1, n_at_once=2)
+        while not upstream.seen():
+            time.sleep(0.01)
+        with pytest.raises(WorkspaceBusyError, match="is being asked"):
+            ask(ws, asked)
+        assert ask(ws, task(ws, "other"), limit=1).n_answered == 1
+        assert first.result().n_votes == 36
+    assert len(upstream.seen()) == 37
+    assert ask(ws, asked).n_known == 36
 
 
 def test_killed_and_run_again_it_goes_on(tmp_path, upstream):

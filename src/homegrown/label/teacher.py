@@ -25,6 +25,7 @@ from homegrown.label.prompt import Prompt
 from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
 from homegrown.store.events import record_event
 from homegrown.store.group_commit import GroupCommit
+from homegrown.store.locks import FileLock
 from homegrown.store.upstream_answers import Kept, Write
 from homegrown.store.votes import vote_table
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from homegrown.core.upstreams import Upstream
     from homegrown.inference.masking import Masker
     from homegrown.store import Store
+
+_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,17 @@ def ask_teacher(
 
     Raises:
         UpstreamError: it could not be asked at all, and nothing was answered.
+        WorkspaceBusyError: it is being asked about this task already.
         CancelledError: somebody asked for a stop; what was answered has become votes.
     """
+    path = store.layout.folder("locks") / f"teacher-{upstream.upstream_id}-{task.task_id}.lock"
+    busy = f"{upstream.name} is being asked about {task.name!r} already. Wait until that has ended, or cancel it."
+    # Two at once would each have the whole budget, and pay for the same texts.
+    with FileLock(path, exclusive=True, wait_s=_PATIENCE_S, busy=busy):
+        return _ask(store, task, upstream, masker, plan, progress)
+
+
+def _ask(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan, progress: Progress) -> Asked:
     prompt = Prompt.of(task, upstream, masker)
     work = survey(store, upstream, prompt, masker, plan)
     asking = _Asking(store, upstream, prompt, plan, work, pieces(store, masker, work.todo), progress)
