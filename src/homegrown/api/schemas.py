@@ -165,10 +165,7 @@ class ListQuery(msgspec.Struct):
 
 
 class JobBody(Strict):
-    """A verb and its arguments: ``embed``, ``evaluate``, ``retrain`` or ``train``."""
-
-    """A verb and its arguments: ``embed``, ``evaluate``, ``model_votes``, ``teach`` or ``train``."""
-    """A verb and its arguments: ``embed``, ``evaluate``, ``issues`` or ``train``."""
+    """A verb and its arguments; the refusal of an unknown one names those there are."""
 
     verb: Name
     arguments: dict[str, Any] = {}
