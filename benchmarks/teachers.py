@@ -55,7 +55,7 @@ def main() -> None:
                 started = time.perf_counter()
                 ws.ask(task, "local", per_call=1, n_at_once=AT_ONCE)
                 ours.append(time.perf_counter() - started)
-                prompt = Prompt.of(task.noun, "toy", PatternMasker())
+                prompt = Prompt.of(task.noun, ws.store.upstreams.get("local"), PatternMasker())
                 asked = [prompt.question([t]) for t in texts]
             bodies = [[{"role": "system", "content": q.system}, {"role": "user", "content": q.user}] for q in asked]
             theirs.append(asyncio.run(_bare(upstream.base_url, bodies)))

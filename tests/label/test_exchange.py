@@ -148,6 +148,19 @@ def test_twins_keep_their_own_votes(ws, tmp_path):
     assert (done.n_added, done.n_votes) == (0, 2)
 
 
+def test_what_several_people_say_of_a_text_lands_on_one_record(ws, tmp_path):
+    """Prodigy writes a line per person."""
+    ws.task("topic", classes=CLASSES)
+    said = [("anna", "card"), ("ben", "refund"), ("anna", "login"), ("ben", "card")]
+    rows = [{"text": "same text", "label": label, "answer": "accept", "_annotator_id": who} for who, label in said]
+    (tmp_path / "f.jsonl").write_bytes(lines(*rows))
+    for n_added in (2, 0):
+        done = ws.import_votes("topic", tmp_path / "f.jsonl")
+        assert (done.n_added, done.n_votes, done.n_items) == (n_added, 4, 4)
+    by_record = ws.sql("select record_id, string_agg(class, ' ' order by label_source) as c from votes group by all")
+    assert sorted(by_record.arrow["c"].to_pylist()) == ["card refund", "login card"], "what one says twice are twins"
+
+
 def test_a_longer_file_of_the_same_name_keeps_what_was_there(ws, tmp_path):
     ws.task("topic", classes=CLASSES)
     for n in (3, 8):
@@ -302,6 +315,41 @@ def test_people_models_and_the_joined_label_go_out(ws, tmp_path):
     assert mine["annotations"][0]["meta"]["source"] == "terminal"
     assert mine["predictions"][-1]["model_version"] == "homegrown"
     assert mine["predictions"][-1]["result"][0]["value"]["choices"] == ["login"]
+
+
+def test_votes_go_out_by_what_they_mean_now_and_come_in_by_what_a_class_was_called(ws, tmp_path):
+    ws.ingest(write_messages(tmp_path / "m.csv"), text="message")
+    ws.task("t", classes=["a", "b", "c", "d", "e"])
+    said = dict(zip("abde", ws.store.records.all_ids().to_pylist(), strict=False))
+    for name, record_id in said.items():
+        ws.vote(record_id, "t", name)
+    for old, new in (("a", "b"), ("b", "c")):
+        ws.merge_classes("t", [old], new)
+    ws.rename_class("t", "c", "sea")
+    ws.split_class("t", "d", ["d1", "d2"])
+    ws.remove_class("t", "e")
+    ws.export_labels("t", tmp_path / "out.json", format="label-studio")
+    items = {i["meta"]["record_id"]: i for i in json.loads((tmp_path / "out.json").read_bytes())}
+    out = {n: [a["result"][0]["value"]["choices"] for a in items[i]["annotations"]] for n, i in said.items()}
+    assert out == {"a": [["sea"]], "b": [["sea"]], "d": [], "e": []}
+    texts = [f"new text {n}" for n in range(4)]
+    rows = [{"text": t, "label": [n]} for t, n in zip(texts, ["a", "c", "D", "wolf"], strict=True)]
+    (tmp_path / "f.jsonl").write_bytes(lines(*rows))
+    done = ws.import_votes("t", tmp_path / "f.jsonl", new_classes=True)
+    assert done.task.class_names == ("sea", "d1", "d2", "wolf"), "a name that a class once had makes no other one"
+    assert (done.n_votes, done.aside) == (4, ())
+    assert {v[:2] for v in votes(ws, "t") if v[0] in texts[:2]} == {(texts[0], "sea"), (texts[1], "sea")}
+
+
+def test_who_is_in_the_file_no_more_votes_no_more(ws, tmp_path):
+    ws.task("topic", classes=CLASSES)
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(lines(*({"text": f"text {who}", "label": ["card"], "annotator": who} for who in ("anna", "ben"))))
+    ws.import_votes("topic", path)
+    ws.ingest(write_messages(tmp_path / "m.csv"), text="message")
+    path.write_bytes(lines({"text": "text ben", "label": ["refund"], "annotator": "anna"}))
+    assert ws.import_votes("topic", path).sources == {"f.jsonl: anna": 1}
+    assert [v[:3] for v in votes(ws)] == [("text ben", "refund", "f.jsonl: anna")]
 
 
 def test_export_leaves_the_old_file_or_the_new_one(ws, tmp_path):

@@ -15,7 +15,15 @@ import pytest
 
 from homegrown.core.access import Actor, Role
 from homegrown.core.progress import Silent
-from homegrown.errors import CancelledError, EmptyDataError, ForbiddenError, InputError, NotFoundError, UpstreamError
+from homegrown.errors import (
+    CancelledError,
+    EmptyDataError,
+    ForbiddenError,
+    InputError,
+    NotFoundError,
+    UpstreamError,
+    WorkspaceBusyError,
+)
 from homegrown.inference.masking import PatternMasker
 from homegrown.inference.outbound import Limits
 from homegrown.label.teacher import ask_teacher
@@ -127,6 +135,18 @@ def test_the_second_run_asks_nothing_and_the_next_file_only_what_is_new(ws, upst
     assert len(records_of(upstream.seen()[0])) == 2
 
 
+def test_another_server_with_a_model_of_the_same_name_is_asked_itself(ws, upstream):
+    task(ws).ask("fake")
+    with fake_upstream() as other:
+        ws.add_upstream("other", other.base_url, model="toy", private=True, terms="apache-2.0")
+        done = task(ws).ask("other")
+        assert (done.n_known, done.n_answered, len(other.seen())) == (0, 36, done.n_calls)
+    ws.add_upstream("twin", upstream.base_url, model="toy", private=True)
+    upstream.forget()
+    assert task(ws).ask("twin").n_known == 36, "the same one under another name is not"
+    assert upstream.seen() == []
+
+
 def test_other_guidelines_are_another_question(ws, upstream):
     task(ws).ask("fake")
     upstream.forget()
@@ -168,6 +188,19 @@ def test_the_budget_is_never_passed(ws, upstream):
     assert spent > 0
     billed = sum(len(m["content"]) for c in upstream.seen() for m in c["body"]["messages"]) / 4
     assert spent > billed / 1e6, "what was answered is paid"
+
+
+def test_what_was_paid_for_records_that_are_gone_counts(ws, upstream, tmp_path):
+    asked = task(ws)
+    done = asked.ask("fake")
+    (tmp_path / "m.csv").write_text("message\nanother lost card\n")
+    ws.ingest(tmp_path / "m.csv", text="message")
+    plan = asked.ask("fake", dry_run=True)
+    assert (plan.n_records, plan.n_known) == (1, 0)
+    assert plan.spent_usd == pytest.approx(done.spent_usd)
+    again = asked.ask("fake", budget_usd=done.spent_usd)
+    assert (again.n_calls, again.n_left) == (0, 1)
+    assert "budget" in again.stopped
 
 
 def test_an_upstream_that_does_not_count_is_paid_at_its_worst(ws, upstream):
@@ -234,7 +267,6 @@ def test_a_refusal_is_not_repeated(ws, upstream, fault):
 
 
 def test_a_wait_that_is_too_long_is_not_waited(ws, upstream):
-    upstream.plan(always="429:1e9")
     upstream.plan(always="429:1000000000")
     started = time.monotonic()
     with pytest.raises(UpstreamError, match="asks to wait for longer"):
@@ -254,12 +286,13 @@ def test_retries_are_a_tenth_of_the_calls(ws, upstream, tmp_path):
     assert ask(ws, task(ws)).n_left == 0
 
 
-def test_options_that_a_server_does_not_know_are_left_out(ws, upstream):
-    upstream.plan(always="no-schema")
-    done = ask(ws, task(ws), n_at_once=1)
-    assert done.n_votes == 36
+@pytest.mark.parametrize("n_at_once", [1, 6])
+def test_options_that_a_server_does_not_know_are_left_out(ws, upstream, n_at_once):
+    upstream.plan(always="no-schema", delay_s=0.1)
+    done = ask(ws, task(ws), per_call=3, n_at_once=n_at_once)
+    assert (done.n_votes, done.stopped, done.problems) == (36, "", {})
     with_schema = ["response_format" in c["body"] for c in upstream.seen()]
-    assert with_schema.count(True) == 1
+    assert 1 <= with_schema.count(True) <= n_at_once
 
 
 def test_a_record_cannot_give_orders(ws, upstream, tmp_path):
@@ -332,6 +365,22 @@ def test_cancelled_keeps_what_was_answered(ws, upstream):
         ask(ws, task(ws), per_call=2, n_at_once=2, progress=Stops())
     assert 10 <= len(votes(ws)) < 20
     assert ask(ws, task(ws)).n_votes == 36
+
+
+def test_it_is_asked_about_a_task_once_at_a_time(ws, upstream):
+    """Two at once would each have the whole budget."""
+    asked = task(ws)
+    upstream.plan(delay_s=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, ws, asked, per_call=1, n_at_once=2)
+        while not upstream.seen():
+            time.sleep(0.01)
+        with pytest.raises(WorkspaceBusyError, match="is being asked"):
+            ask(ws, asked)
+        assert ask(ws, task(ws, "other"), limit=1).n_answered == 1
+        assert first.result().n_votes == 36
+    assert len(upstream.seen()) == 37
+    assert ask(ws, asked).n_known == 36
 
 
 def test_killed_and_run_again_it_goes_on(tmp_path, upstream):

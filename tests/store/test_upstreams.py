@@ -173,12 +173,12 @@ def test_what_is_set_aside_counts_until_it_is_settled(store):
     call, first = answers.set_aside(upstream, "prompt a", 0.5)
     other, second = answers.set_aside(upstream, "prompt b", 7.0)
     answers.write([first, second])
-    assert answers.unsettled_usd(upstream, "prompt a") == 0.5, "a kill here would leave it so"
-    answers.write([answers.settle(upstream, call, [kept("k1", value={"class": "c_1"}), kept("k2")])])
-    assert answers.unsettled_usd(upstream, "prompt a") == 0
+    assert answers.spent_usd(upstream, "prompt a") == 0.5, "a kill here would leave it so"
+    answers.write([answers.settle(upstream, "prompt a", call, [kept("k1", value={"class": "c_1"}), kept("k2")])])
+    assert answers.spent_usd(upstream, "prompt a") == pytest.approx(0.2)
     assert answers.find(["k1", "k2", "k3"]) == {"k1": kept("k1", value={"class": "c_1"}), "k2": kept("k2")}
-    answers.write([answers.settle(upstream, other, [kept("k1", 9.9)], still_usd=0.25)])
-    assert answers.unsettled_usd(upstream, "prompt b") == 0.25
+    answers.write([answers.settle(upstream, "prompt b", other, [kept("k1", 9.9)], still_usd=0.25)])
+    assert answers.spent_usd(upstream, "prompt b") == 0.25
     assert answers.find(["k1"])["k1"].cost_usd == 0.1, "the first answer stays"
     assert len(answers.find(f"k{i}" for i in range(2000))) == 2
     store.upstreams.remove(TERMINAL, "gpt")

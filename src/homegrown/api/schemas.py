@@ -167,6 +167,8 @@ class ListQuery(msgspec.Struct):
 class JobBody(Strict):
     """A verb that may be queued, and its arguments."""
 
+    """A verb and its arguments; the refusal of an unknown one names those there are."""
+
     verb: Name
     arguments: dict[str, Any] = {}
 

@@ -55,7 +55,7 @@ def add(
             name, base_url, model=model, key=key, price_in_usd=price_in, price_out_usd=price_out, terms=terms,
             private=private,
         )  # fmt: skip
-    emit(_document(made), _line(made), as_json=as_json)
+    emit(asdict(made), _line(made), as_json=as_json)
 
 
 def _key(variable: str | None, *, from_stdin: bool) -> str | None:
@@ -79,7 +79,7 @@ def list_upstreams(workspace: Path, as_json: bool) -> None:
     with connect(workspace) as ws:
         found = ws.upstreams()
     lines = "\n".join(map(_line, found)) or "No upstreams yet."
-    emit({"upstreams": [_document(u) for u in found]}, lines, as_json=as_json)
+    emit({"upstreams": [asdict(u) for u in found]}, lines, as_json=as_json)
 
 
 @command.command("remove")
@@ -91,10 +91,6 @@ def remove(name: str, workspace: Path, as_json: bool) -> None:
     with connect(workspace) as ws:
         gone = ws.remove_upstream(name)
     emit({"upstream_id": gone.upstream_id, "removed": True}, f"Removed {gone.name}.", as_json=as_json)
-
-
-def _document(upstream: Upstream) -> dict[str, object]:
-    return asdict(upstream)
 
 
 def _line(u: Upstream) -> str:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from homegrown.core.records import plain_text
 from homegrown.core.tasks import Task, TaskClass, new_class_id
 from homegrown.errors import ConflictError, InputError, NotFoundError
 
@@ -220,7 +221,7 @@ def clean_text(text: str) -> str:
     Raises:
         InputError: it is too long.
     """
-    found = str(text).replace("\r\n", "\n").replace("\0", "").strip()
+    found = plain_text(str(text))
     if len(found) > MAX_TEXT:
         raise InputError(f"A description or an example has at most {MAX_TEXT:,} characters; this has {len(found):,}.")
     return found
@@ -232,7 +233,7 @@ def clean_guidelines(text: str) -> str:
     Raises:
         InputError: they are too long.
     """
-    found = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
+    found = plain_text(text)
     if len(found) > MAX_GUIDELINES:
         raise InputError(f"Guidelines have at most {MAX_GUIDELINES:,} characters; these have {len(found):,}.")
     return found

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def plain_text(text: str) -> str:
+    r"""What somebody sent or wrote, as records hold it: with ``\n`` at line ends, without NUL and what frames it.
+
+    Example:
+        >>> plain_text(" my card\r\nis lost\n")
+        'my card\nis lost'
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One stored unit of the user's data, immutable.

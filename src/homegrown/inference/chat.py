@@ -117,23 +117,14 @@ class ChatClient:
             UpstreamError: no usable answer; ``may_have_cost`` says whether it may be billed all the same.
         """
         while True:
-            without = frozenset(self._without)
+            left_out = frozenset(self._without)
             reply = await self._post(self._body(question))
             if reply.status == 200:
                 return _answer(self.upstream, reply)
-            left = [step for step in _STEPS if step not in self._without]
-            if reply.status not in (400, 422) or not left or not self._names_option(reply, left):
+            option = _refused_option(reply, [step for step in _STEPS if step not in left_out])
+            if option is None:
                 raise _refused(self.upstream, reply)
-            if self._without == without:  # another call may have learnt it meanwhile
-                self._without.add(left[0])
-
-    def _names_option(self, reply: Reply, left: list[str]) -> bool:
-        """Only a refusal that speaks of an option is one of the option: anything else would be asked thrice."""
-        said = reply.body[:4000].decode("utf-8", "replace").lower()
-        named = [s for s in left if s in said or (s == "response_format" and "json_schema" in said)]
-        if named:
-            left.sort(key=lambda step: step not in named)
-        return bool(named)
+            self._without.add(option)  # what was under way meanwhile is refused for the same one
 
     async def _post(self, body: bytes) -> Reply:
         headers = {"content-type": "application/json", "accept": "application/json"}
@@ -175,6 +166,14 @@ def _answer(upstream: Upstream, reply: Reply) -> ChatAnswer:
         usage.prompt_tokens if usage and counted else None,
         usage.completion_tokens if usage and counted else None,
     )
+
+
+def _refused_option(reply: Reply, sent: list[str]) -> str | None:
+    """Which of the options *sent* a refusal speaks of; one that speaks of none is a refusal of something else."""
+    if reply.status not in (400, 422):
+        return None
+    said = reply.body[:4000].decode("utf-8", "replace").lower()
+    return next((s for s in sent if s in said or (s == "response_format" and "json_schema" in said)), None)
 
 
 def _tokens(choice: _Choice, text: str) -> tuple[tuple[str, float], ...]:

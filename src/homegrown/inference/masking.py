@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from homegrown.inference.personal import find_personal, replaced
+from homegrown.inference.personal import KINDS, find_personal, replaced
 from homegrown.inference.secrets import find_secrets
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # Links and postcodes stay: they name places and pages more often than people, and tell a teacher what a text is about.
-KINDS = ("iban", "email", "card", "national_id", "mac", "ip", "phone")
+SENT_WITHOUT = ("iban", "email", "card", "national_id", "mac", "ip", "phone")
 
 
 class Masked(NamedTuple):
@@ -33,6 +36,19 @@ class Masker(Protocol):
         ...
 
 
+def masked(text: str, kinds: Iterable[str] = KINDS) -> Masked:
+    """*text* without its secrets and without personal data of *kinds*; a secret is one whatever number it contains.
+
+    Example:
+        >>> masked("Write to anna@example.org, password: hunter2-Tr0ub4dor").text
+        'Write to [email], password: [password]'
+    """
+    secrets = find_secrets(text)
+    outside = [p for p in find_personal(text, kinds) if not any(p.start < s.end and s.start < p.end for s in secrets)]
+    found = sorted([*secrets, *outside], key=lambda p: p.start)
+    return Masked(replaced(text, found), dict(Counter(p.kind for p in found)))
+
+
 class PatternMasker:
     """Mail, card, account, identity, phone and network numbers, and secrets; see ``inference.personal``.
 
@@ -47,9 +63,4 @@ class PatternMasker:
 
     def mask(self, text: str) -> Masked:
         """*text* with each finding replaced by its kind in brackets."""
-        secrets = find_secrets(text)
-        outside = [
-            p for p in find_personal(text, KINDS) if not any(p.start < s.end and s.start < p.end for s in secrets)
-        ]
-        found = sorted([*secrets, *outside], key=lambda p: p.start)
-        return Masked(replaced(text, found), dict(Counter(p.kind for p in found)))
+        return masked(text, SENT_WITHOUT)

@@ -271,7 +271,8 @@ def judge(addresses: list[str], origin: Origin) -> None:
     """Refuse an origin one of whose addresses may not be called: a name that leads to two networks is a trick.
 
     Raises:
-        RefusedAddressError: there is such an address, or none at all.
+        RefusedAddressError: there is such an address.
+        httpcore.ConnectError: there is none at all.
     """
     if not addresses:
         raise httpcore.ConnectError("the name has no address")

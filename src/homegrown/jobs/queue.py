@@ -14,6 +14,8 @@ from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
 
@@ -99,11 +101,13 @@ class JobQueue:
             raise NotFoundError(f"There is no job {job_id!r} in this workspace.")
         return _job(row)
 
-    def list(self, limit: int = 100, status: str | None = None) -> list[Job]:
-        """Jobs, newest first."""
+    def list(self, limit: int = 100, status: str | None = None, verbs: Collection[str] | None = None) -> list[Job]:
+        """Jobs, newest first; of one status or any, of some verbs or all."""
         statement = sa.select(*tables.jobs.c)
         if status is not None:
             statement = statement.where(tables.jobs.c.status == status)
+        if verbs is not None:
+            statement = statement.where(tables.jobs.c.verb.in_(verbs))
         return [_job(row) for row in self._db.all(statement.order_by(tables.jobs.c.created_at.desc()).limit(limit))]
 
     def cancel(self, actor: Actor, job_id: str) -> None:

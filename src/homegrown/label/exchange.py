@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-import sqlalchemy as sa
+import pyarrow as pa
 
 from homegrown.core.ids import canonical_json
 from homegrown.core.models import OUT_OF_SCOPE
@@ -16,8 +16,7 @@ from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
 from homegrown.label.formats import Example, Exported, Opinion
 from homegrown.label.imported import check_classes
 from homegrown.label.names import key, name
-from homegrown.store import tables
-from homegrown.store.votes import vote_table
+from homegrown.store.votes import VOTES, vote_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -104,22 +103,22 @@ def task_for(store: Store, task_name: str, examples: list[Example], *, new_class
         check_classes("label", counts, counts.total())
         kind = TaskKind.CLASSES if many else TaskKind.CLASS
         return store.tasks.define(store.actor, task_name, sorted(counts), kind=kind)
-    known = {key(n) for n in old.class_names}
+    known = {key(n) for c in old.classes for n in (c.name, *c.former)}
     names = [*old.class_names, *sorted(n for n in counts if key(n) not in known)]
     return store.tasks.define(store.actor, task_name, names, kind=old.kind, column=old.column)
 
 
 def put_votes(
-    store: Store, task: Task, held: Iterable[Held], source: str, facts: dict[str, str], asides: Asides
+    store: Store, task: Task, held: Iterable[Held], source: str, format: str, asides: Asides
 ) -> dict[str, int]:
-    """Replace what each author of *source* said before by what the file says.
+    """Put what the authors of a file say in place of all that earlier versions of it said.
 
     Args:
         store: the workspace.
         task: the question.
         held: opinions by record; of two by one author on one record the later one counts.
         source: name of the file's source; each author is a source of labels of its own, named behind it.
-        facts: kept with each: the format.
+        format: of the file.
         asides: hears of opinions that are no vote for this task.
 
     Returns:
@@ -135,28 +134,34 @@ def put_votes(
             else:
                 said[opinion.author, opinion.is_person][record_id] = value, opinion.confidence
     counts: dict[str, int] = {}
+    sources = store.tasks.label_sources(task.task_id)
+    whole = {s["label_source_id"] for s in sources if s["config"].get("file") == source}
+    new = [VOTES.empty_table()]
     for (author, is_person), votes in said.items():
         named = f"{source}: {author}" if author else source
-        config = {**facts, "author": author, "is": "person" if is_person else "model"}
+        config = {"file": source, "format": format, "author": author, "is": "person" if is_person else "model"}
         source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, named, config)
         values, confidence = zip(*votes.values(), strict=True)
-        store.votes.replace(source_id, vote_table(task, source_id, list(votes), values, confidence))
+        whole.add(source_id)
+        new.append(vote_table(task, source_id, list(votes), values, confidence))
         counts[named] = counts.get(named, 0) + sum(v is not None for v in values)
+    store.votes.put(pa.concat_tables(new), whole=sorted(whole), again={})
     return counts
 
 
 def _reader(task: Task) -> Callable[[tuple[str, ...] | None], tuple[str | None, str]]:
     """From names of classes to a vote's value, or why there is none."""
-    ids = {c.name: c.class_id for c in task.classes}
-    near: dict[str, str] = {}
+    near: dict[str, str | None] = {}
     for one in task.classes:  # a spelling that two classes share decides nothing
-        near[key(one.name)] = "" if key(one.name) in near else one.class_id
+        near[key(one.name)] = None if key(one.name) in near else one.class_id
+    for formerly in (n for one in task.classes for n in one.former):
+        near.setdefault(key(formerly), task.voted_id(formerly))
 
     @lru_cache(maxsize=10_000)
     def read(labels: tuple[str, ...] | None) -> tuple[str | None, str]:
         if labels is None:
             return None, ""
-        found = [ids.get(name(n)) or near.get(key(n), "") for n in labels]
+        found = [task.voted_id(name(n)) or near.get(key(n)) for n in labels]
         unknown = next((n for n, i in zip(labels, found, strict=True) if not i), None)
         if unknown is not None:
             return None, f"the task has no class {unknown[:60]!r}"
@@ -189,14 +194,10 @@ def exported(store: Store, task: Task, labels: dict[str, Label]) -> Iterator[Exp
 def _votes(store: Store, task: Task) -> dict[str, list[Opinion]]:
     """Opinions by record: of people first, then of the newest version of every other source."""
     found: dict[str, list[Opinion]] = defaultdict(list)
-    said = list(dict.fromkeys(record_id for record_id, _ in store.person_votes.standing(task.task_id)))
-    a = tables.actors
-    people = {r["actor_id"]: r["name"] for r in store.db.all(sa.select(a.c.actor_id, a.c.name))}
     names_of = _namer(task)
-    for start in range(0, len(said), 500):
-        for vote in store.person_votes.of_records(said[start : start + 500]):
-            if vote["task_id"] == task.task_id and (names := names_of(vote["value"])) is not None:
-                found[vote["record_id"]].append(Opinion(names, people.get(vote["actor_id"], "")))
+    for record_id, value, who in store.person_votes.standing_by(task.task_id):
+        if (names := names_of(value)) is not None:
+            found[record_id].append(Opinion(names, who))
     sources = {s["label_source_id"]: s for s in store.tasks.label_sources(task.task_id)}
     for batch in store.votes.of_task(task.task_id).to_batches():
         columns = (batch[c].to_pylist() for c in ("record_id", "label_source_id", "value", "confidence"))
@@ -210,6 +211,10 @@ def _votes(store: Store, task: Task) -> dict[str, list[Opinion]]:
 
 
 def _namer(task: Task) -> Callable[[str | None], tuple[str, ...] | None]:
+    """From a vote's value to the names of the classes that it means now.
+
+    None for an abstention, for classes that are gone, and for one that was split: which part it is, nobody said.
+    """
     names, meanings = {c.class_id: c.name for c in task.classes}, task.meanings()
 
     @lru_cache(maxsize=10_000)

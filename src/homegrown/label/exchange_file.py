@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from homegrown.errors import InputError, UnreadableFileError
 from homegrown.label.formats import FORMATS, Example, Misshapen
-from homegrown.store.files import disk_errors
+from homegrown.store.files import write_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 16 << 20
 MAX_LIST_BYTES = 1 << 30
 _LOOKED_AT = 50
-_BUFFER = 1 << 20
 _PIECE = 256 << 10
 
 
@@ -33,18 +30,24 @@ class Item(NamedTuple):
     reason: str = ""
 
 
-def format_of(path: Path, name: str | None = None) -> Format:
-    """The format called *name*; guessed from the first items of the file where no name is given.
+def format_named(name: str) -> Format:
+    """The format called *name*.
 
     Raises:
-        InputError: there is no such format, or the file resembles none.
+        InputError: there is none.
+    """
+    if name not in FORMATS:
+        raise InputError(f"There is no format {name[:60]!r}. Formats: {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def format_of(path: Path) -> Format:
+    """The format that the first items of a file resemble.
+
+    Raises:
+        InputError: they resemble none.
         UnreadableFileError: nothing of it can be read.
     """
-    known = ", ".join(FORMATS)
-    if name is not None:
-        if name not in FORMATS:
-            raise InputError(f"There is no format {name[:60]!r}. Formats: {known}.")
-        return FORMATS[name]
     votes = dict.fromkeys(FORMATS, 0)
     for _, (_, item) in zip(range(_LOOKED_AT), _items(path), strict=False):
         fitting = next((f.name for f in FORMATS.values() if isinstance(item, dict) and f.fits(item)), None)
@@ -52,7 +55,7 @@ def format_of(path: Path, name: str | None = None) -> Format:
             votes[fitting] += 1
     best = max(votes, key=lambda n: votes[n])
     if not votes[best]:
-        raise InputError(f"This file looks like none of the formats. Name one with --format: {known}.")
+        raise InputError(f"This file looks like none of the formats. Name one with --format: {', '.join(FORMATS)}.")
     return FORMATS[best]
 
 
@@ -125,23 +128,21 @@ def encoded(
 ) -> Iterator[tuple[bytes, int]]:
     """The bytes of a file in pieces, each with the number of items in it; in bounded memory."""
     encoder = msgspec.json.Encoder()
-    between, end = (b",\n", b"\n]\n") if format.is_list else (b"\n", b"\n")
-    start = b"[\n" if format.is_list else b""
+    start, between, end = (b"[\n", b",\n", b"\n]\n") if format.is_list else (b"", b"\n", b"\n")
     pieces: list[bytes] = []
-    n_all = size = 0
+    before, size = start, 0
     for record in records:
         for item in format.write(record, question, classes):
             pieces.append(encoder.encode(item))
             size += len(pieces[-1])
         if size >= _PIECE:
-            yield (start if not n_all else between) + between.join(pieces), len(pieces)
-            n_all += len(pieces)
-            pieces, size = [], 0
+            yield before + between.join(pieces), len(pieces)
+            before, pieces, size = between, [], 0
     if pieces:
-        yield (start if not n_all else between) + between.join(pieces), len(pieces)
-        n_all += len(pieces)
-    if n_all or format.is_list:
-        yield end if n_all else start + end, 0
+        yield before + between.join(pieces), len(pieces)
+        before = between
+    if before == between or format.is_list:
+        yield end if before == between else start + end, 0
 
 
 def write_examples(
@@ -152,18 +153,13 @@ def write_examples(
     Returns:
         How many items were written.
     """
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     n = 0
-    with disk_errors():
-        try:
-            with fresh.open("xb", buffering=_BUFFER) as file:
-                for piece, k in encoded(format, records, question, classes):
-                    file.write(piece)
-                    n += k
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
-            raise
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal n
+        for piece, k in encoded(format, records, question, classes):
+            n += k
+            yield piece
+
+    write_pieces(path, pieces(), mode=0o666)
     return n

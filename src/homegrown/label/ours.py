@@ -82,7 +82,8 @@ def vote_with_model(
         raise EmptyDataError("There are no records that this model has not learnt from.")
     config = {"version_id": version.version_id, "model": f"{version.model_name}@{version.number}"}
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, f"our {version.model_name}", config)
-    values = [_value(version, answer) for answer in said]
+    class_ids = dict(zip(version.class_names, version.class_ids, strict=True))
+    values = [_value(class_ids, answer) for answer in said]
     store.votes.replace(source_id, vote_table(task, source_id, ids, values, [a.prob for a in said]))
     n_abstained = values.count(None)
     with store.db.write() as connection:
@@ -92,8 +93,7 @@ def vote_with_model(
     return ModelVotes(config["model"], source_id, len(ids) - n_abstained, n_abstained, n_learnt)
 
 
-def _value(version: ModelVersion, answer: Answer) -> str | None:
-    ids = dict(zip(version.class_names, version.class_ids, strict=True))
+def _value(ids: dict[str, str], answer: Answer) -> str | None:
     if answer.labels:
         return canonical_json({"classes": [ids[name] for name in answer.labels]}).decode()
     return None if answer.label is None else canonical_json({"class": ids[answer.label]}).decode()

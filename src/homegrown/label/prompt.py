@@ -24,6 +24,7 @@ from homegrown.inference.chat import ChatAnswer, Question
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from homegrown.core.upstreams import Upstream
     from homegrown.inference.masking import Masker
 
 VERSION = "1"
@@ -56,8 +57,8 @@ class Prompt:
     digest: str
 
     @classmethod
-    def of(cls, task: Task, model: str, masker: Masker) -> Prompt:
-        """The prompt of *task* for *model*; another masking is another prompt, for the texts differ.
+    def of(cls, task: Task, upstream: Upstream, masker: Masker) -> Prompt:
+        """The prompt of *task* for *upstream*; another server or another masking makes it another one.
 
         Raises:
             InputError: the task cannot be asked of a teacher.
@@ -67,7 +68,8 @@ class Prompt:
         if {NONE_OF_THESE, UNSURE} & set(task.class_names):
             raise InputError(f"A class cannot be called {NONE_OF_THESE!r} or {UNSURE!r} where a teacher is asked.")
         system = masker.mask(_system(task)).text
-        shared = [VERSION, system, model, masker.version, task.kind.value, list(task.class_ids)]
+        asked = [str(upstream.origin), upstream.model, masker.version]
+        shared = [VERSION, system, *asked, task.kind.value, list(task.class_ids)]
         return cls(task, system, digest(canonical_json(shared)))
 
     def key(self, text: str) -> str:

@@ -17,7 +17,7 @@ import anyio.to_thread
 from homegrown.core.ids import canonical_json
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import UpstreamError
-from homegrown.inference.chat import ChatAnswer, ChatClient, Question
+from homegrown.inference.chat import ChatAnswer, ChatClient
 from homegrown.inference.in_loop import in_loop
 from homegrown.inference.outbound import Outbound
 from homegrown.inference.pace import MAX_ATTEMPTS, Pace, Purse
@@ -25,6 +25,7 @@ from homegrown.label.prompt import Prompt
 from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
 from homegrown.store.events import record_event
 from homegrown.store.group_commit import GroupCommit
+from homegrown.store.locks import FileLock
 from homegrown.store.upstream_answers import Kept, Write
 from homegrown.store.votes import vote_table
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from homegrown.core.upstreams import Upstream
     from homegrown.inference.masking import Masker
     from homegrown.store import Store
+
+_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,18 @@ def ask_teacher(
 
     Raises:
         UpstreamError: it could not be asked at all, and nothing was answered.
+        WorkspaceBusyError: it is being asked about this task already.
         CancelledError: somebody asked for a stop; what was answered has become votes.
     """
-    prompt = Prompt.of(task, upstream.model, masker)
+    path = store.layout.folder("locks") / f"teacher-{upstream.upstream_id}-{task.task_id}.lock"
+    busy = f"{upstream.name} is being asked about {task.name!r} already. Wait until that has ended, or cancel it."
+    # Two at once would each have the whole budget, and pay for the same texts.
+    with FileLock(path, exclusive=True, wait_s=_PATIENCE_S, busy=busy):
+        return _ask(store, task, upstream, masker, plan, progress)
+
+
+def _ask(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan, progress: Progress) -> Asked:
+    prompt = Prompt.of(task, upstream, masker)
     work = survey(store, upstream, prompt, masker, plan)
     asking = _Asking(store, upstream, prompt, plan, work, pieces(store, masker, work.todo), progress)
     progress.start(f"ask {upstream.name}", len(work.todo), "texts")
@@ -127,7 +139,7 @@ def ask_teacher(
 
 def dry_run(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan) -> DryRun:
     """What ``ask_teacher`` would send first, and what it would cost; nothing is sent."""
-    return estimate(store, upstream, Prompt.of(task, upstream.model, masker), masker, plan)
+    return estimate(store, upstream, Prompt.of(task, upstream, masker), masker, plan)
 
 
 def _record(store: Store, task: Task, upstream: Upstream, done: Asked) -> None:
@@ -143,10 +155,10 @@ async def _run(asking: _Asking, key: str | None) -> None:
     plan = asking.plan
     outbound = Outbound((asking.upstream.origin,), plan.limits, n_connections=plan.n_at_once)
     async with outbound.open() as door:
-        asking.client = ChatClient(door, asking.upstream, key)
+        client = ChatClient(door, asking.upstream, key)
         async with anyio.create_task_group() as group:
             for _ in range(plan.n_at_once):
-                group.start_soon(asking.work_off)
+                group.start_soon(asking.work_off, client)
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:
@@ -171,7 +183,6 @@ class _Asking:
         progress: Progress,
     ) -> None:
         self.upstream, self.plan = upstream, plan
-        self.client: ChatClient | None = None
         self.pace = Pace(max_in_a_row=max(8, 3 * plan.n_at_once))
         self.purse = Purse(plan.budget_usd, work.spent_usd)
         self.problems: Counter[str] = Counter()
@@ -192,13 +203,13 @@ class _Asking:
             )
         return self.pace.stopped
 
-    async def work_off(self) -> None:
+    async def work_off(self, client: ChatClient) -> None:
         """One worker: call after call, until nothing is left or something ends the work."""
         while not self.stopped:
             batch = await self._in_thread(self._next)
             if not batch:
                 return
-            await self._call(batch)
+            await self._call(client, batch)
 
     def _next(self) -> list[Piece]:
         if self._again:
@@ -214,7 +225,7 @@ class _Asking:
         """Whatever waits for a disk, one at a time."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
-    async def _call(self, batch: list[Piece]) -> None:
+    async def _call(self, client: ChatClient, batch: list[Piece]) -> None:
         question = self._prompt.question([p.text for p in batch])
         most = self.upstream.cost_usd(question.most_tokens_in, question.max_tokens)
         for attempt in range(MAX_ATTEMPTS):
@@ -226,7 +237,7 @@ class _Asking:
             call_id, noted = self._answers.set_aside(self.upstream, self._prompt.digest, most)
             await self._ledger.do(noted)
             try:
-                answer = await self._ask(question)
+                answer = await client.ask(question)
             except UpstreamError as error:
                 cost = most if error.may_have_cost else 0.0
                 await self._settle(call_id, most, cost, [])
@@ -236,10 +247,6 @@ class _Asking:
                 continue
             await self._take(batch, answer, call_id, most)
             return
-
-    async def _ask(self, question: Question) -> ChatAnswer:
-        assert self.client is not None
-        return await self.client.ask(question)
 
     async def _take(self, batch: list[Piece], answer: ChatAnswer, call_id: str, most: float) -> None:
         cost = most
@@ -266,7 +273,8 @@ class _Asking:
     async def _settle(self, call_id: str, most: float, cost: float, kept: list[Kept]) -> None:
         still = max(cost - sum(k.cost_usd for k in kept), 0.0)
         still = 0.0 if still < 1e-12 else still
-        await self._ledger.do(self._answers.settle(self.upstream, call_id, kept, still_usd=still))
+        settled = self._answers.settle(self.upstream, self._prompt.digest, call_id, kept, still_usd=still)
+        await self._ledger.do(settled)
         self.purse.settle(most, cost)
         self.n_answered += len(kept)
         await self._in_thread(partial(self._progress.advance, len(kept), cost_usd=round(self.purse.spent_usd, 6)))

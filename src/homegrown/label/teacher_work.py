@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -123,7 +122,7 @@ def survey(store: Store, upstream: Upstream, prompt: Prompt, masker: Masker, pla
     if not rows:
         raise EmptyDataError("There are no records to ask about. Import some first: homegrown ingest FILE")
     todo = sorted(open_.values(), key=lambda t: t.record_id)
-    paid = sum(k.cost_usd for k in known.values()) + store.upstream_answers.unsettled_usd(upstream, prompt.digest)
+    paid = store.upstream_answers.spent_usd(upstream, prompt.digest)
     mean = n_chars / len(rows)
     return Work(rows, todo[: plan.limit], len(todo), known, paid, mean, n_masked)
 
@@ -181,7 +180,7 @@ def estimate(store: Store, upstream: Upstream, prompt: Prompt, masker: Masker, p
     work = survey(store, upstream, prompt, masker, plan)
     size = per_call(plan, prompt, work.mean_chars)
     n, n_calls = len(work.todo), math.ceil(len(work.todo) / size)
-    shown = [p.text for p in islice(pieces(store, masker, work.todo[: size * _SHOWN]), size * _SHOWN)]
+    shown = [p.text for p in pieces(store, masker, work.todo[: size * _SHOWN])]
     questions = [prompt.question(shown[i : i + size]) for i in range(0, len(shown), size)]
     schema = len(msgspec.json.encode(questions[0].schema)) if questions else 0
     chars = n_calls * (len(prompt.system) + schema) + n * (work.mean_chars + 20)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from homegrown.errors import DiskFullError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -42,12 +42,17 @@ def disk_errors() -> Iterator[None]:
 
 def write_atomic(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write *content* beside *path*, flush it to the disk, then rename it into place."""
+    write_pieces(path, (content,), mode)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> None:
+    """``write_atomic`` for what is made while it is written."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with disk_errors():
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

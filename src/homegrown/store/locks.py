@@ -28,16 +28,23 @@ class FileLock:
     """
 
     def __init__(
-        self, path: Path, *, exclusive: bool, wait_s: float = 10.0, note: dict[str, object] | None = None
+        self,
+        path: Path,
+        *,
+        exclusive: bool,
+        wait_s: float = 10.0,
+        note: dict[str, object] | None = None,
+        busy: str = "",
     ) -> None:
         self._path = path
+        self._busy = busy
         self._exclusive = exclusive
         self._wait_s = wait_s
         self._note = note
         self._descriptor: int | None = None
 
     def acquire(self) -> Self:
-        """Take the lock or raise ``WorkspaceBusyError`` naming its holder."""
+        """Take the lock or raise ``WorkspaceBusyError``: with the sentence *busy*, else naming its holder."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self._path, flags, 0o600)
         operation = fcntl.LOCK_EX if self._exclusive else fcntl.LOCK_SH
@@ -49,7 +56,7 @@ class FileLock:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
-                    raise WorkspaceBusyError(self._busy_message()) from None
+                    raise WorkspaceBusyError(self._busy or self._busy_message()) from None
                 time.sleep(0.05)
         self._descriptor = descriptor
         if self._exclusive:

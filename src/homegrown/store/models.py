@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from homegrown.store.database import Database
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+_VERSIONS = (
+    sa.select(*tables.model_versions.c, tables.models.c.name.label("model_name"), tables.models.c.task_id)
+    .join_from(tables.models, tables.model_versions, tables.models.c.model_id == tables.model_versions.c.model_id)
+    .order_by(tables.model_versions.c.created_at.desc())
+)
 
 
 def _json(value: Any) -> str:
@@ -226,13 +231,17 @@ class ModelStore:
 
     def versions(self, model_name: str | None = None) -> list[ModelVersion]:
         """All versions, newest first; of one model or of all."""
-        m, v = tables.models, tables.model_versions
-        statement = sa.select(*v.c, m.c.name.label("model_name"), m.c.task_id).join_from(
-            m, v, m.c.model_id == v.c.model_id
-        )
+        statement = _VERSIONS
         if model_name is not None:
-            statement = statement.where(m.c.name == model_name)
-        return [_version(row) for row in self._db.all(statement.order_by(v.c.created_at.desc()))]
+            statement = statement.where(tables.models.c.name == model_name)
+        return [_version(row) for row in self._db.all(statement)]
+
+    def champion(self, task_id: str) -> ModelVersion | None:
+        """The champion that was made last among the models of a task; None where it has none."""
+        a = tables.aliases
+        of_task = _VERSIONS.join(a, a.c.version_id == tables.model_versions.c.version_id)
+        row = self._db.one(of_task.where(tables.models.c.task_id == task_id, a.c.alias == CHAMPION).limit(1))
+        return None if row is None else _version(row)
 
     def version(self, reference: str) -> ModelVersion:
         """By version id, by ``name@number``, by ``name@alias``, or by name: its champion.

@@ -121,6 +121,14 @@ class PersonVotes:
         rows = self._db.all(wanted.order_by(_V.c.record_id, _V.c.created_at, _V.c.vote_id))
         return [(row["record_id"], row["value"]) for row in rows]
 
+    def standing_by(self, task_id: str) -> list[tuple[str, str, str]]:
+        """``standing``, with the name of who gave each vote."""
+        a = tables.actors
+        wanted = sa.select(_V.c.record_id, _V.c.value, a.c.name).outerjoin_from(_V, a, a.c.actor_id == _V.c.actor_id)
+        wanted = wanted.where(_V.c.task_id == task_id, heard())
+        rows = self._db.all(wanted.order_by(_V.c.record_id, _V.c.created_at, _V.c.vote_id))
+        return [(row["record_id"], row["value"], row["name"] or "") for row in rows]
+
     def said(self, task_id: str) -> list[tuple[int, str]]:
         """Every distinct value (JSON) that people ever gave for a task, taken back or not, with how often it stands."""
         stands = sa.func.sum(sa.case((standing(), 1), else_=0)).label("n")

@@ -93,13 +93,15 @@ class RecordStore:
         schema = RECORDS if columns is None else pa.schema([RECORDS.field(c) for c in columns])
         return pa.Table.from_batches(batches, schema) if batches else schema.empty_table()
 
-    def batches(self, columns: list[str] | None = None, rows: int = 8192) -> Iterator[pa.RecordBatch]:
-        """Stream current records; bounded memory however many there are."""
+    def batches(
+        self, columns: list[str] | None = None, rows: int = 8192, *, where: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream current records, all or those that match *where*; bounded memory however many there are."""
         if not self.table.exists:
             return
         retired = self.retired_ids()
         wanted = columns if columns is None or "record_id" in columns else [*columns, "record_id"]
-        for batch in self.table.batches(wanted, rows=rows):
+        for batch in self.table.batches(wanted, where, rows):
             kept = batch
             if len(retired):
                 kept = batch.filter(pc.invert(pc.is_in(batch["record_id"], value_set=retired)))

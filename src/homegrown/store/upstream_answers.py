@@ -88,11 +88,14 @@ class UpstreamAnswers:
 
         return call_id, write
 
-    def settle(self, upstream: Upstream, call_id: str, kept: list[Kept], *, still_usd: float = 0.0) -> Write:
+    def settle(
+        self, upstream: Upstream, prompt: str, call_id: str, kept: list[Kept], *, still_usd: float = 0.0
+    ) -> Write:
         """Put what a call brought in place of what was set aside for it.
 
         Args:
             upstream: that was called.
+            prompt: as for ``set_aside``.
             call_id: of ``set_aside``.
             kept: its answers, with their shares of the cost.
             still_usd: what it cost beside them: for answers that cannot be used, or because nobody knows.
@@ -108,19 +111,19 @@ class UpstreamAnswers:
             known = set(connection.execute(here).scalars())
             rows = {k.digest: k for k in kept if k.digest not in known}
             if rows:
-                connection.execute(sa.insert(_A), [_row(upstream, k) for k in rows.values()])
+                connection.execute(sa.insert(_A), [_row(upstream, prompt, k) for k in rows.values()])
 
         return write
 
-    def unsettled_usd(self, upstream: Upstream, prompt: str) -> float:
-        """What was spent on calls of *prompt* beside the answers that are kept."""
-        where = _A.c.upstream_id == upstream.upstream_id, _A.c.text_hash == ""
-        rows = self._db.all(sa.select(_A.c.answer, _A.c.cost_usd).where(*where))
-        return sum(row["cost_usd"] for row in rows if msgspec.json.decode(row["answer"]).get("prompt") == prompt)
+    def spent_usd(self, upstream: Upstream, prompt: str) -> float:
+        """What was paid for all calls of *prompt*, whether or not the records that they were about are still here."""
+        mine = _A.c.upstream_id == upstream.upstream_id, _A.c.answer.contains(f'"prompt":"{prompt}"', autoescape=True)
+        found = self._db.one(sa.select(sa.func.sum(_A.c.cost_usd).label("usd")).where(*mine))
+        return float(found["usd"] or 0.0) if found else 0.0
 
 
-def _row(upstream: Upstream, kept: Kept) -> dict[str, object]:
-    answer = canonical_json({"value": kept.value, "confidence": kept.confidence}).decode()
+def _row(upstream: Upstream, prompt: str, kept: Kept) -> dict[str, object]:
+    answer = canonical_json({"prompt": prompt, "value": kept.value, "confidence": kept.confidence}).decode()
     return {
         "digest": kept.digest, "upstream_id": upstream.upstream_id, "text_hash": kept.text_hash, "answer": answer,
         "n_tokens_in": kept.n_tokens_in, "n_tokens_out": kept.n_tokens_out, "cost_usd": kept.cost_usd,

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from homegrown.core.ids import canonical_json, new_id, timestamp
-from homegrown.core.upstreams import Upstream, origin_of
+from homegrown.core.upstreams import Origin, Upstream, origin_of
 from homegrown.errors import ConflictError, InputError, NotFoundError
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
@@ -144,7 +144,7 @@ def _upstream(row: dict[str, Any]) -> Upstream:
     )  # fmt: skip
 
 
-def _same_origin(row: dict[str, Any], origin: Any) -> bool:
+def _same_origin(row: dict[str, Any], origin: Origin) -> bool:
     settings = msgspec.json.decode(row["config"], type=UpstreamSettings)
     return origin_of(row["base_url"], is_private=settings.is_private) == origin
 

@@ -95,6 +95,14 @@ class VoteStore:
         at = votes.schema.get_field_index("label_source_id")
         self.replace(new_id, votes.set_column(at, VOTES.field(at), named))
 
+    def n_by_source(self, label_source_ids: Sequence[str]) -> dict[str, int]:
+        """How many votes some label sources have given, abstentions left out; those that gave none are not named."""
+        if not self.table.exists or not label_source_ids:
+            return {}
+        where = f"label_source_id IN {quoted(label_source_ids)} AND value IS NOT NULL"
+        said = self.table.scan(["label_source_id"], where=where)["label_source_id"]
+        return {g["values"].as_py(): g["counts"].as_py() for g in pc.value_counts(said)}
+
     def of_task(self, task_id: str) -> pa.Table:
         """All bulk votes of a task."""
         if not self.table.exists:

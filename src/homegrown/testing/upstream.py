@@ -24,7 +24,7 @@ known beforehand. Faults are used up one per call, in the order in which they we
 Example:
     >>> with fake_upstream() as upstream:  # doctest: +SKIP
     ...     upstream.plan("429:1", "cut")
-    ...     ws.add_upstream("fake", upstream.base_url, model="toy", is_private=True)
+    ...     ws.add_upstream("fake", upstream.base_url, model="toy", private=True)
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import pyarrow as pa
 from homegrown.core.models import OUT_OF_SCOPE, ModelVersion
 from homegrown.errors import HomegrownError
 from homegrown.label.suggest import Suggestion, class_ids_of, from_neighbours, from_probs
-from homegrown.store.models import CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +101,7 @@ class Advisor:
 
     def _load(self, task: Task, known: _Known) -> None:
         with contextlib.suppress(HomegrownError):  # a damaged model suggests nothing; its own page says why
-            version = champion_of(self._store, task)
+            version = self._store.models.champion(task.task_id)
             if version is not None:
                 if known.version is None or known.version.version_id != version.version_id:
                     known.version, known.predictor = version, self._predictor(version)
@@ -130,13 +129,6 @@ class Advisor:
         for known in list(self._tasks.values()):
             if known.thread is not None:
                 known.thread.join()
-
-
-def champion_of(store: Store, task: Task) -> ModelVersion | None:
-    """The newest champion among the models of a task."""
-    aliases = store.models.aliases()
-    mine = [v for v in store.models.versions() if v.task_id == task.task_id]
-    return next((v for v in mine if CHAMPION in aliases.get(v.version_id, [])), None)
 
 
 def _labelled(store: Store, task: Task, encoder: Callable[[], Encoder], before: Labelled | None) -> Labelled | None:

@@ -12,15 +12,16 @@ import numpy as np
 
 from homegrown.core.ids import text_hash
 from homegrown.core.progress import Silent
-from homegrown.core.records import ReadOptions
+from homegrown.core.records import ReadOptions, plain_text
 from homegrown.core.tasks import TaskKind
 from homegrown.curate.labels import read_labels
 from homegrown.errors import EmptyDataError, InputError
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.label import join_votes
 from homegrown.label.exchange import Asides, Held, ImportedVotes, Label, exported, put_votes, task_for
-from homegrown.label.exchange_file import encoded, format_of, read_examples, write_examples
+from homegrown.label.exchange_file import encoded, format_named, format_of, read_examples, write_examples
 from homegrown.store.events import record_event
+from homegrown.store.lance_tables import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,19 +79,19 @@ class Exchange:
         """
         file, source = Path(path), name or Path(path).name
         asides = Asides()
-        found, items = format_of(file, format), []
+        found, items = format_named(format) if format is not None else format_of(file), []
         for item in read_examples(file, found):
             if item.example is None:
                 asides.add(item.place, item.reason)
             else:
-                items.append((item.place, item.example._replace(text=_plain(item.example.text))))
+                items.append((item.place, item.example._replace(text=plain_text(item.example.text))))
         n_unread = asides.n
         if not items:
             first = asides.first[0].reason if asides.first else "it has none"
             raise EmptyDataError(f"No item of {file.name} can be used as {found.name}; the first: {first}.")
         asked = task_for(self.store, task, [example for _, example in items], new_classes=new_classes)
         held, n_added = _placed(self.store, items, source, asides, self.progress)
-        sources = put_votes(self.store, asked, held, source, {"format": found.name}, asides)
+        sources = put_votes(self.store, asked, held, source, found.name, asides)
         n_votes = sum(sources.values())
         with self.store.db.write() as connection:
             record_event(
@@ -102,7 +103,7 @@ class Exchange:
 
     def stream_labels(self, task: tasks.Task | handles.Task | str, *, format: str) -> Iterator[bytes]:
         """The bytes of ``export_labels``, streamed; whatever cannot be had is told before the first."""
-        asked, found = self._task(task), format_of(Path(), format)
+        asked, found = self._task(task), format_named(format)
         records = exported(self.store, asked, _labels(self.store, asked))
         return (piece for piece, _ in encoded(found, records, asked.name, asked.class_names))
 
@@ -119,7 +120,7 @@ class Exchange:
             10003
         """
         asked, file = self._task(task), Path(path)
-        found = format_of(file, format)
+        found = format_named(format)
         if file.is_dir() or not file.parent.is_dir():
             raise InputError(f"{file} is no place for a file. Name a file in a folder that is there.")
         labels = _labels(self.store, asked)
@@ -131,44 +132,57 @@ class Exchange:
         return ExportedLabels(file, found.name, n, len(labels))
 
 
-def _plain(text: str) -> str:
-    """A text as records hold it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
-
-
 def _placed(
     store: Store, items: list[tuple[int, Example]], source: str, asides: Asides, progress: Progress
 ) -> tuple[Iterator[Held], int]:
     """The record of each item: one that other sources hold already, or one that is stored now."""
-    here = _texts_here(store, without=source)
+    known = _texts_of(store, f"source NOT IN {quoted([source])}")
     hashes = [text_hash(example.text) for _, example in items]
-    new = [example for (_, example), h in zip(items, hashes, strict=True) if h not in here]
-    n_added = _store_new(store, new, source, progress) if new else 0
-    known = _texts_here(store, without=None) if new else here
-    return _assigned(items, hashes, known, asides), n_added
+    turns = _turns(items, hashes)
+    new: dict[tuple[str, int], Example] = {}
+    for (_, example), h, turn in zip(items, hashes, turns, strict=True):
+        if h not in known:
+            new.setdefault((h, turn), example)
+    n_added = 0
+    if new:
+        n_added = _store_new(store, list(new.values()), source, progress)
+        for h, ids in _texts_of(store, f"source IN {quoted([source])}").items():
+            known.setdefault(h, []).extend(ids)
+    return _assigned(items, hashes, turns, known, asides), n_added
+
+
+def _turns(items: list[tuple[int, Example]], hashes: list[str]) -> list[int]:
+    """Which of several records with its text each item is about: its author's first item the first, and so on.
+
+    Where a line holds one opinion, the lines of several authors are about one record.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    found = []
+    for (_, example), h in zip(items, hashes, strict=True):
+        who = example.opinions[0].author if len(example.opinions) == 1 else ""
+        found.append(seen[h, who])
+        seen[h, who] += 1
+    return found
 
 
 def _assigned(
-    items: list[tuple[int, Example]], hashes: list[str], known: dict[str, list[str]], asides: Asides
+    items: list[tuple[int, Example]], hashes: list[str], turns: list[int], known: dict[str, list[str]], asides: Asides
 ) -> Iterator[Held]:
-    seen: Counter[str] = Counter()
-    for (place, example), h in zip(items, hashes, strict=True):
+    for (place, example), h, turn in zip(items, hashes, turns, strict=True):
         ids = known.get(h)
         if not ids:
             asides.add(place, "its text could not be stored")
             continue
-        named = example.record_id if example.record_id in ids else ids[min(seen[h], len(ids) - 1)]
-        seen[h] += 1
+        named = example.record_id if example.record_id in ids else ids[min(turn, len(ids) - 1)]
         yield Held(place, named, example.opinions)
 
 
-def _texts_here(store: Store, without: str | None) -> dict[str, list[str]]:
-    """Ids of current records by the hash of their text, those that first came from the source *without* left out."""
+def _texts_of(store: Store, where: str) -> dict[str, list[str]]:
+    """Ids of the current records that match *where*, by the hash of their text."""
     found: dict[str, list[str]] = defaultdict(list)
-    for batch in store.records.batches(["record_id", "text_hash", "source"], rows=65536):
-        for record_id, h, source in zip(*(batch[c].to_pylist() for c in batch.schema.names), strict=True):
-            if source != without:
-                found[h].append(record_id)
+    for batch in store.records.batches(["record_id", "text_hash"], where=where, rows=65536):
+        for record_id, h in zip(*(batch[c].to_pylist() for c in batch.schema.names), strict=True):
+            found[h].append(record_id)
     return dict(found)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from homegrown.core.ids import text_hash
 from homegrown.core.progress import Silent
-from homegrown.core.records import ReadOptions
+from homegrown.core.records import ReadOptions, plain_text
 from homegrown.errors import InputError
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.label import answer_value, cast_vote, keep_vote, vote_value
@@ -66,7 +66,7 @@ class Labelling:
             >>> ws.teach("my card never came", "intent", "card_arrival").is_new  # doctest: +SKIP
             True
         """
-        text = _plain(text)
+        text = plain_text(text)
         if not text:
             raise InputError("There is no text to say anything about.")
         asked = self._task(task)
@@ -86,7 +86,7 @@ class Labelling:
             >>> ws.learn_from_feedback(trace_id, "refund").vote_id  # doctest: +SKIP
         """
         trace = self.store.endpoints.trace(trace_id)
-        text = _plain(trace["text"] or "")
+        text = plain_text(trace["text"] or "")
         if not text or trace["version_id"] is None:
             return (
                 "The endpoint kept no text of it, so no record can learn from it. Deploy with keep_text to change that."
@@ -107,16 +107,11 @@ class Labelling:
 
     def record_of(self, text: str) -> str | None:
         """The id of a current record that holds exactly *text*, or None."""
-        return _holding(self.store, _plain(text))
+        return _holding(self.store, plain_text(text))
 
     if TYPE_CHECKING:
 
         def _task(self, task: Task | handles.Task | str) -> Task: ...
-
-
-def _plain(text: str) -> str:
-    """A text as a form or a notebook sends it, with the line ends that records have and without what frames it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
 
 
 def _holding(store: Store, text: str) -> str | None:

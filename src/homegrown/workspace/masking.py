@@ -12,8 +12,7 @@ import pyarrow as pa
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
 from homegrown.errors import InputError, NotFoundError
-from homegrown.inference.personal import find_personal, replaced
-from homegrown.inference.secrets import find_secrets
+from homegrown.inference.masking import masked
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.store.lance_tables import quoted
 from homegrown.store.locks import FileLock
@@ -27,19 +26,6 @@ _ORIGINAL = "masked_from"
 KIND = "mask"
 
 
-def masked_text(text: str) -> str:
-    """*text* with personal data and secrets replaced by their kind.
-
-    Example:
-        >>> masked_text("Write to anna@example.org, password: hunter2-Tr0ub4dor")
-        'Write to [email], password: [password]'
-    """
-    secrets = find_secrets(text)
-    taken = [range(s.start, s.end) for s in secrets]
-    others = [p for p in find_personal(text) if not any(p.start < r.stop and r.start < p.end for r in taken)]
-    return replaced(text, sorted([*secrets, *others], key=lambda p: p.start))
-
-
 def mask_record(store: Store, record_id: str) -> str:
     """Make a masked record from one, keep the link, and return its id; the original stays, for who may see it.
 
@@ -50,7 +36,7 @@ def mask_record(store: Store, record_id: str) -> str:
     text = store.records.texts([record_id]).get(record_id)
     if text is None:
         raise NotFoundError("There is no such record here. It may have been forgotten.")
-    hidden = masked_text(text)
+    hidden = masked(text).text
     if hidden == text:
         raise InputError("Nothing in this record has a form that can be masked. Drop it instead, or keep it.")
     with _lock(store):

@@ -15,6 +15,7 @@ from homegrown.label.formats.base import (
     a_name,
     a_prob,
     our_id,
+    text_key,
     the_labels,
     the_text,
     written,
@@ -41,11 +42,7 @@ class Argilla:
         if "fields" not in item:
             return self._read_first(item)
         fields = a_dict(item["fields"])
-        key = (
-            "text"
-            if isinstance(fields.get("text"), str)
-            else next((k for k, v in fields.items() if isinstance(v, str)), "text")
-        )
+        key = text_key(fields)
         text = the_text(fields.get(key), f"fields.{key}")
         responses, suggestions = a_dict(item.get("responses")), a_dict(item.get("suggestions"))
         question = "label" if "label" in responses | suggestions else next(iter(responses | suggestions), "label")
@@ -88,9 +85,9 @@ class Argilla:
         def value(labels: tuple[str, ...]) -> Any:
             return written(labels) if many else written(labels)[0]
 
-        said = [(o.author, o.labels) for o in record.opinions if o.is_person and o.labels is not None]
         responses = [
-            {"value": value(labels), "user_id": author or None, "status": "submitted"} for author, labels in said
+            {"value": value(labels), "user_id": author or None, "status": "submitted"}
+            for author, labels in record.by_people
         ]
         suggestions = {}
         if record.labels is not None:

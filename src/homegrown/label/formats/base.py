@@ -60,6 +60,11 @@ class Exported(NamedTuple):
     prob: float | None
     opinions: tuple[Opinion, ...]
 
+    @property
+    def by_people(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What people chose: author and names of classes, abstentions left out."""
+        return [(o.author, o.labels) for o in self.opinions if o.is_person and o.labels is not None]
+
 
 class Format(Protocol):
     """One format.
@@ -87,6 +92,13 @@ class Format(Protocol):
     def write(self, record: Exported, question: str, classes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         """The items for one record; none where the format cannot say it."""
         ...
+
+
+def text_key(fields: dict[str, Any]) -> str:
+    """Which of *fields* holds the text: ``text``, else the first that holds a string."""
+    if isinstance(fields.get("text"), str):
+        return "text"
+    return next((k for k, v in fields.items() if isinstance(v, str)), "text")
 
 
 def the_text(value: Any, where: str) -> str:

@@ -15,6 +15,7 @@ from homegrown.label.formats.base import (
     a_name,
     a_prob,
     our_id,
+    text_key,
     the_labels,
     the_text,
     written,
@@ -42,7 +43,7 @@ class LabelStudio:
         if "data" not in item:
             return self._read_min(item)
         data = a_dict(item["data"])
-        key = _text_key(data)
+        key = text_key(data)
         text = the_text(data.get(key), f"data.{key}")
         said = a_list(item.get("annotations", item.get("completions")))
         opinions = [_of(a_dict(one), a_name(a_dict(one).get("completed_by")), is_person=True) for one in said]
@@ -57,7 +58,7 @@ class LabelStudio:
     def _read_min(self, item: dict[str, Any]) -> Example:
         marks = {*_MIN_MARKS, "id", "created_at", "updated_at"}
         rest = {k: v for k, v in item.items() if k not in marks}
-        key = _text_key(rest)
+        key = text_key(rest)
         text = the_text(rest.pop(key, None), key)
         found = next((k for k in ("label", "sentiment", "class", "choice", "category") if k in rest), None)
         if found is None:
@@ -71,9 +72,8 @@ class LabelStudio:
     def write(self, record: Exported, question: str, classes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         """People as annotations; everybody else, and our joined label, as predictions."""
         annotations = [
-            {"result": _result(o.labels), "was_cancelled": False, "meta": {"source": o.author}}
-            for o in record.opinions
-            if o.is_person and o.labels is not None
+            {"result": _result(labels), "was_cancelled": False, "meta": {"source": author}}
+            for author, labels in record.by_people
         ]
         predictions: list[dict[str, Any]] = [
             {"model_version": o.author or "a model", "score": o.confidence, "result": _result(o.labels)}
@@ -88,12 +88,6 @@ class LabelStudio:
             "predictions": predictions,
             "meta": {"record_id": record.record_id},
         }
-
-
-def _text_key(data: dict[str, Any]) -> str:
-    if isinstance(data.get("text"), str):
-        return "text"
-    return next((k for k, v in data.items() if isinstance(v, str)), "text")
 
 
 def _of(one: dict[str, Any], author: str, *, is_person: bool) -> Opinion | None:

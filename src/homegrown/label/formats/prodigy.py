@@ -50,15 +50,14 @@ class Prodigy:
     def write(self, record: Exported, question: str, classes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         """A line per person; where none spoke, a line with our joined label; without an answer where there is none."""
         meta: dict[str, Any] = {"record_id": record.record_id}
-        people = [(o.labels, o.author) for o in record.opinions if o.is_person and o.labels is not None]
+        people = record.by_people
         base = {"text": record.text, "options": _options(classes), "meta": meta}
-        if not people and record.labels is None:
-            yield base
-            return
         if not people and record.labels is not None:
             meta["prob"] = record.prob
-            people = [(record.labels, "")]
-        for labels, author in people:
+            people = [("", record.labels)]
+        if not people:
+            yield base
+        for author, labels in people:
             who = {"_annotator_id": author} if author else {}
             yield {**base, "accept": written(labels), "answer": "accept", "_view_id": "choice", **who}
 

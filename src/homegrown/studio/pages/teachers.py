@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from starlette.responses import Response, StreamingResponse
 
 from homegrown.core.access import Permission
+from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import EmptyDataError, HomegrownError, InputError, NotFoundError
 from homegrown.jobs import Job
 from homegrown.label.formats import FORMATS
@@ -105,6 +106,15 @@ class LiveAsking:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LivePart:
+    """What of the page is sent again as it changes."""
+
+    template: ClassVar[str] = "label/_teachers_live.html"
+    job_id: str
+    live: LiveAsking | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Imported:
     """What came of a file."""
 
@@ -158,7 +168,7 @@ def teachers(call: Call) -> Response:
 
 def _page(call: Call, more: _More) -> TeachersPage:
     ws, task = call.ws, call.ws.store.tasks.get(call.path["task_id"])
-    job = _job(ws, task)
+    part = _part(ws, task)
     upstreams = ws.upstreams()
     name = more.asking.upstream or (upstreams[0].name if upstreams else "NAME")
     quoted = words.shell(task.name)
@@ -169,13 +179,13 @@ def _page(call: Call, more: _More) -> TeachersPage:
         voters=_voters(ws, task),
         asking=more.asking,
         plan=more.plan,
-        job_id=job.job_id if job else "",
-        live=_live(job) if job else None,
+        job_id=part.job_id,
+        live=part.live,
         new=more.new,
         may_govern=call.actor.may(Permission.GOVERN),
         problem=more.problem,
         imported=more.imported,
-        has_model=any(v.task_id == task.task_id for v in ws.store.models.versions()),
+        has_model=ws.store.models.champion(task.task_id) is not None,
         formats=tuple(_TITLES.items()),
         as_code=AsCode(
             cli=f"homegrown label teach {quoted} --upstream {words.shell(name)} --budget 1.00 --dry-run",
@@ -192,14 +202,17 @@ def _row(u: Upstream) -> UpstreamRow:
 
 
 def _voters(ws: Workspace, task: Task) -> tuple[Voter, ...]:
-    found = []
-    for source in ws.store.tasks.label_sources(task.task_id):
-        if source["kind"] == "model":
-            n = ws.store.votes.table.count(f"label_source_id = '{source['label_source_id']}' AND value IS NOT NULL")
-            config = source["config"]
-            says = str(config.get("model", ""))
-            found.append(Voter(name=source["name"], says=says, terms=str(config.get("terms", "")), n_votes=n))
-    return tuple(found)
+    sources = [s for s in ws.store.tasks.label_sources(task.task_id) if s["kind"] == LabelSourceKind.MODEL.value]
+    n_votes = ws.store.votes.n_by_source([s["label_source_id"] for s in sources])
+    return tuple(
+        Voter(
+            name=s["name"],
+            says=str(s["config"].get("model", "")),
+            terms=str(s["config"].get("terms", "")),
+            n_votes=n_votes.get(s["label_source_id"], 0),
+        )
+        for s in sources
+    )
 
 
 def _numbers(form: Asking) -> tuple[float, int | None]:
@@ -290,17 +303,22 @@ def remove(call: Call) -> Response:
 
 def stream(call: Call) -> Response:
     """``GET /label/tasks/{task_id}/teachers/stream``: the live part, sent again as it changes."""
-    frame = framed(call)
+    frame, task = framed(call), call.ws.store.tasks.get(call.path["task_id"])
 
     def fragment() -> tuple[str, bool]:
-        page = _page(call, _More())
-        return render.html("label/_teachers_live.html", page, frame), not (page.live and page.live.is_running)
+        part = _part(call.ws, task)
+        return render.html(part.template, part, frame), not (part.live and part.live.is_running)
 
     return live(fragment)
 
 
+def _part(ws: Workspace, task: Task) -> LivePart:
+    job = _job(ws, task)
+    return LivePart(job_id=job.job_id if job else "", live=_live(job) if job else None)
+
+
 def _job(ws: Workspace, task: Task) -> Job | None:
-    jobs = (job for job in work.queue(ws).list(limit=200) if job.verb in _VERBS)
+    jobs = work.queue(ws).list(limit=200, verbs=_VERBS)
     return next((job for job in jobs if job.arguments.get("task") in (task.task_id, task.name)), None)
 
 

@@ -96,11 +96,11 @@ class LivePage:
 def choose(call: Call) -> Response:
     """``GET /train``."""
     tasks = tuple(_task(call.ws, task) for task in call.ws.store.tasks.all())
-    jobs = [job for job in work.queue(call.ws).list(limit=200) if job.verb in ("grow", "train")]
+    jobs = work.queue(call.ws).list(limit=50, verbs=("grow", "train"))
     page = TrainPage(
         tasks=tasks,
         recipes=recipe_choices(),
-        runs=tuple(_run(job) for job in jobs[:50]),
+        runs=tuple(_run(job) for job in jobs),
         as_code=AsCode(
             cli=f"homegrown train {tasks[0].name if tasks else 'TASK'} --recipe auto --budget 5m",
             python='model = ws.train(ws.snapshot(task), hg.Recipe("auto"), task.name)',
