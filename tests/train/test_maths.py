@@ -62,25 +62,6 @@ def test_the_line_costs_at_most_the_share_that_was_allowed():
     assert lost == pytest.approx(0.02, abs=0.003)
 
 
-def test_with_examples_of_none_of_these_the_line_makes_the_fewest_mistakes():
-    rng = np.random.default_rng(4)
-    y = np.r_[rng.integers(3, size=900), np.full(60, 3)]
-    logits = (rng.normal(size=(960, 4)) + 4 * np.eye(4)[y]).astype(np.float32)
-    probs = np.eye(4, dtype=np.float32)[y][:, :3]
-    readout = fit_readout(logits, probs, multi=False, none_column=True)
-    right = (logits[:, :3].argmax(1) == y) & (y < 3)
-    score = readout.read(logits).in_scope
-
-    def mistakes(line):
-        return int((right & (score < line)).sum() + ((y == 3) & (score >= line)).sum())
-
-    assert mistakes(readout.threshold) == min(mistakes(line) for line in np.unique(score))
-    assert mistakes(readout.threshold) < min(mistakes(0.0), mistakes(1.1))
-    few = np.r_[:900, 900:905]
-    by_share = fit_readout(logits[few], probs[few], multi=False, none_column=True, reject=0.05)
-    assert (by_share.read(logits).in_scope[right] < 0.5).mean() == pytest.approx(0.05, abs=0.01)
-
-
 def test_none_column():
     probs = np.array([[1, 0], [0, 0]], np.float32)
     assert with_none_column(probs).tolist() == [[1, 0, 0], [0, 0, 1]]

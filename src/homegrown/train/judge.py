@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from homegrown.core.models import Examples
 
 REJECT_SHARE = 0.003
-FEWEST_OUTSIDE = 20
 
 
 def with_none_column(probs: np.ndarray) -> np.ndarray:
@@ -40,16 +39,14 @@ def fit_readout(
     """Calibrate on held-out logits.
 
     The temperature minimises the log loss. The line to "none of these" is drawn where at most the share *reject* of
-    the rows that are answered rightly would be turned away; it needs no out-of-scope examples. Where there are at least
-    ``FEWEST_OUTSIDE`` of them, it is drawn where the fewest mistakes are made on all held-out rows together: right
-    answers turned away, and out-of-scope rows answered.
+    the rows that are answered rightly would be turned away; it needs no out-of-scope examples.
 
     Args:
         logits: float32 [n, n_classes (+ 1)], from a model that did not see these rows.
         probs: float32 [n, n_classes], all zero for out-of-scope rows.
         multi: many classes per row.
         none_column: logits carry the extra column.
-        reject: share of right answers that may be lost, where too few out-of-scope rows are held out.
+        reject: share of right answers that may be lost.
     """
     target = with_none_column(probs) if none_column else probs
     rows = np.ones(len(probs), bool) if multi else target.sum(1) > 0
@@ -58,21 +55,8 @@ def fit_readout(
     inside = score[right(logits, probs, multi=multi)]
     if len(inside) < 5:
         return Readout(temperature, multi, none_column)
-    outside = score[probs.sum(1) == 0] if none_column else inside[:0]
-    line = _fewest_mistakes(inside, outside) if len(outside) >= FEWEST_OUTSIDE else float(np.quantile(inside, reject))
-    return Readout(temperature, multi, none_column, line, float(max(inside.std(), 1e-3)))
-
-
-def _fewest_mistakes(inside: np.ndarray, outside: np.ndarray) -> float:
-    """The score below which to turn rows away, so that few of *inside* are and few of *outside* are not."""
-    scores = np.concatenate([inside, outside])
-    order = np.argsort(scores, kind="stable")
-    is_inside = np.arange(len(scores))[order] < len(inside)
-    # Mistakes with the line between one score and the next: what is inside below it, what is outside above it.
-    mistakes = np.concatenate([[0], np.cumsum(np.where(is_inside, 1, -1))])
-    best = int(mistakes.argmin())
-    ends = np.concatenate([[scores.min() - 1e-6], scores[order], [scores.max() + 1e-6]])
-    return float((ends[best] + ends[best + 1]) / 2)
+    scale = float(max(inside.std(), 1e-3))
+    return Readout(temperature, multi, none_column, float(np.quantile(inside, reject)), scale)
 
 
 def transfer(readout: Readout, teacher: np.ndarray, student: np.ndarray) -> Readout:
