@@ -65,6 +65,16 @@ jobs = _table(
 )
 embedders = _table("embedders", "embedder_id config created_at")
 tombstones = _table("tombstones", "tombstone_id subject n_records touched actor_id created_at")
+routes = _table("routes", "route_id project_id name config created_at")
+captured = _table(
+    "captured",
+    "trace_id project_id origin route_id wire model actor_id upstream_id version_id state status is_stream request "
+    "response template_id n_tokens_in n_tokens_out cost_usd latency_s first_token_s tags error created_at ended_at",
+)
+templates = _table("templates", "template_id project_id task_id state details created_at")
+shadow_answers = _table("shadow_answers", "trace_id version_id answer prob agrees latency_s created_at")
+audits = _table("audits", "trace_id version_id kind weight home upstream gold created_at settled_at")
+prices = _table("prices", "price_id project_id subject kind details is_simulated valid_from noted_at")
 settings = _table("settings", "name value")
 events = _table("events", "seq event_id project_id actor_id action resource details created_at")
 

@@ -1,0 +1,116 @@
+"""Calls of a model API with what was said: those that passed the gateway, and those that a team already had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Wire(StrEnum):
+    """The protocol in which a call was made."""
+
+    CHAT = "chat"
+    RESPONSES = "responses"
+    EMBEDDINGS = "embeddings"
+    MESSAGES = "messages"
+
+
+class CallState(StrEnum):
+    """How far a call came.
+
+    ``OPEN`` until its end is known; ``WHOLE`` with a good answer to its end; ``TRUNCATED`` when the answer broke off;
+    ``FAILED`` when there was none; ``CANCELLED`` when the caller left. Only ``WHOLE`` ones teach.
+    """
+
+    OPEN = "open"
+    WHOLE = "whole"
+    TRUNCATED = "truncated"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """One call of a model API.
+
+    Attributes:
+        origin: ``gateway``, or the name of the import that brought it.
+        model: as the caller named it.
+        upstream_id: that answered; None where a version of ours did, or where it is not known.
+        version_id: of ours that answered.
+        request: the body as the caller sent it, decoded (of ``chat``: ``messages`` and the rest).
+        response: the body of a whole answer, decoded; of a stream, the answer that its pieces add up to.
+        tags: what callers or imports said of it: ``{"feature": "triage"}``.
+        created_at: when it came, UTC, as ``core.ids.timestamp`` writes it.
+    """
+
+    trace_id: str
+    origin: str
+    wire: Wire
+    model: str
+    state: CallState
+    request: dict[str, Any]
+    response: dict[str, Any] | None
+    created_at: str
+    route_id: str | None = None
+    actor_id: str | None = None
+    upstream_id: str | None = None
+    version_id: str | None = None
+    status: int | None = None
+    is_stream: bool = False
+    template_id: str | None = None
+    n_tokens_in: int | None = None
+    n_tokens_out: int | None = None
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    first_token_s: float | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+    ended_at: str | None = None
+
+
+def messages_of(call: Captured) -> list[dict[str, str]]:
+    """What was said to the model, oldest first, as ``role`` and plain ``content``; parts that are no text are left out.
+
+    Example:
+        >>> asked = {"messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]}
+        >>> messages_of(Captured("t", "gateway", Wire.CHAT, "m", CallState.WHOLE, asked, None, ""))
+        [{'role': 'user', 'content': 'hello'}]
+    """
+    request = call.request
+    found = [{"role": "system", "content": _plain(request[k])} for k in ("system", "instructions") if request.get(k)]
+    said = request.get("messages", request.get("input", []))
+    listed = [{"role": "user", "content": said}] if isinstance(said, str) else said
+    for turn in listed if isinstance(listed, list) else []:
+        if isinstance(turn, dict) and "content" in turn:
+            found.append({"role": str(turn.get("role", "user")), "content": _plain(turn["content"])})
+    return found
+
+
+def answer_of(call: Captured) -> str | None:
+    """What the model said, as plain text; None where there is none of words (a tool call, a vector, a failure).
+
+    Example:
+        >>> said = {"choices": [{"message": {"role": "assistant", "content": "refund"}}]}
+        >>> answer_of(Captured("t", "gateway", Wire.CHAT, "m", CallState.WHOLE, {}, said, ""))
+        'refund'
+    """
+    response = call.response or {}
+    if call.wire is Wire.CHAT:
+        choices = response.get("choices") or [{}]
+        return _plain((choices[0].get("message") or {}).get("content")) or None
+    if call.wire is Wire.RESPONSES:
+        said = [item for item in response.get("output", []) if item.get("type") == "message"]
+        return "".join(_plain(item.get("content")) for item in said) or None
+    if call.wire is Wire.MESSAGES:
+        return _plain(response.get("content")) or None
+    return None
+
+
+def _plain(content: Any) -> str:
+    """A message's content as text: a string, or the texts of its parts."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "\n".join(str(p.get("text") or "") for p in parts if isinstance(p, dict) and p.get("text"))
