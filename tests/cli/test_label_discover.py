@@ -46,9 +46,16 @@ def test_groups_are_listed_looked_at_and_made_a_class(desk):
     assert "(a class)" in called(discover, desk, *at)
 
 
-def test_no_text_moves_the_cursor(desk):
+def test_each_record_comes_with_its_reason_and_no_text_moves_the_cursor(desk):
     with connect(desk) as ws:
         ws.task("topic", classes=["card", "refund"])
+    document = json.loads(called(following, desk, "topic", "-n", "40", "--json"))
+    assert len(document["records"]) == 40
+    lines = called(following, desk, "topic", "-n", "40").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith(document["records"][0]["record_id"]))
+    for choice, at in zip(document["records"], range(first, len(lines), 2), strict=True):
+        assert lines[at].startswith(choice["record_id"])
+        assert lines[at + 1] == f"    {choice['reason']}"
     listed = [called(following, desk, "topic", "-n", "40"), called(queue, desk, "topic", "-n", "40")]
     for said in listed:
         assert "owned" in said

@@ -23,9 +23,9 @@ def command(task: str, n: int, workspace: Path, as_json: bool) -> None:
         chosen = ws.suggest(task, n)
         ahead = ws.forecast(task)
         texts = ws.store.records.texts([c.record_id for c in chosen])
-    lines = [ahead.sentence, ahead.why, ahead.caution]
+    lines = [said for said in dict.fromkeys((ahead.sentence, ahead.why, ahead.caution)) if said]
     for choice in chosen:
         guess = f"  → {choice.suggestion} ({choice.prob:.0%})" if choice.suggestion else ""
         lines += [f"{choice.record_id}  {one_line(texts.get(choice.record_id, ''))}{guess}", f"    {choice.reason}"]
     document = {"forecast": msgspec.to_builtins(ahead), "records": [c._asdict() for c in chosen]}
-    emit(document, "\n".join(line for line in dict.fromkeys(lines) if line), as_json=as_json)
+    emit(document, "\n".join(lines), as_json=as_json)
