@@ -95,6 +95,13 @@ class VoteStore:
         at = votes.schema.get_field_index("label_source_id")
         self.replace(new_id, votes.set_column(at, VOTES.field(at), named))
 
+    def of_sources(self, label_source_ids: Sequence[str], columns: list[str]) -> pa.Table:
+        """*columns* of what some label sources say; abstentions are left out."""
+        if not self.table.exists or not label_source_ids:
+            return pa.schema([VOTES.field(c) for c in columns]).empty_table()
+        where = f"label_source_id IN {quoted(label_source_ids)} AND value IS NOT NULL"
+        return self.table.scan(columns, where=where)
+
     def of_task(self, task_id: str) -> pa.Table:
         """All bulk votes of a task."""
         if not self.table.exists:
