@@ -292,3 +292,18 @@ def test_only_the_newest_lists_are_kept(desk):
     assert len(desk.store.discoveries.list()) == 20
     with pytest.raises(NotFoundError):
         desk.store.discoveries.get(first.discovery_id)
+
+
+def test_a_group_may_be_called_as_a_class_once_was(desk):
+    found = desk.discover()
+    first, second = found.clusters[:2]
+    task = desk.class_of_cluster(found.discovery_id, first.cluster_id, "topic", "card").task
+    desk.rename_class("topic", "card", "lost card")
+    done = desk.class_of_cluster(found.discovery_id, second.cluster_id, task, "card")
+    assert done.cluster.name == "lost card"
+    assert done.task.class_names == ("lost card",)
+    assert done.n_votes == second.n_records
+    desk.split_class("topic", "lost card", ["never came", "stolen"])
+    again = desk.discover()
+    with pytest.raises(InputError, match="was split"):
+        desk.class_of_cluster(again.discovery_id, again.clusters[0].cluster_id, task, "lost card")
