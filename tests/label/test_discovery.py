@@ -307,3 +307,12 @@ def test_a_group_may_be_called_as_a_class_once_was(desk):
     again = desk.discover()
     with pytest.raises(InputError, match="was split"):
         desk.class_of_cluster(again.discovery_id, again.clusters[0].cluster_id, task, "lost card")
+
+
+def test_forgetting_reaches_what_is_told_of_changes(desk):
+    found = desk.discover()
+    changed = desk.rename_cluster(found.discovery_id, found.clusters[0].cluster_id, "parrots")
+    one = next(c for c in changed.clusters if c.name == "parrots")
+    desk.forget(record=one.record_ids[0])
+    assert not any("parrots" in row["value"] for row in desk.store.db.all(sa.select(tables.settings.c.value)))
+    assert len(desk.undo_clusters(found.discovery_id).clusters) == len(found.clusters)
