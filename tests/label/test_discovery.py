@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import ConflictError, EmptyDataError, InputError, NotFoundError
 from homegrown.label.choose import Board, Why, choose
 from homegrown.label.cluster_class import sample_of
@@ -17,8 +18,10 @@ from homegrown.metrics.communities import communities
 from homegrown.metrics.neighbours import neighbours, spread
 from homegrown.store import tables
 from homegrown.store.database import Database
+from homegrown.store.votes import vote_table
 from homegrown.train.softmax import fit_head
 from homegrown.workspace import connect
+from homegrown.workspace.bulk import Checked, Filter
 from tests.conftest import write_messages
 
 
@@ -316,3 +319,30 @@ def test_forgetting_reaches_what_is_told_of_changes(desk):
     desk.forget(record=one.record_ids[0])
     assert not any("parrots" in row["value"] for row in desk.store.db.all(sa.select(tables.settings.c.value)))
     assert len(desk.undo_clusters(found.discovery_id).clusters) == len(found.clusters)
+
+
+def test_a_machines_vote_for_a_class_that_was_merged_counts_for_what_it_became(desk):
+    desk.task("topic", classes=["card", "lost card", "refund"])
+    task = desk.store.tasks.find("topic")
+    record_id = desk.store.records.scan(["record_id"])["record_id"][0].as_py()
+    source = desk.store.tasks.label_source(desk.store.actor, task, LabelSourceKind.RULE, "lost")
+    value = json.dumps({"class": task.voted_id("lost card")}, separators=(",", ":"))
+    desk.store.votes.replace(source, vote_table(task, source, [record_id], [value]))
+    task = desk.store.tasks.merge_classes(desk.store.actor, task.task_id, ["lost card"], "card")
+    desk.embed()
+    pool, known = desk.learner.evidence(desk.store, task)
+    row = pool.record_ids.to_pylist().index(record_id)
+    assert known.votes[row].tolist() == [float(name == "card") for name in task.class_names]
+    assert known.known[row]
+    assert not known.labelled[row]
+
+
+def test_what_was_labelled_in_bulk_is_not_asked_for_again(desk):
+    desk.task("topic", classes=["card", "refund", "login"])
+    wanted = Filter(words="money")
+    sample = desk.bulk_sample("topic", wanted, n=2)
+    desk.bulk_label("topic", "refund", wanted, Checked(right=tuple(r.record_id for r in sample.records)))
+    asked = [c.record_id for c in desk.suggest("topic", 60)]
+    assert asked
+    assert not any("money" in text for text in desk.store.records.texts(asked).values())
+    assert desk.forecast("topic").n_labelled == sample.n

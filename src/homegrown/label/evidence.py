@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
+from homegrown.label.rules.known import class_numbers
 from homegrown.metrics.neighbours import Neighbours, neighbours
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from homegrown.store.vectors import VectorStore
 
 MOST_RECORDS = 12_000
-MACHINES = (LabelSourceKind.RULE.value, LabelSourceKind.MODEL.value)
+SOMEBODY = (LabelSourceKind.IMPORTED, LabelSourceKind.PERSON)
+MACHINES = (LabelSourceKind.RULE, LabelSourceKind.MODEL)
 MACHINE_WEIGHT = 0.5
 
 
@@ -77,8 +78,8 @@ class Evidence:
 def read_pool(store: Store, stored: VectorStore, task: Task, seed: int = 0) -> Pool:
     """The current records with a vector, equal texts once; of too many all labelled ones and some others."""
     rows = store.records.scan(["record_id", "text_hash"])
-    labelled = pa.array(sorted(_said(store, task)), pa.string())
-    has = pc.is_in(rows["record_id"].combine_chunks(), value_set=labelled).to_numpy(zero_copy_only=False)
+    said = _said(store, task)
+    has = pc.is_in(rows["record_id"].combine_chunks(), value_set=said).to_numpy(zero_copy_only=False)
     order = np.argsort(~has, kind="stable")  # of equal texts a labelled one stands for all
     hashes = rows["text_hash"].combine_chunks().take(pa.array(order)).dictionary_encode().indices.to_numpy()
     _, first = np.unique(hashes, return_index=True)
@@ -92,47 +93,45 @@ def read_pool(store: Store, stored: VectorStore, task: Task, seed: int = 0) -> P
         kept = np.sort(kept[first_of[:MOST_RECORDS]])
     where, vectors = stored.fetch(rows["text_hash"].take(pa.array(kept)).to_pylist())
     vectors = vectors[where] if len(kept) else vectors
-    return Pool(rows["record_id"].combine_chunks().take(pa.array(kept)), vectors, neighbours(vectors), n_all)
+    record_ids = rows["record_id"].combine_chunks().take(pa.array(kept))
+    return Pool(record_ids, vectors, neighbours(vectors), n_all)
 
 
 def read_evidence(store: Store, task: Task, pool: Pool, read_labels: ReadLabels) -> Evidence:
     """Labels and votes as they stand now."""
-    n = len(pool.record_ids)
     labels = read_labels(store, task, pool.record_ids)
-    counts = labels.dense(np.arange(n))
-    by_somebody = pa.array(sorted(_said(store, task)), pa.string())
-    said = pc.is_in(pool.record_ids, value_set=by_somebody).to_numpy(zero_copy_only=False) & labels.labelled
-    votes = _machine_votes(store, task, pool)
+    counts = labels.dense(np.arange(len(pool.record_ids)))
+    by_somebody = _said(store, task)
+    inside = pc.is_in(pool.record_ids, value_set=by_somebody).to_numpy(zero_copy_only=False)
+    said = inside & labels.labelled
     if task.kind is TaskKind.CLASSES:
         counts = np.where(labels.labelled[:, None], counts, -1).astype(np.float32)
     else:
         counts = np.where((labels.labelled & ~said)[:, None], counts * MACHINE_WEIGHT, counts).astype(np.float32)
-    return Evidence(counts, said, labels.labelled, votes)
+    return Evidence(counts, said, labels.labelled, _machine_votes(store, task, pool))
 
 
-def _said(store: Store, task: Task) -> set[str]:
-    """Records that a person or an imported column labelled."""
-    kinds = {s["label_source_id"]: s["kind"] for s in store.tasks.label_sources(task.task_id)}
-    imported = pa.array([i for i, kind in kinds.items() if kind == LabelSourceKind.IMPORTED.value], pa.string())
-    votes = store.votes.of_task(task.task_id)
-    kept = pc.and_(pc.is_in(votes["label_source_id"], value_set=imported), pc.is_valid(votes["value"]))
-    found = set(votes.filter(kept)["record_id"].to_pylist())
-    return found | {record_id for record_id, _ in store.person_votes.standing(task.task_id)}
+def _sources(store: Store, task: Task, kinds: tuple[LabelSourceKind, ...]) -> list[str]:
+    return [s["label_source_id"] for s in store.tasks.label_sources(task.task_id) if s["kind"] in kinds]
+
+
+def _said(store: Store, task: Task) -> pa.Array:
+    """Records that a person, one by one or in bulk, or an imported column labelled; each id once."""
+    bulk = store.votes.of_sources(_sources(store, task, SOMEBODY), ["record_id"])["record_id"]
+    people = pa.array([record_id for record_id, _ in store.person_votes.standing(task.task_id)], pa.string())
+    return pc.unique(pa.chunked_array([*bulk.chunks, people], pa.string()))
 
 
 def _machine_votes(store: Store, task: Task, pool: Pool) -> np.ndarray | None:
-    sources = store.tasks.label_sources(task.task_id)
-    machines = pa.array([s["label_source_id"] for s in sources if s["kind"] in MACHINES], pa.string())
-    votes = store.votes.of_task(task.task_id)
-    votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=machines), pc.is_valid(votes["value"])))
-    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=pool.record_ids), -1).to_numpy()
-    if not (row >= 0).any() or task.kind is TaskKind.CLASSES:
+    if task.kind is TaskKind.CLASSES:
         return None
+    votes = store.votes.of_sources(_sources(store, task, MACHINES), ["record_id", "value"])
+    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=pool.record_ids), -1).to_numpy()
     text = votes["value"].combine_chunks().dictionary_encode()
-    place = {c: i for i, c in enumerate(task.class_ids)}
-    named = np.array([place.get(msgspec.json.decode(v).get("class"), -1) for v in text.dictionary.to_pylist()])
-    value = named[text.indices.to_numpy()]
-    kept = (row >= 0) & (value >= 0)
-    found = np.zeros((len(pool.record_ids), len(task.classes)), np.float32)
+    n_classes = len(task.classes)
+    meant = np.array([(class_numbers(task, v) or [n_classes])[0] for v in text.dictionary.to_pylist()], int)
+    value = meant[text.indices.to_numpy()]
+    kept = (row >= 0) & (value < n_classes)
+    found = np.zeros((len(pool.record_ids), n_classes), np.float32)
     np.add.at(found, (row[kept], value[kept]), 1)
-    return found if found.any() else None
+    return found if kept.any() else None
