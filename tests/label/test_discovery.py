@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from homegrown.core.assignments import Choice, Submission
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import ConflictError, EmptyDataError, InputError, NotFoundError
 from homegrown.label.choose import Board, Why, choose
@@ -346,3 +347,24 @@ def test_what_was_labelled_in_bulk_is_not_asked_for_again(desk):
     assert asked
     assert not any("money" in text for text in desk.store.records.texts(asked).values())
     assert desk.forecast("topic").n_labelled == sample.n
+
+
+def test_a_doubted_label_is_confirmed_by_an_answer_alone(desk):
+    task = desk.task("topic", classes=["card", "refund"]).noun
+    store, reason = desk.store, "Labelled “card”, yet without this label everything points to “refund”."
+    record_id = store.records.scan(["record_id"])["record_id"][0].as_py()
+    for act in (None, "skip"):
+        store.assignments.hand_out(store.actor, task.task_id, [Choice(record_id, reason)], 1)
+        assert store.assignments.given(task.task_id) == {record_id}
+        if act is None:
+            store.assignments.release(store.actor, task.task_id)
+        else:
+            desk.submit("topic", [Submission("c-skip", act, record_id)])
+        assert store.assignments.given(task.task_id) == set()
+        assert store.assignments.because(task.task_id, "Labelled “", answered=True) == []
+    desk.suggest("topic", 1)
+    other = store.records.scan(["record_id"])["record_id"][1].as_py()
+    store.assignments.hand_out(store.actor, task.task_id, [Choice(other, reason)], 1)
+    desk.submit("topic", [Submission("c-vote", "vote", other, {"classes": [task.class_ids[0]]})])
+    assert store.assignments.because(task.task_id, "Labelled “", answered=True) == [other]
+    assert store.assignments.because(task.task_id, "Drawn") == []

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlalchemy as sa
 
 from homegrown.core.assignments import Choice as Handed
-from homegrown.core.ids import timestamp
 from homegrown.core.tasks import TaskKind
 from homegrown.errors import EmptyDataError, HomegrownError
 from homegrown.label.choose import AT_RANDOM, SUSPECTED, Board, Choice, choose
 from homegrown.label.evidence import Evidence, Pool, ReadLabels, read_evidence, read_pool
 from homegrown.label.outlook import Forecast, forecast
 from homegrown.label.pool_fit import Fit, PoolFit, fit_pool
-from homegrown.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +86,7 @@ class NextRecords:
         """
         plan = self.plan(store, task, wait=False)
         busy = {record_id for record_id, _ in set(store.person_votes.standing(task.task_id)) - plan.said}
-        busy |= _given(store, task)
+        busy |= store.assignments.given(task.task_id)
         found = []
         for choice, record_id in zip(plan.choices, plan.record_ids, strict=True):
             if record_id not in busy and len(found) < n:
@@ -125,11 +122,11 @@ class NextRecords:
         state = _state(store, task)
         pool, evidence = self.evidence(store, task)
         rows = np.flatnonzero(evidence.labelled)
-        fair = pc.is_in(pool.record_ids, value_set=pa.array(sorted(_drawn_at_random(store, task)), pa.string()))
+        fair = _among(pool, store.assignments.because(task.task_id, AT_RANDOM))
         found = forecast(
             pool.vectors[rows],
             evidence.counts[rows] > 0,
-            fair.to_numpy(zero_copy_only=False)[rows],
+            fair[rows],
             multi=task.kind is TaskKind.CLASSES,
         )
         self._forecasts[task.task_id] = state, found
@@ -175,9 +172,10 @@ class NextRecords:
             if before is not None and before.found is not None and before.task_version == task.version:
                 start = before.found.head
             found = fit_pool(self._fit, pool.vectors, pool.near, evidence.counts, multi=multi, start=start)
+        confirmed = _among(pool, store.assignments.because(task.task_id, SUSPECTED, answered=True))
         board = Board(
             pool.vectors, pool.near, ~evidence.labelled, evidence.labelled, np.maximum(evidence.counts, 0),
-            task.class_names, found, evidence.votes, _confirmed(store, task, pool), multi,
+            task.class_names, found, evidence.votes, confirmed, multi,
         )  # fmt: skip
         choices = choose(board, PLANNED, seed=state[0], measure=MEASURE)
         plan = Plan(task.version, tuple(choices), pool, found, state, board.n_labelled, said)
@@ -225,30 +223,10 @@ class MostUseful:
 
 def _state(store: Store, task: Task) -> tuple[int, int]:
     """Grows when a person or another source says something."""
-    v = tables.votes
-    row = store.db.one(sa.select(sa.func.count().label("n")).select_from(v).where(v.c.task_id == task.task_id))
-    return int(row["n"]) if row else 0, store.votes.table.version() if store.votes.table.exists else 0
+    bulk = store.votes.table.version() if store.votes.table.exists else 0
+    return store.person_votes.n_ever(task.task_id), bulk
 
 
-def _given(store: Store, task: Task) -> set[str]:
-    """Records that wait for somebody."""
-    a = tables.assignments
-    is_open = sa.and_(a.c.closed_at.is_(None), a.c.expires_at > timestamp())
-    rows = store.db.all(sa.select(a.c.record_id).where(a.c.task_id == task.task_id, is_open))
-    return {row["record_id"] for row in rows}
-
-
-def _drawn_at_random(store: Store, task: Task) -> set[str]:
-    """Records that were given to somebody because they were drawn at random."""
-    a = tables.assignments
-    rows = store.db.all(sa.select(a.c.record_id).where(a.c.task_id == task.task_id, a.c.reason.startswith(AT_RANDOM)))
-    return {row["record_id"] for row in rows}
-
-
-def _confirmed(store: Store, task: Task, pool: Pool) -> np.ndarray:
-    """Records that somebody looked at again because their label was doubted; bool [n]."""
-    a = tables.assignments
-    doubted = sa.and_(a.c.closed_at.is_not(None), a.c.reason.startswith(SUSPECTED))
-    rows = store.db.all(sa.select(a.c.record_id).where(a.c.task_id == task.task_id, doubted))
-    ids = pa.array([row["record_id"] for row in rows], pa.string())
-    return pc.is_in(pool.record_ids, value_set=ids).to_numpy(zero_copy_only=False)
+def _among(pool: Pool, record_ids: list[str]) -> np.ndarray:
+    """Which of the pool's records are among *record_ids*; bool [n]."""
+    return pc.is_in(pool.record_ids, value_set=pa.array(record_ids, pa.string())).to_numpy(zero_copy_only=False)
