@@ -1,6 +1,7 @@
 """Groups before classes: found, changed, taken back, made classes, forgotten; then what to label next."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -8,17 +9,19 @@ import sqlalchemy as sa
 
 from homegrown.core.assignments import Choice, Submission
 from homegrown.core.tasks import LabelSourceKind
+from homegrown.curate.labels import read_labels
 from homegrown.errors import ConflictError, EmptyDataError, InputError, NotFoundError
+from homegrown.label import evidence
 from homegrown.label.choose import Board, Why, choose
 from homegrown.label.cluster_class import sample_of
 from homegrown.label.grouping import cluster_of
+from homegrown.label.next import NextRecords
 from homegrown.label.outlook import TOO_EARLY, forecast
 from homegrown.label.pool_fit import fit_pool, fit_with_pool, settled
 from homegrown.metrics.clusters import clusters
 from homegrown.metrics.communities import communities
 from homegrown.metrics.neighbours import neighbours, spread
 from homegrown.store import tables
-from homegrown.store.database import Database
 from homegrown.store.votes import vote_table
 from homegrown.train.softmax import fit_head
 from homegrown.workspace import connect
@@ -257,6 +260,7 @@ def test_a_plan_is_made_anew_in_the_background_while_the_old_one_answers(desk):
     assert not given & {r for r, *_ in at_once}
     desk.learner.wait()
     later = desk.learner(desk.store, task, 30)
+    assert later
     assert {name for _, _, name, _ in later} <= set(task.class_names)
 
 
@@ -292,7 +296,6 @@ def test_only_the_newest_lists_are_kept(desk):
     first = desk.discover()
     for seed in range(20):
         desk.discover(seed=seed)
-    assert isinstance(desk.store.db, Database)
     assert len(desk.store.discoveries.list()) == 20
     with pytest.raises(NotFoundError):
         desk.store.discoveries.get(first.discovery_id)
@@ -320,6 +323,46 @@ def test_forgetting_reaches_what_is_told_of_changes(desk):
     desk.forget(record=one.record_ids[0])
     assert not any("parrots" in row["value"] for row in desk.store.db.all(sa.select(tables.settings.c.value)))
     assert len(desk.undo_clusters(found.discovery_id).clusters) == len(found.clusters)
+
+
+def test_what_is_chosen_from_follows_the_records(tmp_path):
+    path = tmp_path / "messages.csv"
+    rows = [f"{i},the card number {i} never came" for i in range(12)]
+    with connect(tmp_path / "desk") as ws:
+
+        def import_rows():
+            path.write_text("\n".join(["id,message", *rows]))
+            ws.ingest(path, text="message", id="id")
+
+        import_rows()
+        ws.task("topic", classes=["card", "refund"])
+        task = ws.store.tasks.find("topic")
+        assert len(ws.suggest("topic", 50)) == 12
+        rows[3] = "3,please give my money back"
+        import_rows()  # as many records as before
+        ws.suggest("topic")
+        pool, _ = ws.learner.evidence(ws.store, task)
+        texts = ws.store.records.texts(pool.record_ids.to_pylist())
+        where = next(i for i, r in enumerate(pool.record_ids.to_pylist()) if "money" in texts[r])
+        assert pool.vectors[where] == pytest.approx(ws.encoder.encode(["please give my money back"])[0], abs=1e-6)
+        rows.append("12,where is my refund")
+        import_rows()
+        assert len(ws.suggest("topic", 50)) == 13
+        ws.store.records.retire(pool.record_ids[:2])
+        assert not {c.record_id for c in ws.suggest("topic", 50)} & set(pool.record_ids[:2].to_pylist())
+
+
+def test_labels_on_records_that_were_not_drawn_are_learnt_from_too(desk, monkeypatch):
+    monkeypatch.setattr(evidence, "MOST_RECORDS", 20)
+    desk.task("topic", classes=["card", "refund", "login"])
+    task = desk.store.tasks.find("topic")
+    desk.suggest("topic", 1)
+    drawn, _ = desk.learner.evidence(desk.store, task)
+    assert len(drawn.record_ids) == 20
+    others = set(desk.store.records.scan(["record_id"])["record_id"].to_pylist()) - set(drawn.record_ids.to_pylist())
+    for record_id in sorted(others)[:15]:
+        desk.vote(record_id, "topic", "card")
+    assert desk.forecast("topic").n_labelled == 15
 
 
 def test_a_machines_vote_for_a_class_that_was_merged_counts_for_what_it_became(desk):
@@ -368,3 +411,18 @@ def test_a_doubted_label_is_confirmed_by_an_answer_alone(desk):
     desk.submit("topic", [Submission("c-vote", "vote", other, {"classes": [task.class_ids[0]]})])
     assert store.assignments.because(task.task_id, "Labelled “", answered=True) == [other]
     assert store.assignments.because(task.task_id, "Drawn") == []
+
+
+def test_closing_waits_for_the_plans_of_every_task(desk):
+    tasks = [desk.task(name, classes=["card", "refund"]).noun for name in ("slow", "quick")]
+    desk.embed()
+
+    def read(store, task, record_ids):
+        if task.name == "slow":
+            time.sleep(0.5)
+        return read_labels(store, task, record_ids)
+
+    learner = NextRecords(desk._vectors, fit_head, read)
+    assert [learner.ready(desk.store, task) for task in tasks] == [None, None]
+    learner.wait()
+    assert all(learner.ready(desk.store, task) for task in tasks)

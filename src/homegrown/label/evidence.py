@@ -43,19 +43,19 @@ class ReadLabels(Protocol):
 
 @dataclass(frozen=True)
 class Pool:
-    """The records from which is chosen, one per text: they change only when records do.
+    """The records from which is chosen, one per text.
 
     Attributes:
         record_ids: n ids.
         vectors: float32 [n, dim], rows of length 1.
         near: their neighbours.
-        n_all: texts with a vector that there are; more than ``MOST_RECORDS`` are drawn from.
+        n_outside: records with a label of somebody that it does not hold; of equal texts one stands for all.
     """
 
     record_ids: pa.Array
     vectors: np.ndarray
     near: Neighbours
-    n_all: int
+    n_outside: int
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,14 @@ class Evidence:
         labelled: bool [n], a person or an imported column says what it is.
         known: bool [n], has any label.
         votes: float32 [n, n_classes], votes of rules and models; None where there are none.
+        n_outside: as of the pool, by now.
     """
 
     counts: np.ndarray
     labelled: np.ndarray
     known: np.ndarray
     votes: np.ndarray | None
+    n_outside: int
 
 
 def read_pool(store: Store, stored: VectorStore, task: Task, seed: int = 0) -> Pool:
@@ -86,15 +88,14 @@ def read_pool(store: Store, stored: VectorStore, task: Task, seed: int = 0) -> P
     kept = order[np.sort(first)]
     where, _ = stored.fetch(rows["text_hash"].take(pa.array(kept)).to_pylist()) if len(kept) else (kept, None)
     kept = kept[where >= 0]
-    n_all = len(kept)
-    if n_all > MOST_RECORDS:
+    if len(kept) > MOST_RECORDS:
         draw = np.random.default_rng(seed)
-        first_of = np.lexsort((draw.random(n_all), ~has[kept]))
+        first_of = np.lexsort((draw.random(len(kept)), ~has[kept]))
         kept = np.sort(kept[first_of[:MOST_RECORDS]])
     where, vectors = stored.fetch(rows["text_hash"].take(pa.array(kept)).to_pylist())
     vectors = vectors[where] if len(kept) else vectors
     record_ids = rows["record_id"].combine_chunks().take(pa.array(kept))
-    return Pool(record_ids, vectors, neighbours(vectors), n_all)
+    return Pool(record_ids, vectors, neighbours(vectors), len(said) - int(has[kept].sum()))
 
 
 def read_evidence(store: Store, task: Task, pool: Pool, read_labels: ReadLabels) -> Evidence:
@@ -108,7 +109,8 @@ def read_evidence(store: Store, task: Task, pool: Pool, read_labels: ReadLabels)
         counts = np.where(labels.labelled[:, None], counts, -1).astype(np.float32)
     else:
         counts = np.where((labels.labelled & ~said)[:, None], counts * MACHINE_WEIGHT, counts).astype(np.float32)
-    return Evidence(counts, said, labels.labelled, _machine_votes(store, task, pool))
+    n_outside = len(by_somebody) - int(inside.sum())
+    return Evidence(counts, said, labels.labelled, _machine_votes(store, task, pool), n_outside)
 
 
 def _sources(store: Store, task: Task, kinds: tuple[LabelSourceKind, ...]) -> list[str]:
