@@ -5,8 +5,8 @@ import pytest
 
 from homegrown.core.models import Examples, TrainingData
 from homegrown.core.progress import Silent
-from homegrown.metrics.label_errors import label_errors
-from homegrown.metrics.neighbours import nearest, neighbour_probs
+from homegrown.metrics.label_errors import label_errors, with_neighbours
+from homegrown.metrics.neighbours import nearest
 from homegrown.train.crossed import out_of_sample
 from homegrown.train.linear import LinearOptions, fit_linear
 from homegrown.train.parts import make_parts
@@ -51,8 +51,7 @@ def test_wrong_labels_are_scored_above_right_ones():
     x, truth, given, wrong = clouds()
     probs = out_of_sample(x, given, 4)
     assert np.allclose(probs.sum(1), 1, atol=1e-4)
-    near = neighbour_probs(given, 4, *nearest(x, 25))
-    found = label_errors(given, (probs + near) / 2)
+    found = label_errors(given, with_neighbours(given, probs, x))
     order = np.argsort(-found.score)
     assert wrong[order[: wrong.sum()]].mean() > 0.85
     assert (found.other[wrong] == truth[wrong]).mean() > 0.85

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
+from homegrown.core.plain import one_line
 from homegrown.errors import InputError
 from homegrown.workspace import connect
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from homegrown.workspace import Workspace
 
 _EXAMPLES = 2
-_WIDTH = 100
 
 
 @click.command("discover")
@@ -59,7 +59,7 @@ def command(
             found = ws.store.discoveries.get(discovery_id)
         if sample_id is not None:
             texts = ws.cluster_sample(found.discovery_id, sample_id)
-            emit({"sample": texts}, "\n".join(f"{i}  {_line(t)}" for i, t in texts.items()), as_json=as_json)
+            emit({"sample": texts}, "\n".join(f"{i}  {one_line(t)}" for i, t in texts.items()), as_json=as_json)
         elif cluster_id is not None:
             if not task:
                 raise InputError("Name the task of the class with --task.")
@@ -79,10 +79,5 @@ def _table(ws: Workspace, found: Discovery) -> str:
     for cluster in found.clusters:
         state = "  (a class)" if cluster.class_id else ""
         lines.append(f"{cluster.n_records:6,}  {cluster.name}{state}  [{cluster.cluster_id}]")
-        lines += [f"        {_line(shown[r])}" for r in cluster.record_ids[:_EXAMPLES] if r in shown]
+        lines += [f"        {one_line(shown[r])}" for r in cluster.record_ids[:_EXAMPLES] if r in shown]
     return "\n".join(lines)
-
-
-def _line(text: str) -> str:
-    flat = "".join(c if c.isprintable() else " " for c in text)
-    return flat if len(flat) <= _WIDTH else flat[: _WIDTH - 1] + "…"

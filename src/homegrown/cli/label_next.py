@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.core.plain import one_line
 from homegrown.workspace import connect
 
 
@@ -22,10 +23,9 @@ def command(task: str, n: int, workspace: Path, as_json: bool) -> None:
         chosen = ws.suggest(task, n)
         ahead = ws.forecast(task)
         texts = ws.store.records.texts([c.record_id for c in chosen])
-    lines = [ahead.sentence, ahead.why, ahead.caution]
+    lines = [said for said in dict.fromkeys((ahead.sentence, ahead.why, ahead.caution)) if said]
     for choice in chosen:
-        text = "".join(c if c.isprintable() else " " for c in texts.get(choice.record_id, ""))[:100]
         guess = f"  → {choice.suggestion} ({choice.prob:.0%})" if choice.suggestion else ""
-        lines += [f"{choice.record_id}  {text}{guess}", f"    {choice.reason}"]
+        lines += [f"{choice.record_id}  {one_line(texts.get(choice.record_id, ''))}{guess}", f"    {choice.reason}"]
     document = {"forecast": msgspec.to_builtins(ahead), "records": [c._asdict() for c in chosen]}
-    emit(document, "\n".join(line for line in dict.fromkeys(lines) if line), as_json=as_json)
+    emit(document, "\n".join(lines), as_json=as_json)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.core.plain import one_line
 from homegrown.workspace import connect
 
 
@@ -32,6 +33,6 @@ def command(task: str, n: int, selection: str | None, conflicts: bool, workspace
         }
         for w in page.records
     ]
-    lines = [f"{r['record_id']}  {' '.join(r['text'].split())[:100]}" for r in records]
+    lines = [f"{r['record_id']}  {one_line(r['text'])}" for r in records]
     found = {"records": records, "n_waiting": page.n_waiting, "n_mine": page.n_mine}
     emit(found, "\n".join([*lines, f"{page.n_waiting:,} wait, {page.n_mine:,} by you."]), as_json=as_json)

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
+from homegrown.core.plain import one_line
 from homegrown.core.rules import Rule
 from homegrown.errors import InputError
 from homegrown.label.rules.stored import rule_of_json
@@ -152,5 +153,5 @@ def _shown(p: Preview) -> str:
     for title, rows in parts:
         if rows:
             lines.append(f"{title}:")
-            lines += [f"  {' '.join(r.text.split())[:90]}{f'  [{r.label}]' if r.label else ''}" for r in rows]
+            lines += [f"  {one_line(r.text, 90)}{f'  [{r.label}]' if r.label else ''}" for r in rows]
     return "\n".join(lines)

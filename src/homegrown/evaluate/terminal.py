@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from homegrown.core.plain import one_line
 from homegrown.evaluate.report.render import ms, points, size, span
 from homegrown.evaluate.sentences import percent
 
@@ -34,9 +35,9 @@ def show(document: Mapping[str, Any], texts: Mapping[str, str], console: Console
 
 
 def _parts(e: Mapping[str, Any], texts: Mapping[str, str]) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text(f"{clean(e['model'])}  ·  {clean(e['task'])}", style="bold green"), ""]
+    parts: list[RenderableType] = [Text(f"{one_line(e['model'])}  ·  {one_line(e['task'])}", style="bold green"), ""]
     parts += [Text(e["sentence"], style="bold"), "", _headline(e)]
-    parts += [Padding(Text(f"! {clean(c['text'])}", style="yellow"), (0, 0, 0, 1)) for c in e["cautions"]]
+    parts += [Padding(Text(f"! {one_line(c['text'])}", style="yellow"), (0, 0, 0, 1)) for c in e["cautions"]]
     for title, table in (
         ("Against simpler means", _opponents(e)),
         ("What it mixes up", _confusions(e, texts)),
@@ -51,17 +52,6 @@ def _parts(e: Mapping[str, Any], texts: Mapping[str, str]) -> list[RenderableTyp
     return parts
 
 
-def clean(text: str, most: int = 100) -> str:
-    r"""One line without control characters, so that no text can move the cursor or colour the screen.
-
-    Example:
-        >>> clean("a\x1b[31mb\n c")
-        'a[31mb c'
-    """
-    plain = "".join(c for c in " ".join(str(text).split()) if c.isprintable())
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
-
-
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     for name in columns:
@@ -71,7 +61,7 @@ def _table(*columns: str) -> Table:
 
 
 def _cell(text: str, most: int = 60) -> str:
-    return escape(clean(text, most))
+    return escape(one_line(text, most))
 
 
 def _headline(e: Mapping[str, Any]) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 
 from homegrown.label.pool_fit import PoolFit
 from homegrown.metrics.clusters import kmeans
-from homegrown.metrics.neighbours import Neighbours
+from homegrown.metrics.neighbours import Neighbours, closest
 
 COLD_PER_CLASS, COLD_LEAST = 1, 10
 EARLY_PER_CLASS = 8  # with fewer labels per class the batch is spread over the candidates, then the margin decides
@@ -67,6 +67,7 @@ class Board:
         votes: float [n, n_classes], votes of rules and models; None where there are none.
         settled: bool [n], labels that were confirmed and are not doubted again; None: none.
         class_names: for the reasons.
+        multi: a record may have several classes.
     """
 
     vectors: np.ndarray
@@ -146,11 +147,10 @@ def _typical(board: Board, n: int, taken: dict[int, Choice], seed: int) -> list[
     size = np.bincount(label, minlength=n_clusters)
     has = np.zeros(n_clusters, bool)
     has[label[board.labelled[rows]]] = True
+    is_open = _is_open(board, taken)
     found: list[Choice] = []
     for number in np.lexsort((-size, has)).tolist():
-        inside = rows[label == number]
-        inside = inside[board.free[inside]]
-        inside = inside[[row not in taken for row in inside.tolist()]] if len(inside) else inside
+        inside = rows[(label == number) & is_open[rows]]
         if not len(inside):
             continue
         row = int(inside[board.near.density[inside].argmax()])
@@ -164,10 +164,8 @@ def _unsure(board: Board, n: int, taken: dict[int, Choice], seed: int) -> list[C
     assert board.found is not None
     is_early = board.n_labelled < EARLY_PER_CLASS * len(board.class_names)
     doubt = uncertainty(board.found.probs if is_early else board.found.by_head, multi=board.multi)
-    candidates = [
-        row for row in np.argsort(-np.where(board.free, doubt, -1), kind="stable").tolist() if board.free[row]
-    ]
-    candidates = [row for row in candidates if row not in taken][: max(CANDIDATES * n, 0)]
+    rows = np.flatnonzero(_is_open(board, taken))
+    candidates = rows[np.argsort(-doubt[rows], kind="stable")][: max(CANDIDATES * n, 0)].tolist()
     if is_early and len(candidates) > n:
         candidates = _spread(board.vectors, candidates, n, seed)
     return [_choice(board, row, Why.UNSURE, _wavers(board, row)) for row in candidates[:n]]
@@ -205,45 +203,41 @@ def _disagreeing(board: Board, n: int, taken: dict[int, Choice]) -> list[Choice]
         return []
     total = board.votes.sum(1)
     split = np.where(total > 0, 1 - board.votes.max(1) / np.maximum(total, 1e-12), 0)
-    split = np.where(board.free, split, 0)
+    split = np.where(_is_open(board, taken), split, 0)
     found = []
-    for row in np.lexsort((-total, -split)).tolist():
-        if split[row] <= 0 or len(found) >= n:
+    for row in np.lexsort((-total, -split))[:n].tolist():
+        if split[row] <= 0:
             break
-        if row not in taken:
-            told = board.votes[row]
-            said = ", ".join(f"“{board.class_names[k]}”" for k in np.argsort(-told, kind="stable")[:3] if told[k] > 0)
-            found.append(_choice(board, row, Why.DISAGREEMENT, f"Its sources disagree: {said}."))
+        told = board.votes[row]
+        said = ", ".join(f"“{board.class_names[k]}”" for k in np.argsort(-told, kind="stable")[:3] if told[k] > 0)
+        found.append(_choice(board, row, Why.DISAGREEMENT, f"Its sources disagree: {said}."))
     return found
 
 
 def _rare(board: Board, n: int, taken: dict[int, Choice]) -> list[Choice]:
     """The likeliest of each class that has few labels, in turn."""
     assert board.found is not None
-    have = board.counts[board.labelled].sum(0)
+    have, is_open = board.counts[board.labelled].sum(0), _is_open(board, taken)
     found: list[Choice] = []
     for number in np.argsort(have, kind="stable").tolist():
         if have[number] >= RARE or len(found) >= n:
             break
-        prob = np.where(board.free, board.found.probs[:, number], -1)
-        prob[[*taken, *(c.row for c in found)]] = -1
+        prob = np.where(is_open, board.found.probs[:, number], -1)
         row = int(prob.argmax())
         if prob[row] > 1.5 / len(board.class_names):
             few = f"of which only {round(have[number])} are labelled" if have[number] else "of which none is labelled"
             said = f"Perhaps “{board.class_names[number]}”, {few}."
+            is_open[row] = False
             found.append(Choice(row, Why.RARE, said, number, float(prob[row])))
     return found
 
 
 def _new(board: Board, n: int, taken: dict[int, Choice]) -> list[Choice]:
-    rows = np.flatnonzero(board.free)
-    rows = rows[[row not in taken for row in rows.tolist()]] if len(rows) else rows
+    rows = np.flatnonzero(_is_open(board, taken))
     known = board.vectors[board.labelled]
     if n < 1 or not len(rows) or not len(known):
         return []
-    nearest = np.concatenate(
-        [(board.vectors[part] @ known.T).max(1) for part in np.array_split(rows, len(rows) // 2048 + 1)]
-    )
+    _, nearest = closest(board.vectors[rows], known)
     worth = (1 - nearest) * board.near.density[rows]  # far from what is labelled, and yet like others
     found: list[Choice] = []
     for place in np.argsort(-worth, kind="stable").tolist():
@@ -253,6 +247,13 @@ def _new(board: Board, n: int, taken: dict[int, Choice]) -> list[Choice]:
             found.append(_choice(board, row, Why.NEW, said))
         if len(found) == n:
             break
+    return found
+
+
+def _is_open(board: Board, taken: dict[int, Choice]) -> np.ndarray:
+    """Which records may still be proposed; bool [n]."""
+    found = board.free.copy()
+    found[list(taken)] = False
     return found
 
 

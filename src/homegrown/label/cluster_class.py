@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from homegrown.core.classes import clean_name
 from homegrown.core.discovery import Check, Cluster, Discovery
-from homegrown.core.ids import canonical_json, now
+from homegrown.core.ids import canonical_json
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
 from homegrown.errors import ConflictError, InputError
-from homegrown.label.grouping import became, cluster_of
-from homegrown.label.person import cast_vote
+from homegrown.label.grouping import NAME_CHARACTERS, became, cluster_of
+from homegrown.label.person import keep_vote, vote_value
 from homegrown.metrics.intervals import wilson
-from homegrown.store.votes import VOTES
+from homegrown.store.votes import VOTES, vote_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 SAMPLE = 10
 ENOUGH = 0.7  # of the sample belongs: below, the rest gets no votes, and the cluster wants splitting
-NAME_CHARACTERS = 120
 
 
 @dataclass(frozen=True)
@@ -45,20 +43,14 @@ class Classed:
     sentence: str
 
 
-def sample_of(cluster: Cluster, n: int = SAMPLE) -> list[str]:
+def sample_of(cluster: Cluster) -> list[str]:
     """Records of a cluster to look at, drawn at random, the same ones whenever they are asked for."""
     draw = np.random.default_rng(int.from_bytes(cluster.cluster_id.encode()[-8:], "big"))
-    return [cluster.record_ids[i] for i in draw.permutation(len(cluster.record_ids))[:n].tolist()]
+    return [cluster.record_ids[i] for i in draw.permutation(len(cluster.record_ids))[:SAMPLE].tolist()]
 
 
 def make_class(
-    store: Store,
-    discovery_id: str,
-    cluster_id: str,
-    task: Task | str,
-    name: str,
-    wrong: Sequence[str],
-    n: int = SAMPLE,
+    store: Store, discovery_id: str, cluster_id: str, task: Task | str, name: str, wrong: Sequence[str]
 ) -> Classed:
     """Turn a cluster into a class of a task, after a person looked at a sample of it.
 
@@ -74,20 +66,17 @@ def make_class(
         task: to which the class belongs, or the name of a new one.
         name: of the class; one that is there already gets the cluster's records too.
         wrong: records of the sample that do not belong.
-        n: size of the sample that was shown.
 
     Raises:
-        InputError: the name is empty, or a record was not in the sample.
+        InputError: the name is empty, is that of a class that was split, or a record was not in the sample.
         NotFoundError: the cluster is gone.
         ConflictError: it is a class already.
     """
-    proper = " ".join(name.split())
-    if not 0 < len(proper) <= NAME_CHARACTERS:
-        raise InputError(f"Give the class a name of 1 to {NAME_CHARACTERS} characters.")
+    proper = clean_name(name)
     cluster = cluster_of(store.discoveries.get(discovery_id), cluster_id)
     if cluster.class_id:
         raise ConflictError(f"“{cluster.name}” is a class already.")
-    sample = sample_of(cluster, n)
+    sample = sample_of(cluster)
     strange = set(wrong) - set(sample)
     if strange:
         raise InputError("A record was named that was not in the sample. Open the cluster again.")
@@ -97,15 +86,16 @@ def make_class(
     low, high = wilson(len(right), len(sample))
     check = Check(len(sample), len(right), low, high)
     task = _with_class(store, task, proper)
-    said = next(c for c in task.classes if c.name == proper)
+    value = vote_value(task, proper)
+    said = next(c for c in task.classes if c.class_id == value["class"])
     for record_id in right:
-        cast_vote(store, task, record_id, proper)
+        keep_vote(store, task, record_id, value)
     source_id, n_votes = None, 0
     if check.share >= ENOUGH:
         source_id, n_votes = _vote(store, task, cluster, said.class_id, check, set(wrong))
-    done = replace(cluster, name=proper, class_id=said.class_id, label_source_id=source_id, check=check)
+    done = replace(cluster, name=said.name, class_id=said.class_id, label_source_id=source_id, check=check)
     store.discoveries.change(store.actor, discovery_id, "class", lambda found: _became(found, done, task))
-    return Classed(task, done, n_votes, _sentence(check, proper, n_votes))
+    return Classed(task, done, n_votes, _sentence(check, said.name, n_votes))
 
 
 def take_back(store: Store, discovery_id: str, cluster_id: str) -> Cluster:
@@ -126,10 +116,8 @@ def take_back(store: Store, discovery_id: str, cluster_id: str) -> Cluster:
 
 def covered_records(store: Store, task: Task) -> set[str]:
     """Records that somebody or something gives a class of *task*."""
-    votes = store.votes.of_task(task.task_id)
-    newest = pa.array([s["label_source_id"] for s in store.tasks.label_sources(task.task_id)], pa.string())
-    kept = pc.and_(pc.is_in(votes["label_source_id"], value_set=newest), pc.is_valid(votes["value"]))
-    found = set(votes.filter(kept)["record_id"].to_pylist())
+    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
+    found = set(store.votes.of_sources(sources, ["record_id"])["record_id"].to_pylist())
     return found | {record_id for record_id, _ in store.person_votes.standing(task.task_id)}
 
 
@@ -151,9 +139,7 @@ def _with_class(store: Store, task: Task | str, name: str) -> Task:
         return store.tasks.define(store.actor, called, [name])
     if old.kind is TaskKind.CLASSES:
         raise InputError(f"In {old.name!r} a record may have several classes; clusters make classes of one each.")
-    if name in old.class_names:
-        return old
-    return store.tasks.define(store.actor, called, [*old.class_names, name], kind=old.kind, column=old.column)
+    return store.tasks.define(store.actor, called, [name], kind=old.kind)
 
 
 def _vote(store: Store, task: Task, cluster: Cluster, class_id: str, check: Check, wrong: set[str]) -> tuple[str, int]:
@@ -167,17 +153,9 @@ def _vote(store: Store, task: Task, cluster: Cluster, class_id: str, check: Chec
     name = f"cluster {cluster.name}"
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.RULE, name, config)
     ids = [r for r in (*cluster.record_ids, *cluster.twins) if r not in wrong]
-    n = len(ids)
-    columns = [
-        pa.array([task.task_id] * n, pa.string()),
-        pa.array(ids, pa.string()),
-        pa.array([source_id] * n, pa.string()),
-        pa.array([canonical_json({"class": class_id}).decode()] * n, pa.string()),
-        pa.array(np.full(n, (check.n_right + 1) / (check.n + 2), np.float32)),
-        pa.array([now()] * n, pa.timestamp("us", tz="UTC")),
-    ]
-    store.votes.replace(source_id, pa.Table.from_arrays(columns, schema=VOTES))
-    return source_id, n
+    values, sure = [canonical_json({"class": class_id}).decode()], [(check.n_right + 1) / (check.n + 2)]
+    store.votes.replace(source_id, vote_table(task, source_id, ids, values * len(ids), sure * len(ids)))
+    return source_id, len(ids)
 
 
 def _sentence(check: Check, name: str, n_votes: int) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from homegrown.store.vectors import VectorStore
 
 MOST_RECORDS = 12_000
-MACHINES = (LabelSourceKind.RULE.value, LabelSourceKind.MODEL.value)
+SOMEBODY = (LabelSourceKind.IMPORTED, LabelSourceKind.PERSON)
+MACHINES = (LabelSourceKind.RULE, LabelSourceKind.MODEL)
 MACHINE_WEIGHT = 0.5
 
 
@@ -42,19 +43,19 @@ class ReadLabels(Protocol):
 
 @dataclass(frozen=True)
 class Pool:
-    """The records from which is chosen, one per text: they change only when records do.
+    """The records from which is chosen, one per text.
 
     Attributes:
         record_ids: n ids.
         vectors: float32 [n, dim], rows of length 1.
         near: their neighbours.
-        n_all: texts with a vector that there are; more than ``MOST_RECORDS`` are drawn from.
+        n_outside: records with a label of somebody that it does not hold; of equal texts one stands for all.
     """
 
     record_ids: pa.Array
     vectors: np.ndarray
     near: Neighbours
-    n_all: int
+    n_outside: int
 
 
 @dataclass(frozen=True)
@@ -66,68 +67,68 @@ class Evidence:
         labelled: bool [n], a person or an imported column says what it is.
         known: bool [n], has any label.
         votes: float32 [n, n_classes], votes of rules and models; None where there are none.
+        n_outside: as of the pool, by now.
     """
 
     counts: np.ndarray
     labelled: np.ndarray
     known: np.ndarray
     votes: np.ndarray | None
+    n_outside: int
 
 
 def read_pool(store: Store, stored: VectorStore, task: Task, seed: int = 0) -> Pool:
     """The current records with a vector, equal texts once; of too many all labelled ones and some others."""
     rows = store.records.scan(["record_id", "text_hash"])
-    labelled = pa.array(sorted(_said(store, task)), pa.string())
-    has = pc.is_in(rows["record_id"].combine_chunks(), value_set=labelled).to_numpy(zero_copy_only=False)
+    said = _said(store, task)
+    has = pc.is_in(rows["record_id"].combine_chunks(), value_set=said).to_numpy(zero_copy_only=False)
     order = np.argsort(~has, kind="stable")  # of equal texts a labelled one stands for all
     hashes = rows["text_hash"].combine_chunks().take(pa.array(order)).dictionary_encode().indices.to_numpy()
     _, first = np.unique(hashes, return_index=True)
     kept = order[np.sort(first)]
     where, _ = stored.fetch(rows["text_hash"].take(pa.array(kept)).to_pylist()) if len(kept) else (kept, None)
     kept = kept[where >= 0]
-    n_all = len(kept)
-    if n_all > MOST_RECORDS:
+    if len(kept) > MOST_RECORDS:
         draw = np.random.default_rng(seed)
-        first_of = np.lexsort((draw.random(n_all), ~has[kept]))
+        first_of = np.lexsort((draw.random(len(kept)), ~has[kept]))
         kept = np.sort(kept[first_of[:MOST_RECORDS]])
     where, vectors = stored.fetch(rows["text_hash"].take(pa.array(kept)).to_pylist())
     vectors = vectors[where] if len(kept) else vectors
-    return Pool(rows["record_id"].combine_chunks().take(pa.array(kept)), vectors, neighbours(vectors), n_all)
+    record_ids = rows["record_id"].combine_chunks().take(pa.array(kept))
+    return Pool(record_ids, vectors, neighbours(vectors), len(said) - int(has[kept].sum()))
 
 
 def read_evidence(store: Store, task: Task, pool: Pool, read_labels: ReadLabels) -> Evidence:
     """Labels and votes as they stand now."""
-    n = len(pool.record_ids)
     labels = read_labels(store, task, pool.record_ids)
-    counts = labels.dense(np.arange(n))
-    by_somebody = pa.array(sorted(_said(store, task)), pa.string())
-    said = pc.is_in(pool.record_ids, value_set=by_somebody).to_numpy(zero_copy_only=False) & labels.labelled
-    votes = _machine_votes(store, task, pool)
+    counts = labels.dense(np.arange(len(pool.record_ids)))
+    by_somebody = _said(store, task)
+    inside = pc.is_in(pool.record_ids, value_set=by_somebody).to_numpy(zero_copy_only=False)
+    said = inside & labels.labelled
     if task.kind is TaskKind.CLASSES:
         counts = np.where(labels.labelled[:, None], counts, -1).astype(np.float32)
     else:
         counts = np.where((labels.labelled & ~said)[:, None], counts * MACHINE_WEIGHT, counts).astype(np.float32)
-    return Evidence(counts, said, labels.labelled, votes)
+    n_outside = len(by_somebody) - int(inside.sum())
+    return Evidence(counts, said, labels.labelled, _machine_votes(store, task, pool), n_outside)
 
 
-def _said(store: Store, task: Task) -> set[str]:
-    """Records that a person or an imported column labelled."""
-    kinds = {s["label_source_id"]: s["kind"] for s in store.tasks.label_sources(task.task_id)}
-    imported = pa.array([i for i, kind in kinds.items() if kind == LabelSourceKind.IMPORTED.value], pa.string())
-    votes = store.votes.of_task(task.task_id)
-    kept = pc.and_(pc.is_in(votes["label_source_id"], value_set=imported), pc.is_valid(votes["value"]))
-    found = set(votes.filter(kept)["record_id"].to_pylist())
-    return found | {record_id for record_id, _ in store.person_votes.standing(task.task_id)}
+def _sources(store: Store, task: Task, kinds: tuple[LabelSourceKind, ...]) -> list[str]:
+    return [s["label_source_id"] for s in store.tasks.label_sources(task.task_id) if s["kind"] in kinds]
+
+
+def _said(store: Store, task: Task) -> pa.Array:
+    """Records that a person, one by one or in bulk, or an imported column labelled; each id once."""
+    bulk = store.votes.of_sources(_sources(store, task, SOMEBODY), ["record_id"])["record_id"]
+    people = pa.array([record_id for record_id, _ in store.person_votes.standing(task.task_id)], pa.string())
+    return pc.unique(pa.chunked_array([*bulk.chunks, people], pa.string()))
 
 
 def _machine_votes(store: Store, task: Task, pool: Pool) -> np.ndarray | None:
-    sources = store.tasks.label_sources(task.task_id)
-    machines = pa.array([s["label_source_id"] for s in sources if s["kind"] in MACHINES], pa.string())
-    votes = store.votes.of_task(task.task_id)
-    votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=machines), pc.is_valid(votes["value"])))
-    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=pool.record_ids), -1).to_numpy()
-    if not (row >= 0).any() or task.kind is TaskKind.CLASSES:
+    if task.kind is TaskKind.CLASSES:
         return None
+    votes = store.votes.of_sources(_sources(store, task, MACHINES), ["record_id", "value"])
+    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=pool.record_ids), -1).to_numpy()
     text = votes["value"].combine_chunks().dictionary_encode()
     place, meanings = {c: i for i, c in enumerate(task.class_ids)}, task.meanings()
     said = [task.value_now(msgspec.json.decode(v), meanings) or {} for v in text.dictionary.to_pylist()]
@@ -136,4 +137,4 @@ def _machine_votes(store: Store, task: Task, pool: Pool) -> np.ndarray | None:
     kept = (row >= 0) & (value >= 0)
     found = np.zeros((len(pool.record_ids), len(task.classes)), np.float32)
     np.add.at(found, (row[kept], value[kept]), 1)
-    return found if found.any() else None
+    return found if kept.any() else None

@@ -13,7 +13,8 @@ from homegrown.core.discovery import Cluster, Discovery, Step
 from homegrown.core.ids import new_id, timestamp
 from homegrown.errors import EmptyDataError, InputError, NotFoundError
 from homegrown.label.terms import distinctive_terms, name_of
-from homegrown.metrics.clusters import Clusters, clusters, nearest, split
+from homegrown.metrics.clusters import Clusters, clusters, split
+from homegrown.metrics.neighbours import closest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -224,7 +225,7 @@ def _clustered(vectors: np.ndarray, size: np.ndarray, seed: int) -> Clusters:
         return clusters(vectors, size, seed=seed)
     some = np.sort(np.random.default_rng(seed).choice(len(vectors), MOST_CLUSTERED, replace=False))
     found = clusters(vectors[some], size[some], seed=seed)
-    label, similarity = nearest(vectors, found.centres)
+    label, similarity = closest(vectors, found.centres)
     # As unlike its centre as the outliers of the clustered ones are.
     out = found.central[found.label < 0]
     label = np.where(similarity < (np.median(out) if len(out) else -1), -1, label)

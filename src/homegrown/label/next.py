@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlalchemy as sa
 
 from homegrown.core.assignments import Choice as Handed
-from homegrown.core.ids import timestamp
 from homegrown.core.tasks import TaskKind
 from homegrown.errors import EmptyDataError, HomegrownError
 from homegrown.label.choose import AT_RANDOM, SUSPECTED, Board, Choice, choose
 from homegrown.label.evidence import Evidence, Pool, ReadLabels, read_evidence, read_pool
 from homegrown.label.outlook import Forecast, forecast
 from homegrown.label.pool_fit import Fit, PoolFit, fit_pool
-from homegrown.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,29 +32,57 @@ MEASURE = 0.1  # of a batch is drawn at random, so that the forecast can be meas
 LEAST_TO_FIT = 2
 
 
+class State(NamedTuple):
+    """What a plan depends on; another one asks for another plan.
+
+    Attributes:
+        n_said: votes of people, also those that were changed since.
+        bulk: version of the other sources' votes.
+        records: versions of the records and of their vectors.
+    """
+
+    n_said: int
+    bulk: int
+    records: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """A batch, and what it was worked out from.
 
     Attributes:
         choices: rows of ``pool``, the most useful first.
-        state: of the labels that were known.
-        n_labelled: records with a label that somebody stands for.
+        evidence: labels and votes of the pool.
+        state: of records and labels, as it was.
         said: people's votes that stood then.
     """
 
     task_version: int
     choices: tuple[Choice, ...]
     pool: Pool
+    evidence: Evidence
     found: PoolFit | None
-    state: tuple[int, int]
-    n_labelled: int
+    state: State
     said: frozenset[tuple[str, str]]
 
     @property
     def record_ids(self) -> list[str]:
         """Of the choices, in their order."""
         return [self.pool.record_ids[c.row].as_py() for c in self.choices]
+
+    @property
+    def n_labelled(self) -> int:
+        """Records with a label that somebody stands for."""
+        return int(self.evidence.labelled.sum())
+
+    def knows(self, task: Task, state: State) -> bool:
+        """Whether nothing has changed since."""
+        return self.task_version == task.version and self.state == state
+
+    def is_stale(self, state: State) -> bool:
+        """Whether so much has changed since that it should be made anew."""
+        many = max(STALE_LABELS, STALE_SHARE * self.n_labelled)
+        return abs(state.n_said - self.state.n_said) >= many or state[1:] != self.state[1:]
 
 
 class NextRecords:
@@ -76,10 +101,10 @@ class NextRecords:
     def __init__(self, vectors: Callable[[], VectorStore | None], fit: Fit, read_labels: ReadLabels) -> None:
         self._vectors, self._fit, self._read_labels = vectors, fit, read_labels
         self._plans: dict[str, Plan] = {}
-        self._pools: dict[str, tuple[tuple[int, int], Pool]] = {}
-        self._forecasts: dict[str, tuple[tuple[int, int], Forecast]] = {}
-        self._lock, self._busy = threading.Lock(), set[str]()
-        self._thread: threading.Thread | None = None
+        self._pools: dict[str, tuple[tuple[int, ...], Pool]] = {}
+        self._forecasts: dict[str, Forecast] = {}
+        self._lock = threading.Lock()
+        self._making: dict[str, threading.Thread] = {}
 
     def __call__(self, store: Store, task: Task, n: int) -> list[tuple[str, str, str | None, float]]:
         """At most *n* records with the reason, the suggested class's name (None: not known) and its probability.
@@ -89,7 +114,7 @@ class NextRecords:
         """
         plan = self.plan(store, task, wait=False)
         busy = {record_id for record_id, _ in set(store.person_votes.standing(task.task_id)) - plan.said}
-        busy |= _given(store, task)
+        busy |= store.assignments.given(task.task_id)
         found = []
         for choice, record_id in zip(plan.choices, plan.record_ids, strict=True):
             if record_id not in busy and len(found) < n:
@@ -98,17 +123,11 @@ class NextRecords:
         return found
 
     def plan(self, store: Store, task: Task, *, wait: bool = True) -> Plan:
-        """The newest plan; with *wait* one that knows all labels there are."""
-        state = _state(store, task)
-        plan = self._plans.get(task.task_id)
-        if plan is not None and plan.task_version == task.version and plan.state == state:
-            return plan
-        if plan is None or plan.task_version != task.version or wait:
+        """The newest plan; with *wait* one that knows all records and labels there are."""
+        plan, state = self._plans.get(task.task_id), self._state(store, task)
+        if plan is None or plan.task_version != task.version or (wait and plan.state != state):
             return self._make(store, task)
-        if (
-            abs(state[0] - plan.state[0]) >= max(STALE_LABELS, STALE_SHARE * plan.n_labelled)
-            or state[1] != plan.state[1]
-        ):
+        if plan.is_stale(state):
             self._in_background(store, task)
         return plan
 
@@ -118,52 +137,52 @@ class NextRecords:
         if plan is None or ahead is None or plan.task_version != task.version:
             self._in_background(store, task)
             return None
-        return self.plan(store, task, wait=False), ahead[1]
+        return self.plan(store, task, wait=False), ahead
 
     def forecast(self, store: Store, task: Task) -> Forecast:
         """What the labels there are promise; see ``outlook.forecast``."""
-        state = _state(store, task)
         pool, evidence = self.evidence(store, task)
         rows = np.flatnonzero(evidence.labelled)
-        fair = pc.is_in(pool.record_ids, value_set=pa.array(sorted(_drawn_at_random(store, task)), pa.string()))
-        found = forecast(
-            pool.vectors[rows],
-            evidence.counts[rows] > 0,
-            fair.to_numpy(zero_copy_only=False)[rows],
-            multi=task.kind is TaskKind.CLASSES,
-        )
-        self._forecasts[task.task_id] = state, found
+        fair = _among(pool, store.assignments.because(task.task_id, AT_RANDOM))
+        found = forecast(pool.vectors[rows], evidence.counts[rows] > 0, fair[rows], multi=task.kind is TaskKind.CLASSES)
+        self._forecasts[task.task_id] = found
         return found
 
     def evidence(self, store: Store, task: Task) -> tuple[Pool, Evidence]:
-        """The pool and its labels as they stand."""
-        pool = self._pool(store, task)
-        return pool, read_evidence(store, task, pool, self._read_labels)
+        """The pool and its labels as they stand; those of the plan at hand where it knows all of them."""
+        plan, state = self._plans.get(task.task_id), self._state(store, task)
+        if plan is not None and plan.knows(task, state):
+            return plan.pool, plan.evidence
+        pool = self._pool(store, task, state)
+        found = read_evidence(store, task, pool, self._read_labels)
+        many = max(STALE_LABELS, STALE_SHARE * int(found.labelled.sum()))
+        if found.n_outside - pool.n_outside >= many:  # labels came on records that were not drawn, as by an import
+            self._pools.pop(task.task_id, None)
+            pool = self._pool(store, task, state)
+            found = read_evidence(store, task, pool, self._read_labels)
+        return pool, found
 
     def _in_background(self, store: Store, task: Task) -> None:
-        with self._lock:
-            if task.task_id in self._busy:
-                return
-            self._busy.add(task.task_id)
-
         def work() -> None:
-            try:
-                with contextlib.suppress(HomegrownError):  # the plan at hand stays; the next call tries again
-                    self._make(store, task)
-                    self.forecast(store, task)
-            finally:
-                self._busy.discard(task.task_id)
+            with contextlib.suppress(HomegrownError):  # the plan at hand stays; the next call tries again
+                self._make(store, task)
+                self.forecast(store, task)
 
-        self._thread = threading.Thread(target=work, name=f"next-{task.task_id}", daemon=True)
-        self._thread.start()
+        with self._lock:
+            running = self._making.get(task.task_id)
+            if running is not None and running.is_alive():
+                return
+            thread = threading.Thread(target=work, name=f"next-{task.task_id}", daemon=True)
+            self._making[task.task_id] = thread
+            thread.start()
 
     def wait(self) -> None:
         """Until no plan is being made in the background."""
-        if self._thread is not None:
-            self._thread.join()
+        for thread in list(self._making.values()):
+            thread.join()
 
     def _make(self, store: Store, task: Task) -> Plan:
-        state, said = _state(store, task), frozenset(store.person_votes.standing(task.task_id))
+        state, said = self._state(store, task), frozenset(store.person_votes.standing(task.task_id))
         pool, evidence = self.evidence(store, task)
         before = self._plans.get(task.task_id)
         multi = task.kind is TaskKind.CLASSES
@@ -175,25 +194,31 @@ class NextRecords:
             if before is not None and before.found is not None and before.task_version == task.version:
                 start = before.found.head
             found = fit_pool(self._fit, pool.vectors, pool.near, evidence.counts, multi=multi, start=start)
+        confirmed = _among(pool, store.assignments.because(task.task_id, SUSPECTED, answered=True))
         board = Board(
             pool.vectors, pool.near, ~evidence.labelled, evidence.labelled, np.maximum(evidence.counts, 0),
-            task.class_names, found, evidence.votes, _confirmed(store, task, pool), multi,
+            task.class_names, found, evidence.votes, confirmed, multi,
         )  # fmt: skip
-        choices = choose(board, PLANNED, seed=state[0], measure=MEASURE)
-        plan = Plan(task.version, tuple(choices), pool, found, state, board.n_labelled, said)
+        choices = choose(board, PLANNED, seed=state.n_said, measure=MEASURE)
+        plan = Plan(task.version, tuple(choices), pool, evidence, found, state, said)
         self._plans[task.task_id] = plan
         return plan
 
-    def _pool(self, store: Store, task: Task) -> Pool:
+    def _pool(self, store: Store, task: Task, state: State) -> Pool:
         stored = self._vectors()
         if stored is None:
             raise EmptyDataError("No record has a vector yet, by which the next ones are chosen. Run: homegrown embed")
-        state = (store.records.count(), store.records.table.version() if store.records.table.exists else 0)
         kept = self._pools.get(task.task_id)
-        if kept is None or kept[0] != state:
-            kept = state, read_pool(store, stored, task)
+        if kept is None or kept[0] != state.records:
+            kept = state.records, read_pool(store, stored, task)
             self._pools[task.task_id] = kept
         return kept[1]
+
+    def _state(self, store: Store, task: Task) -> State:
+        stored = self._vectors()
+        bulk = store.votes.table.version() if store.votes.table.exists else 0
+        vectors = 0 if stored is None else stored.table.version()
+        return State(store.person_votes.n_ever(task.task_id), bulk, (*store.records.version(), vectors))
 
 
 class MostUseful:
@@ -223,32 +248,6 @@ class MostUseful:
         return ready and ready[0].state
 
 
-def _state(store: Store, task: Task) -> tuple[int, int]:
-    """Grows when a person or another source says something."""
-    v = tables.votes
-    row = store.db.one(sa.select(sa.func.count().label("n")).select_from(v).where(v.c.task_id == task.task_id))
-    return int(row["n"]) if row else 0, store.votes.table.version() if store.votes.table.exists else 0
-
-
-def _given(store: Store, task: Task) -> set[str]:
-    """Records that wait for somebody."""
-    a = tables.assignments
-    is_open = sa.and_(a.c.closed_at.is_(None), a.c.expires_at > timestamp())
-    rows = store.db.all(sa.select(a.c.record_id).where(a.c.task_id == task.task_id, is_open))
-    return {row["record_id"] for row in rows}
-
-
-def _drawn_at_random(store: Store, task: Task) -> set[str]:
-    """Records that were given to somebody because they were drawn at random."""
-    a = tables.assignments
-    rows = store.db.all(sa.select(a.c.record_id).where(a.c.task_id == task.task_id, a.c.reason.startswith(AT_RANDOM)))
-    return {row["record_id"] for row in rows}
-
-
-def _confirmed(store: Store, task: Task, pool: Pool) -> np.ndarray:
-    """Records that somebody looked at again because their label was doubted; bool [n]."""
-    a = tables.assignments
-    doubted = sa.and_(a.c.closed_at.is_not(None), a.c.reason.startswith(SUSPECTED))
-    rows = store.db.all(sa.select(a.c.record_id).where(a.c.task_id == task.task_id, doubted))
-    ids = pa.array([row["record_id"] for row in rows], pa.string())
-    return pc.is_in(pool.record_ids, value_set=ids).to_numpy(zero_copy_only=False)
+def _among(pool: Pool, record_ids: list[str]) -> np.ndarray:
+    """Which of the pool's records are among *record_ids*; bool [n]."""
+    return pc.is_in(pool.record_ids, value_set=pa.array(record_ids, pa.string())).to_numpy(zero_copy_only=False)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from homegrown.inference.readout import softmax
 from homegrown.metrics.neighbours import Neighbours, spread
 
 STRENGTH, POOL_STRENGTH = 1.0, 0.3
@@ -159,12 +160,6 @@ def blended(by_head: np.ndarray, by_graph: np.ndarray) -> np.ndarray:
     both = np.sqrt(by_head * np.maximum(by_graph, 1e-4))
     both = np.where(by_graph.sum(1, keepdims=True) > 0, both, by_head)
     return (both / np.maximum(both.sum(1, keepdims=True), 1e-12)).astype(np.float32)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities float32 [n, n_classes]."""
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
 
 
 def _log_sum(logs: np.ndarray) -> np.ndarray:

@@ -13,10 +13,9 @@ from threadpoolctl import threadpool_limits
 from homegrown.metrics.communities import communities
 from homegrown.metrics.neighbours import Neighbours, neighbours
 
-NEIGHBOURS, SMOOTHING, RESOLUTION, STARTS = 15, 2, 1.0, 5
+NEIGHBOURS, SMOOTHING, STARTS = 15, 2, 5
 LEAST = 4  # distinct vectors: what is smaller is no cluster
 FAR = 3.5  # robust deviations from the median similarity to the own centre
-BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,7 @@ class Clusters:
     centres: np.ndarray
 
 
-def clusters(
-    vectors: np.ndarray, weights: np.ndarray | None = None, *, resolution: float = RESOLUTION, seed: int = 0
-) -> Clusters:
+def clusters(vectors: np.ndarray, weights: np.ndarray | None = None, *, seed: int = 0) -> Clusters:
     """Cluster distinct vectors; how many clusters there are is found.
 
     Communities of the graph of nearest neighbours say how many there are and where; then every vector is averaged with
@@ -47,8 +44,7 @@ def clusters(
     Args:
         vectors: float32 [n, dim], rows of length 1, near duplicates counted once.
         weights: float [n], how many texts each stands for; None: one.
-        resolution: above 1 for more and smaller clusters.
-        seed: of the communities.
+        seed: of the communities and of the drawn centres.
 
     Example:
         >>> x = np.repeat(np.eye(2, dtype=np.float32), 6, axis=0)
@@ -60,7 +56,7 @@ def clusters(
         return _sorted(np.zeros(n, np.int64), vectors, np.ones(n))
     weight = np.ones(n) if weights is None else np.asarray(weights, float)
     near = neighbours(vectors, NEIGHBOURS)
-    found = communities(_both_ways(near), resolution=resolution, seed=seed)
+    found = communities(_both_ways(near), seed=seed)
     smooth = smoothed(vectors, near)
     kept = np.flatnonzero(np.bincount(found) >= LEAST)
     if not len(kept):
@@ -72,27 +68,24 @@ def clusters(
 def _best(smooth: np.ndarray, weight: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray:
     """Labels int64 [n] of the tightest of several k-means, begun from *start* and from ``STARTS`` drawn centres."""
     with threadpool_limits(1):
-        settings: list[dict[str, Any]] = [{"init": start}, {"init": "k-means++", "random_state": seed}]
-        models = [
-            KMeans(len(start), max_iter=60, **{"n_init": 1 + (STARTS - 1) * (i > 0), **how})
-            for i, how in enumerate(settings)
-        ]
+        settings: list[dict[str, Any]] = [{"init": start, "n_init": 1}, {"n_init": STARTS, "random_state": seed}]
+        models = [KMeans(len(start), max_iter=60, **how) for how in settings]
         fitted = [model.fit(smooth, sample_weight=weight) for model in models]
     tightest: Any = min(fitted, key=lambda model: float(model.inertia_ or 0))
     return tightest.labels_.astype(np.int64)
 
 
-def kmeans(vectors: np.ndarray, n_clusters: int, weights: np.ndarray | None = None, **settings: Any) -> np.ndarray:
+def kmeans(vectors: np.ndarray, n_clusters: int, **settings: Any) -> np.ndarray:
     """Labels int64 [n] by scikit-learn's ``KMeans`` with *settings*, on one thread."""
     # OpenMP threads of several callers wait for each other in these small steps.
     with threadpool_limits(1):
         model = KMeans(n_clusters, **{"n_init": 1, **settings})
-        return model.fit_predict(vectors, sample_weight=weights).astype(np.int64)
+        return model.fit_predict(vectors).astype(np.int64)
 
 
 def smoothed(vectors: np.ndarray, near: Neighbours, rounds: int = SMOOTHING) -> np.ndarray:
     """Each vector averaged with its neighbours, *rounds* times; float32 [n, dim], rows of length 1."""
-    graph = near.weights(4.0) + sp.identity(len(vectors), dtype="float32", format="csr")
+    graph = near.weights() + sp.identity(len(vectors), dtype="float32", format="csr")
     share = sp.diags((1 / np.asarray(graph.sum(1)).ravel()).astype(np.float32)) @ graph
     found = vectors
     for _ in range(rounds):
@@ -100,29 +93,17 @@ def smoothed(vectors: np.ndarray, near: Neighbours, rounds: int = SMOOTHING) -> 
     return _unit(found).astype(np.float32)
 
 
-def split(vectors: np.ndarray, weights: np.ndarray | None = None, *, seed: int = 0) -> np.ndarray:
+def split(vectors: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """The parts of one cluster, int64 [n]: its own communities, two by k-means where it has only one."""
-    found = clusters(vectors, weights, seed=seed).label if len(vectors) >= 4 * LEAST else np.zeros(len(vectors), int)
+    found = clusters(vectors, seed=seed).label if len(vectors) >= 4 * LEAST else np.zeros(len(vectors), int)
     if len(np.unique(found[found >= 0])) > 1:
         return np.where(found < 0, 0, found)
-    return kmeans(vectors, 2, weights, n_init=4, random_state=seed)
-
-
-def nearest(vectors: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest centre of each vector, int64 [n], and the similarity to it, float32 [n]; block by block."""
-    label, similarity = np.zeros(len(vectors), np.int64), np.zeros(len(vectors), np.float32)
-    for start in range(0, len(vectors), BLOCK):
-        scores = vectors[start : start + BLOCK] @ centres.T
-        label[start : start + BLOCK] = scores.argmax(1)
-        similarity[start : start + BLOCK] = scores.max(1)
-    return label, similarity
+    return kmeans(vectors, 2, n_init=4, random_state=seed)
 
 
 def _both_ways(near: Neighbours) -> sp.csr_matrix:
     """Edges by similarity, those of mutual neighbours twice as strong."""
-    n, k = near.index.shape
-    rows = np.repeat(np.arange(n), k)
-    one_way = sp.csr_matrix((np.maximum(near.similarity.ravel(), 1e-3), (rows, near.index.ravel())), shape=(n, n))
+    one_way = near.one_way()
     return (one_way + one_way.T).tocsr()
 
 

@@ -16,6 +16,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, logsumexp
 
+from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
+
 _ANCHORS = 0.5
 _STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 #: so many records of every class are believed to be mislabelled at the common rate before its own are counted
@@ -71,6 +73,21 @@ def label_errors(given: np.ndarray, probs: np.ndarray) -> LabelErrors:
     disagreement = float((probs.argmax(1) != given).mean())
     trust = min(1.0, table.rate / disagreement) if disagreement else 1.0
     return LabelErrors(trust * posterior + (1.0 - trust) * margin, other, table.rate, trust)
+
+
+def with_neighbours(
+    given: np.ndarray, probs: np.ndarray, vectors: np.ndarray, *, others: np.ndarray | None = None
+) -> np.ndarray:
+    """*probs* averaged with what the labels of the nearest rows say, none of which is the row itself; [n, n_classes].
+
+    Args:
+        given: int [n], the label of each record.
+        probs: float [n, n_classes], of models that did not see it.
+        vectors: float32 [n, dim], rows of length 1.
+        others: see ``nearest``.
+    """
+    near = neighbour_probs(given, probs.shape[1], *nearest(vectors, N_NEIGHBOURS, others=others))
+    return (probs + near) / 2
 
 
 def calibrated(given: np.ndarray, probs: np.ndarray) -> np.ndarray:

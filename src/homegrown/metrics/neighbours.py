@@ -47,6 +47,21 @@ def nearest(vectors: np.ndarray, k: int, *, others: np.ndarray | None = None) ->
     return found, similarity
 
 
+def closest(vectors: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The most similar of *others* to each vector, int64 [n], and how similar it is, float32 [n].
+
+    Args:
+        vectors: float32 [n, dim].
+        others: float32 [m, dim], at least one; both of length 1.
+    """
+    found, similarity = np.zeros(len(vectors), np.int64), np.zeros(len(vectors), np.float32)
+    for start in range(0, len(vectors), _BLOCK):
+        block = vectors[start : start + _BLOCK] @ others.T
+        found[start : start + _BLOCK] = block.argmax(1)
+        similarity[start : start + _BLOCK] = block.max(1)
+    return found, similarity
+
+
 def neighbour_probs(given: np.ndarray, n_classes: int, found: np.ndarray, similarity: np.ndarray) -> np.ndarray:
     """What the labels of its neighbours say of each row, the nearer the louder; float64 [n, n_classes].
 
@@ -99,13 +114,17 @@ class Neighbours:
         scale = sp.diags((1 / np.sqrt(degree)).astype(np.float32))
         return (scale @ weights @ scale).tocsr()
 
-    def weights(self, power: float) -> sp.csr_matrix:
+    def weights(self, power: float = SHARPNESS) -> sp.csr_matrix:
         """Edges between a vector and its neighbours, either way, as strong as their similarity to *power*; [n, n]."""
+        one_way = self.one_way(power)
+        return one_way.maximum(one_way.T).tocsr()
+
+    def one_way(self, power: float = 1.0) -> sp.csr_matrix:
+        """Edges from each vector to its neighbours, as strong as their similarity to *power*; float32 [n, n]."""
         n, k = self.index.shape
         rows = np.repeat(np.arange(n), k)
         strength = np.maximum(self.similarity.ravel(), 1e-3).astype(np.float32) ** np.float32(power)
-        one_way = sp.csr_matrix((strength, (rows, self.index.ravel())), shape=(n, n))
-        return one_way.maximum(one_way.T).tocsr()
+        return sp.csr_matrix((strength, (rows, self.index.ravel())), shape=(n, n))
 
 
 def neighbours(vectors: np.ndarray, k: int = 10) -> Neighbours:

@@ -155,6 +155,19 @@ class AssignmentStore:
             busy.add_vote(row.record_id, row.actor_id, settles=bool(row.settles))
         return busy
 
+    def given(self, task_id: str) -> set[str]:
+        """Records that wait for somebody."""
+        is_open = _A.c.closed_at.is_(None), _A.c.expires_at > timestamp()
+        rows = self._db.all(sa.select(_A.c.record_id).where(_A.c.task_id == task_id, *is_open))
+        return {row["record_id"] for row in rows}
+
+    def because(self, task_id: str, reason: str, *, answered: bool = False) -> list[str]:
+        """Records that were given to somebody for a reason that begins so; with *answered* those they voted on."""
+        wanted = _A.c.task_id == task_id, _A.c.reason.startswith(reason, autoescape=True)
+        if answered:
+            wanted = (*wanted, _A.c.outcome == "voted")
+        return [row["record_id"] for row in self._db.all(sa.select(_A.c.record_id).where(*wanted))]
+
     def release(self, actor: Actor, task_id: str, record_ids: list[str] | None = None) -> int:
         """Give back what *actor* holds, or *record_ids* of it, for others to take; returns how many."""
         with self._db.write() as connection:

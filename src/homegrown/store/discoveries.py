@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _S = tables.settings
 PREFIX = "discovery:"
 MOST = 20  # older discoveries make room: each can be found again in seconds
+FORGOTTEN = "words forgotten"
+
+
+class _Dated(msgspec.Struct):
+    """All that is read of a discovery to tell the old ones: the rest may be a hundred thousand ids."""
+
+    created_at: str
 
 
 class DiscoveryStore:
@@ -34,9 +41,9 @@ class DiscoveryStore:
         """Keep a new one."""
         with self._db.write() as connection:
             connection.execute(sa.insert(_S).values(name=PREFIX + found.discovery_id, value=_text(found)))
-            old = connection.execute(_all()).mappings().all()
-            dated = sorted((_decoded(row["value"]).created_at, row["name"]) for row in old)
-            for _, name in dated[: max(len(dated) - MOST, 0)]:
+            rows = connection.execute(_all()).mappings().all()
+            dated = sorted((msgspec.json.decode(row["value"], type=_Dated).created_at, row["name"]) for row in rows)
+            for _, name in dated[:-MOST]:
                 connection.execute(sa.delete(_S).where(_S.c.name == name))
             record_event(
                 connection, actor, "label.discover", f"discovery:{found.discovery_id}",
@@ -49,10 +56,8 @@ class DiscoveryStore:
         Raises:
             NotFoundError: there is none of this id.
         """
-        row = self._db.one(sa.select(_S.c.value).where(_S.c.name == PREFIX + discovery_id))
-        if row is None:
-            raise NotFoundError("There is no such list of clusters here. Find them anew: it takes seconds.")
-        return _decoded(row["value"])
+        row = self._db.one(_one(discovery_id))
+        return _there(None if row is None else row["value"])
 
     def list(self) -> list[Discovery]:
         """All of them, the newest first."""
@@ -68,13 +73,10 @@ class DiscoveryStore:
             what: the event, ``merge``, ``split`` …
             change: raises where it does not fit.
         """
-        name = PREFIX + discovery_id
         with self._db.write() as connection:
-            value = connection.execute(sa.select(_S.c.value).where(_S.c.name == name)).scalar()
-            if value is None:
-                raise NotFoundError("There is no such list of clusters here. Find them anew: it takes seconds.")
-            new = change(_decoded(value))
-            connection.execute(sa.update(_S).where(_S.c.name == name).values(value=_text(new)))
+            new = change(_there(connection.execute(_one(discovery_id)).scalar()))
+            changed = sa.update(_S).where(_S.c.name == PREFIX + discovery_id).values(value=_text(new))
+            connection.execute(changed)
             record_event(connection, actor, f"label.cluster_{what}", f"discovery:{discovery_id}")
         return new
 
@@ -83,12 +85,18 @@ def without(connection: sa.Connection, record_ids: set[str]) -> None:
     """Take *record_ids* out of every discovery, and the words of each cluster that held one of them."""
     for row in connection.execute(_all()).mappings().all():
         found = _decoded(row["value"])
-        gone = tuple(r for r in found.outliers if r not in record_ids)
+        outliers = tuple(r for r in found.outliers if r not in record_ids)
         clusters = tuple(_without(c, record_ids) for c in found.clusters)
-        steps = tuple(Step(s.what, tuple(_without(c, record_ids) for c in s.gone), s.made) for s in found.steps)
-        new = replace(found, clusters=clusters, outliers=gone, steps=steps)
+        steps = tuple(_step_without(s, record_ids) for s in found.steps)
+        new = replace(found, clusters=clusters, outliers=outliers, steps=steps)
         if new != found:
             connection.execute(sa.update(_S).where(_S.c.name == row["name"]).values(value=_text(new)))
+
+
+def _step_without(step: Step, record_ids: set[str]) -> Step:
+    """What was made holds the records of what is gone: where one of these goes, so do the names that the step tells."""
+    gone = tuple(_without(c, record_ids) for c in step.gone)
+    return step if gone == step.gone else Step(f"Changed a group, {FORGOTTEN}", gone, step.made)
 
 
 def _without(cluster: Cluster, record_ids: set[str]) -> Cluster:
@@ -96,7 +104,7 @@ def _without(cluster: Cluster, record_ids: set[str]) -> Cluster:
         return cluster
     return replace(
         cluster,
-        name=cluster.name if cluster.class_id else "words forgotten",
+        name=cluster.name if cluster.class_id else FORGOTTEN,
         terms=(),
         record_ids=tuple(r for r in cluster.record_ids if r not in record_ids),
         twins=tuple(r for r in cluster.twins if r not in record_ids),
@@ -107,9 +115,19 @@ def _all() -> Any:
     return sa.select(_S.c.name, _S.c.value).where(_S.c.name.like(PREFIX + "%"))
 
 
+def _one(discovery_id: str) -> Any:
+    return sa.select(_S.c.value).where(_S.c.name == PREFIX + discovery_id)
+
+
 def _text(found: Discovery) -> str:
     return msgspec.json.encode(found).decode()
 
 
 def _decoded(value: str) -> Discovery:
     return msgspec.json.decode(value, type=Discovery)
+
+
+def _there(value: str | None) -> Discovery:
+    if value is None:
+        raise NotFoundError("There is no such list of clusters here. Find them anew: it takes seconds.")
+    return _decoded(value)

@@ -83,6 +83,11 @@ class RecordStore:
             self._retired_at = version, self.retired.scan(["record_id"])["record_id"].combine_chunks()
         return self._retired_at[1]
 
+    def version(self) -> tuple[int, int]:
+        """Another value after every change of what is current, also where the count stays."""
+        content, hidden = (t.version() if t.exists else 0 for t in (self.table, self.retired))
+        return content, hidden
+
     def count(self) -> int:
         """How many records are current."""
         return self.table.count() - self.retired.count()

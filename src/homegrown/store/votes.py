@@ -97,11 +97,15 @@ class VoteStore:
 
     def n_by_source(self, label_source_ids: Sequence[str]) -> dict[str, int]:
         """How many votes some label sources have given, abstentions left out; those that gave none are not named."""
-        if not self.table.exists or not label_source_ids:
-            return {}
-        where = f"label_source_id IN {quoted(label_source_ids)} AND value IS NOT NULL"
-        said = self.table.scan(["label_source_id"], where=where)["label_source_id"]
+        said = self.of_sources(label_source_ids, ["label_source_id"])["label_source_id"]
         return {g["values"].as_py(): g["counts"].as_py() for g in pc.value_counts(said)}
+
+    def of_sources(self, label_source_ids: Sequence[str], columns: list[str]) -> pa.Table:
+        """*columns* of what some label sources say; abstentions are left out."""
+        if not self.table.exists or not label_source_ids:
+            return pa.schema([VOTES.field(c) for c in columns]).empty_table()
+        where = f"label_source_id IN {quoted(label_source_ids)} AND value IS NOT NULL"
+        return self.table.scan(columns, where=where)
 
     def of_task(self, task_id: str) -> pa.Table:
         """All bulk votes of a task."""

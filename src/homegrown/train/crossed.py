@@ -1,13 +1,19 @@
-"""Probabilities out of sample: what linear heads say of records that they did not see."""
+"""Out of sample: what linear heads say of rows that they did not see."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from homegrown.core.models import Examples
 from homegrown.train.judge import fit_readout
 from homegrown.train.parts import folds
-from homegrown.train.softmax import fit_head
+from homegrown.train.softmax import fit_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homegrown.core.protocols import Progress
 
 STRENGTH = 0.1
 
@@ -26,11 +32,37 @@ def out_of_sample(vectors: np.ndarray, given: np.ndarray, n_classes: int, *, see
     """
     probs = np.eye(n_classes, dtype=np.float32)[given]
     weights = np.ones(len(given), np.float32)
-    names = [""] * len(given)
-    logits = np.zeros_like(probs)
-    for fitted, left in folds(Examples(names, probs, weights, names), seed):
-        if len(fitted) and len(left):
-            head = fit_head(vectors[fitted], probs[fitted], weights[fitted], STRENGTH, max_iter=60)
-            logits[left] = head.logits(vectors[left])
+    logits = crossed_logits(vectors, probs, weights, [STRENGTH], list(folds(probs, seed)))[0]
     readout = fit_readout(logits, probs, multi=False, none_column=False)
     return readout.read(logits).probs
+
+
+def crossed_logits(
+    inputs: Any,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    strengths: Sequence[float],
+    cuts: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    multi: bool = False,
+    progress: Progress | None = None,
+) -> list[np.ndarray]:
+    """Logits float32 [n, n_outputs] of every row for each of *strengths*, weakest first; 0 for rows in no cut.
+
+    Args:
+        inputs: float32 [n, dim], dense or sparse.
+        targets: float32 [n, n_outputs].
+        weights: float32 [n].
+        strengths: see ``fit_path``.
+        cuts: of ``folds``.
+        multi: independent classes.
+        progress: told of every fit.
+    """
+    logits = [np.zeros(targets.shape, np.float32) for _ in strengths]
+    for fit_rows, judge_rows in cuts:
+        path = fit_path(inputs[fit_rows], targets[fit_rows], weights[fit_rows], strengths, multi=multi)
+        for i, head in enumerate(path):
+            logits[i][judge_rows] = head.logits(inputs[judge_rows])
+        if progress is not None:
+            progress.advance(len(strengths))
+    return logits

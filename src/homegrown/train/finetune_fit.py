@@ -135,25 +135,18 @@ class Fitter:
         )
         schedule = Schedule(plan.epochs or 1, plan.rate or 1e-4, batch=plan.batch or 32, seed=self.seed)
         head = self._phase(f"{name}-0", first, rows, self._targets[rows], self._weights[rows], schedule)
-        teacher = self._frozen[self.unlabelled_rows] @ first.weight + first.bias
         for number in range(1, (plan.rounds or 0) + 1):
-            head = self._student(f"{name}-{number}", number, first, head, teacher, rows, plan)
+            head = self._student(f"{name}-{number}", number, first, head, rows, plan)
         return head
 
     def _student(
-        self,
-        name: str,
-        number: int,
-        first: Head,
-        head: Head,
-        frozen_logits: np.ndarray,
-        rows: np.ndarray,
-        plan: FinetuneOptions,
+        self, name: str, number: int, first: Head, head: Head, rows: np.ndarray, plan: FinetuneOptions
     ) -> Head:
         """Label the unlabelled texts softly by the net as it is and by their neighbours, then learn from scratch."""
         probs = self._answers(self.logits(head, self.unlabelled_rows))
         if self.parts.data.multi:
-            probs = (probs + self._answers(SHARPEN * frozen_logits)) / 2
+            frozen = first.logits(self._frozen[self.unlabelled_rows])
+            probs = (probs + self._answers(SHARPEN * frozen)) / 2
             certain = probs.max(1)
         else:
             probs = self._by_neighbours(rows, probs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import vstack
 
+from homegrown.train.crossed import crossed_logits
 from homegrown.train.judge import fit_readout, judge, right
 from homegrown.train.parts import folds
 from homegrown.train.softmax import Head, fit_head, fit_path
@@ -69,11 +70,13 @@ def choose_head(
     multi = parts.data.multi
     both_inputs = _stack(fit_inputs, judge_inputs)
     crossed = len(parts.both) < CROSS_VALIDATE_BELOW or len(parts.judge) == 0
-    cuts = [c for c in folds(parts.both, seed) if len(c[0]) and len(c[1])] if crossed else []
+    cuts = list(folds(parts.both.probs, seed)) if crossed else []
     progress.start(stage, len(strengths) * len(cuts) + 2 if crossed else len(strengths) + 1, "fits")
+    targets, weights = parts.targets(parts.both), parts.weights(parts.both)
     path: list[Any] = []
     if crossed:
-        held_out, logits = parts.both, _cross(parts, both_inputs, strengths, cuts, progress)
+        held_out = parts.both
+        logits = crossed_logits(both_inputs, targets, weights, strengths, cuts, multi=multi, progress=progress)
     else:
         path = fit_path(fit_inputs, parts.targets(parts.fit), parts.weights(parts.fit), strengths, multi=multi)
         held_out, logits = parts.judge, [h.logits(judge_inputs) for h in path]
@@ -88,9 +91,7 @@ def choose_head(
         else path[best]
     )
     start = judging if len(parts.fit) else None
-    head = fit_head(
-        both_inputs, parts.targets(parts.both), parts.weights(parts.both), strength, multi=multi, start=start
-    )
+    head = fit_head(both_inputs, targets, weights, strength, multi=multi, start=start)
     progress.advance(2 if crossed else 1)
     progress.finish()
     return FittedHead(head, judging, readout, report)
@@ -99,24 +100,6 @@ def choose_head(
 def best_of(candidates: list[np.ndarray], held_out: Examples, *, multi: bool) -> int:
     """The candidate with the most right answers; of equals the most regularised, which stands first."""
     return int(np.argmax([right(logits, held_out.probs, multi=multi).sum() for logits in candidates]))
-
-
-def _cross(
-    parts: Parts,
-    inputs: Any,
-    strengths: Sequence[float],
-    cuts: Sequence[tuple[np.ndarray, np.ndarray]],
-    progress: Progress,
-) -> list[np.ndarray]:
-    """Logits float32 [n, n_outputs] of every row for each of *strengths*, by heads that did not see it."""
-    targets, weights = parts.targets(parts.both), parts.weights(parts.both)
-    logits = [np.zeros(targets.shape, np.float32) for _ in strengths]
-    for fit_rows, judge_rows in cuts:
-        path = fit_path(inputs[fit_rows], targets[fit_rows], weights[fit_rows], strengths, multi=parts.data.multi)
-        for i, head in enumerate(path):
-            logits[i][judge_rows] = head.logits(inputs[judge_rows])
-        progress.advance(len(strengths))
-    return logits
 
 
 def _stack(first: Any, second: Any) -> Any:

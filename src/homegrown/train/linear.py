@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from homegrown.train.robust import reweighted
 from homegrown.train.rung import Rung, finish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from homegrown.core.models import Fitted, TrainingData
@@ -63,10 +65,20 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
     """Choose, calibrate, fit."""
     started = time.monotonic()
     fit_vectors, judge_vectors = encoder.encode(parts.fit.texts), encoder.encode(parts.judge.texts)
-    fitted = _choose(parts, fit_vectors, judge_vectors, options, seed, progress)
+    choose = partial(
+        choose_head,
+        fit_inputs=fit_vectors,
+        judge_inputs=judge_vectors,
+        strengths=options.strengths,
+        stage="train linear",
+        seed=seed,
+        progress=progress,
+        reject=options.reject,
+    )
+    fitted = choose(parts)
     decisions: list[str] = []
     if options.robust:
-        fitted, decision = _more_robust(fitted, parts, fit_vectors, judge_vectors, options, seed, progress)
+        fitted, decision = _more_robust(fitted, choose, parts, np.vstack([fit_vectors, judge_vectors]), seed)
         decisions.append(decision)
     model = LinearModel(encoder, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
     report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
@@ -84,41 +96,15 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
     )
 
 
-def _choose(
-    parts: Parts,
-    fit_vectors: np.ndarray,
-    judge_vectors: np.ndarray,
-    options: LinearOptions,
-    seed: int,
-    progress: Progress,
-) -> FittedHead:
-    return choose_head(
-        parts,
-        fit_vectors,
-        judge_vectors,
-        options.strengths,
-        stage="train linear",
-        seed=seed,
-        progress=progress,
-        reject=options.reject,
-    )
-
-
 def _more_robust(
-    plain: FittedHead,
-    parts: Parts,
-    fit_vectors: np.ndarray,
-    judge_vectors: np.ndarray,
-    options: LinearOptions,
-    seed: int,
-    progress: Progress,
+    plain: FittedHead, choose: Callable[[Parts], FittedHead], parts: Parts, vectors: np.ndarray, seed: int
 ) -> tuple[FittedHead, str]:
     """The better of *plain* and of a fit with doubtful labels made light, and how it was decided."""
-    found = reweighted(parts, np.vstack([fit_vectors, judge_vectors]), seed)
+    found = reweighted(parts, vectors, seed)
     if found is None:
         return plain, "labels were not weighed: too few rows, or several classes per row"
     lighter, rate = found
-    robust = _choose(lighter, fit_vectors, judge_vectors, options, seed, progress)
+    robust = choose(lighter)
     kept = robust if robust.report["accuracy"] >= plain.report["accuracy"] else plain
     kept.report["label_noise"] = rate
     said = f"{robust.report['accuracy']:.1%} against {plain.report['accuracy']:.1%} on held-out rows"

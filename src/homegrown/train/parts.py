@@ -115,14 +115,19 @@ def _join(first: Examples, second: Examples) -> Examples:
     )
 
 
-def folds(examples: Examples, seed: int, n_folds: int = N_FOLDS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(rows that fit, rows that judge), stratified by the top class: row r of a class goes to fold r mod n."""
+def folds(probs: np.ndarray, seed: int, n_folds: int = N_FOLDS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(rows that fit, rows that judge), stratified by the top class: row r of a class goes to fold r mod n.
+
+    A fold with nothing on one of its sides is left out.
+    """
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(examples))
-    top = np.where(examples.probs.sum(1) > 0, examples.probs.argmax(1), -1)
-    fold = np.empty(len(examples), int)
+    order = rng.permutation(len(probs))
+    top = np.where(probs.sum(1) > 0, probs.argmax(1), -1)
+    fold = np.empty(len(probs), int)
     for label in np.unique(top):
         rows = order[top[order] == label]
         fold[rows] = (np.arange(len(rows)) + rng.integers(n_folds)) % n_folds
     for k in range(n_folds):
-        yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        fit, judge = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        if len(fit) and len(judge):
+            yield fit, judge

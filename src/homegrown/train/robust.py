@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from homegrown.metrics.label_errors import label_errors
-from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
+from homegrown.metrics.label_errors import label_errors, with_neighbours
 from homegrown.train.crossed import out_of_sample
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ def reweighted(parts: Parts, vectors: np.ndarray, seed: int) -> tuple[Parts, flo
     given, inside = both.probs[rows].argmax(1), vectors[rows]
     n_classes = both.probs.shape[1]
     pool = None if len(rows) <= _POOL else np.sort(np.random.default_rng(seed).permutation(len(rows))[:_POOL])
-    near = neighbour_probs(given, n_classes, *nearest(inside, N_NEIGHBOURS, others=pool))
-    found = label_errors(given, (out_of_sample(inside, given, n_classes, seed=seed) + near) / 2)
+    probs = out_of_sample(inside, given, n_classes, seed=seed)
+    found = label_errors(given, with_neighbours(given, probs, inside, others=pool))
     weights = both.weights.astype(np.float32).copy()
     weights[rows] *= 1 - found.score.astype(np.float32)
     n_fit = len(parts.fit)

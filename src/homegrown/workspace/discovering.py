@@ -192,10 +192,9 @@ class Discovering:
 
     def _vectors(self, *, embed: bool = False) -> VectorStore | None:
         """The vectors of the bundled encoder, made first where they are missing and *embed* says so."""
-        n = self.store.records.count()
-        if embed and self._kept.get("embedded") != n:
+        if embed and self._kept.get("embedded") != (here := self.store.records.version()):
             self._kept["embedder"] = self.embed().embedder
-            self._kept["embedded"] = n
+            self._kept["embedded"] = here
         if "embedder" not in self._kept:
             self._kept["embedder"] = self.encoder.fingerprint
         return self.store.stored_vectors(self._kept["embedder"])

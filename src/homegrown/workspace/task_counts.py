@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.curate.labels import read_labels
-from homegrown.store.lance_tables import quoted
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
@@ -61,7 +60,8 @@ def task_counts(store: Store, task: Task) -> TaskCounts:
         >>> task_counts(store, task).n_undecided  # doctest: +SKIP
         0
     """
-    bulk = _bulk(store, task)
+    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
+    bulk = store.votes.of_sources(sources, ["record_id", "value"])
     groups = pc.value_counts(bulk["value"].combine_chunks())
     values = [(g["values"].as_py(), g["counts"].as_py(), 0) for g in groups]
     values += [(value, n, n) for n, value in store.person_votes.said(task.task_id) if n]
@@ -90,15 +90,6 @@ def task_counts(store: Store, task: Task) -> TaskCounts:
         n_gone=n_gone,
         classes=classes,
     )
-
-
-def _bulk(store: Store, task: Task) -> pa.Table:
-    columns = ["record_id", "value"]
-    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
-    if not store.votes.table.exists or not sources:
-        return pa.table({c: pa.array([], pa.string()) for c in columns})
-    where = f"label_source_id IN {quoted(sources)} AND value IS NOT NULL"
-    return store.votes.table.scan(columns, where=where)
 
 
 def _current(store: Store, record_ids: list[Any]) -> pa.ChunkedArray:

@@ -130,14 +130,14 @@ def begin(call: Call) -> Response:
     job = work.queue(ws).get(job_id) if job_id else None
     done = job is not None and job.status == "succeeded" and job.result
     waits = job is not None and job.status in ("queued", "running")
-    ids = task.task_id if task else ""
+    whole = "HX-Request" not in call.request.headers  # a look at the job takes nothing else of the page
     page = BeginPage(
-        task_id=ids,
+        task_id=task.task_id if task else "",
         task=task.name if task else "",
         sources=tuple(SourceChoice(name=s.name, n_records=s.n_records) for s in ws.store.sources.list()),
         n_records=ws.store.records.count(),
-        n_uncovered=_uncovered(ws, task) if task else 0,
-        earlier=tuple(_earlier(d) for d in ws.store.discoveries.list() if task is None or d.task_id == ids),
+        n_uncovered=_uncovered(ws, task) if task and whole else 0,
+        earlier=_earlier(ws, task) if whole else (),
         may_build=call.actor.may(Permission.BUILD),
         job_id=job_id if waits else "",
         job_words=work.said(job) if job else "",
@@ -149,22 +149,27 @@ def begin(call: Call) -> Response:
             python=f"ws.discover(task={task.name!r}, uncovered=True)" if task else "ws.discover()",
         ),
     )
-    if page.found_href and "HX-Request" not in call.request.headers:
+    if page.found_href and whole:
         return go(page.found_href)
     return show(call, page)
 
 
 def _uncovered(ws: Workspace, task: Task) -> int:
-    return max(ws.store.records.count() - len(label.covered_records(ws.store, task)), 0)
+    counts = ws.task_counts(task)
+    return max(counts.n_records - counts.n_voted, 0)
 
 
-def _earlier(found: Discovery) -> Earlier:
-    return Earlier(
-        href=f"/label/discover/{found.discovery_id}",
-        at=found.created_at,
-        n_clusters=len(found.clusters),
-        n_records=found.n_records,
-        n_classes=sum(c.class_id is not None for c in found.clusters),
+def _earlier(ws: Workspace, task: Task | None) -> tuple[Earlier, ...]:
+    return tuple(
+        Earlier(
+            href=f"/label/discover/{d.discovery_id}",
+            at=d.created_at,
+            n_clusters=len(d.clusters),
+            n_records=d.n_records,
+            n_classes=sum(c.class_id is not None for c in d.clusters),
+        )
+        for d in ws.store.discoveries.list()
+        if task is None or d.task_id == task.task_id
     )
 
 
