@@ -10,7 +10,7 @@ import msgspec
 
 from homegrown.core.access import Permission, Role
 from homegrown.errors import ForbiddenError, InputError
-from homegrown.govern.people import INVITED, Invitation, People
+from homegrown.govern.people import INVITED, Invitation, People, may_invite
 from homegrown.label.people import PeopleReport, PersonVote, people_report
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ class Invitations:
 
     def admit(self, task: Task | handles.Task | str, actor_id: str) -> None:
         """Let somebody who was invited label one more task."""
-        if not self.store.actor.may(Permission.BUILD):
-            raise ForbiddenError("Your role does not allow to invite people.")
+        may_invite(self.store.actor)
         self._admit(actor_id, self._task(task))
 
     def _admit(self, actor_id: str, task: Task) -> None:
