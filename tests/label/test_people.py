@@ -136,6 +136,9 @@ def test_bad_invitations_are_refused(ws):
         ws.invite("t", " anna ")
     with pytest.raises(ConflictError):
         ws.invite("t", "terminal")
+    ws.invite("t", "Änne")
+    with pytest.raises(ConflictError, match="somebody called"):
+        ws.invite("t", "änne")
     for name, role in (
         ("", "annotator"),
         ("a\nb", "annotator"),

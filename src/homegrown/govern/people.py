@@ -62,8 +62,8 @@ class People:
             raise InputError("A person needs a name of 1 to 100 printable characters.")
         a = tables.actors
         with self._db.write() as connection:
-            same = sa.func.lower(a.c.name) == name.lower(), a.c.disabled_at.is_(None)
-            if connection.execute(sa.select(a.c.actor_id).where(*same)).first():
+            here = connection.execute(sa.select(a.c.name).where(a.c.disabled_at.is_(None))).scalars()
+            if name.casefold() in {other.casefold() for other in here}:  # SQLite folds ASCII alone
                 raise ConflictError(f"There is somebody called {name!r} here already. Add a second name or a number.")
             actor_id = put_actor(connection, "person", name, role)
             _, key = put_key(connection, actor_id)
