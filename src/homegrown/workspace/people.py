@@ -104,8 +104,7 @@ class Invitations:
     def my_tasks(self) -> list[Task]:
         """The tasks that the caller may label: for who was invited those they were invited to, else all."""
         found = [t for name in self.store.tasks.names() if (t := self.store.tasks.find(name)) is not None]
-        actor = self.store.actor
-        allowed = [] if actor.may(Permission.READ) else self.admitted(actor.actor_id)
+        allowed = self._invited_to()
         return [t for t in found if t.task_id in allowed] if allowed else found
 
     def check_may_label(self, task: Task) -> None:
@@ -114,8 +113,14 @@ class Invitations:
         Raises:
             ForbiddenError: they were invited to others only.
         """
-        if task.task_id not in {t.task_id for t in self.my_tasks()}:
+        allowed = self._invited_to()
+        if allowed and task.task_id not in allowed:
             raise ForbiddenError("You were not invited to this task.")
+
+    def _invited_to(self) -> list[str]:
+        """Ids of the tasks to which the caller is limited; none where they are not."""
+        actor = self.store.actor
+        return [] if actor.may(Permission.READ) else self.admitted(actor.actor_id)
 
     def team(self, task: Task | handles.Task | str) -> Team:
         """Who labels a task, how far they agree, and what each of them seems to confuse.
