@@ -155,6 +155,15 @@ def test_bad_invitations_are_refused(ws):
         People(ws.store.db).remove(ws.store.actor, "actor_terminal")
 
 
+def test_open_questions_are_counted_however_many(ws):
+    record_id = ws.search_records(limit=1).records[0].record_id
+    for number in range(203):
+        ws.comment("t", record_id, "question", f"question {number}?")
+    ws.comment("t", record_id, "flag")
+    ws.answer(ws.questions("t")[0]["comment_id"])
+    assert ws.team("t").n_questions == 202
+
+
 def run(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "homegrown", *map(str, arguments)], capture_output=True, text=True, timeout=120

@@ -136,7 +136,7 @@ class Invitations:
             report=people_report(asked, votes),
             names={r["actor_id"]: r["name"] for r in rows},
             n_conflicts=self.store.person_votes.n_conflicts(asked.task_id),
-            n_questions=sum(not q["resolved_at"] for q in self.questions(asked)),
+            n_questions=self.store.comments.n_open(asked.task_id, "question"),
         )
 
     def questions(self, task: Task | handles.Task | str, *, kind: str = "question") -> list[dict[str, Any]]:
