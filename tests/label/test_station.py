@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -333,6 +334,20 @@ def test_postgres_keeps_the_same_promises(tmp_path, postgres):
         assert ws.conflicts("t").records == []
         anna.submit("t", [Submission(new_id("c"), "skip", min(pages[0] - {record_id}))])
         assert anna.my_votes("t")[0]["record_id"] == record_id
+
+
+def test_two_first_votes_at_once_are_both_kept(ws, monkeypatch):
+    anna, met = person(ws, "anna"), threading.Barrier(2)
+
+    def meeting(prefix):
+        met.wait(10)
+        return new_id(prefix)
+
+    monkeypatch.setattr("homegrown.store.tasks.new_id", meeting)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda i: anna.vote(i, "t", "a"), ws.store.records.all_ids().to_pylist()[:2]))
+    assert n_votes(ws) == 2
+    assert [s["name"] for s in ws.store.tasks.label_sources(ws.store.tasks.find("t").task_id)] == ["anna"]
 
 
 def test_a_class_that_was_merged_counts_as_the_other_and_a_split_one_is_asked_again():

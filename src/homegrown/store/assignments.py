@@ -15,6 +15,7 @@ from homegrown.core.ids import new_id, now, timestamp
 from homegrown.store import tables
 from homegrown.store.events import record_event
 from homegrown.store.person_votes import is_review, standing
+from homegrown.store.tasks import hold_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -212,11 +213,6 @@ class _Busy:
     def full(self, overlap: int) -> set[str]:
         answered = {record_id for record_id, people in self._voters.items() if len(people) >= overlap}
         return answered | self._settled
-
-
-def hold_task(connection: sa.Connection, task_id: str) -> None:
-    """One writer at a time per task, also on PostgreSQL; SQLite has one for all."""
-    connection.execute(sa.select(tables.tasks.c.task_id).where(tables.tasks.c.task_id == task_id).with_for_update())
 
 
 def close_assignment(connection: sa.Connection, actor: Actor, task_id: str, record_id: str, outcome: str) -> None:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from homegrown.core.ids import new_id, timestamp
 from homegrown.errors import NotFoundError, ReusedKeyError
 from homegrown.store import tables
-from homegrown.store.assignments import hold_task
 from homegrown.store.events import record_event
+from homegrown.store.tasks import hold_task
 
 if TYPE_CHECKING:
     from homegrown.core.access import Actor

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from homegrown.core.assignments import Outcome, Submission
 from homegrown.core.ids import canonical_json
 from homegrown.store import tables
-from homegrown.store.assignments import close_assignment, hold_task
+from homegrown.store.assignments import close_assignment
 from homegrown.store.events import record_event
 from homegrown.store.person_votes import is_review, put_vote, standing
+from homegrown.store.tasks import hold_task
 
 if TYPE_CHECKING:
     from homegrown.core.access import Actor

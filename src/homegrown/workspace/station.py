@@ -11,7 +11,7 @@ import msgspec
 
 from homegrown.core.assignments import REVIEW, Assignment, Outcome, StationSettings, Submission
 from homegrown.core.tasks import LabelSourceKind, Task
-from homegrown.errors import ConflictError, HomegrownError, InputError, NotFoundError
+from homegrown.errors import HomegrownError, InputError, NotFoundError
 from homegrown.label.person import value_of_ids
 from homegrown.label.queue import Chooser, Line, Lines, make_line, stamp_of
 from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, named_ids
@@ -237,10 +237,7 @@ class Station:
     def _source(self, task: Task, *, settles: bool) -> str:
         actor = self.store.actor
         name, config = (f"{actor.name}, review", REVIEW) if settles else (actor.name, {})
-        try:
-            return self.store.tasks.label_source(actor, task, LabelSourceKind.PERSON, name, config)
-        except ConflictError:  # two first votes at once: the other one made it
-            return self.store.tasks.label_source(actor, task, LabelSourceKind.PERSON, name, config)
+        return self.store.tasks.label_source(actor, task, LabelSourceKind.PERSON, name, config)
 
     def release_records(self, task: Task | handles.Task | str, record_ids: Sequence[str] | None = None) -> int:
         """Give back what the caller holds of a task, or *record_ids* of it; returns how many."""
