@@ -92,12 +92,7 @@ class PersonVotes:
                 raise ForbiddenError("Only who gave a vote can take it back.")
             if not connection.execute(sa.select(_V.c.vote_id).where(_V.c.vote_id == vote_id, standing())).first():
                 raise ConflictError("This vote was changed since. Open the record to see what stands now.")
-            before = None
-            if found["supersedes"]:
-                where = _V.c.vote_id == found["supersedes"]
-                before = connection.execute(sa.select(_V.c.value).where(where)).scalar()
-            row = {k: found[k] for k in ("task_id", "record_id", "label_source_id")} | {"value": before}
-            return put_vote(connection, actor, row, vote_id, "label.undo_vote")
+            return take_back(connection, actor, dict(found))
 
     def find(self, vote_id: str) -> dict[str, Any] | None:
         """One vote: ``vote_id, task_id, record_id, actor_id, value, supersedes …``; None when there is none."""
@@ -197,3 +192,12 @@ def put_vote(connection: sa.Connection, actor: Actor, row: dict[str, Any], super
     connection.execute(sa.insert(_V).values(**row, **more))
     record_event(connection, actor, action, f"record:{row['record_id']}", vote_id=vote_id, task_id=row["task_id"])
     return vote_id
+
+
+def take_back(connection: sa.Connection, actor: Actor, vote: dict[str, Any], client_id: str | None = None) -> str:
+    """Add a vote in place of *vote* that says what stood before it, or nothing."""
+    before = None
+    if vote["supersedes"]:
+        before = connection.execute(sa.select(_V.c.value).where(_V.c.vote_id == vote["supersedes"])).scalar()
+    row = {k: vote[k] for k in ("task_id", "record_id", "label_source_id")} | {"value": before, "client_id": client_id}
+    return put_vote(connection, actor, row, vote["vote_id"], "label.undo_vote")
