@@ -350,6 +350,14 @@ def test_two_first_votes_at_once_are_both_kept(ws, monkeypatch):
     assert [s["name"] for s in ws.store.tasks.label_sources(ws.store.tasks.find("t").task_id)] == ["anna"]
 
 
+def test_what_was_answered_elsewhere_is_not_given_again(ws):
+    anna, rita = person(ws, "anna"), person(ws, "rita", Role.REVIEWER)
+    by_hand, settled, left = ids(anna.next_records("t", 3))
+    anna.vote(by_hand, "t", "a")
+    vote(rita, settled, "b", settles=True)
+    assert ids(anna.next_records("t", 1)) == [left]
+
+
 def test_a_class_that_was_merged_counts_as_the_other_and_a_split_one_is_asked_again():
     classes = (TaskClass("c_1", "one"), TaskClass("c_2", "two"))
     task = Task("task_1", "t", 2, TaskKind.CLASS, classes, moved={"c_old": ("c_2",), "c_cut": ("c_1", "c_2")})

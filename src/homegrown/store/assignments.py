@@ -101,20 +101,26 @@ class AssignmentStore:
     def _renewed(
         self, connection: sa.Connection, actor: Actor, task_id: str, overlap: int, lease_s: float
     ) -> list[Assignment]:
-        """What *actor* holds, its lease begun anew where half of it is over and nobody else took the record since."""
+        """What *actor* holds and still has to answer, its lease begun anew where half of it is over.
+
+        A record that somebody else took after the lease, or that was answered elsewhere, is given up.
+        """
         mine = sa.select(*_A.c).where(
             _A.c.actor_id == actor.actor_id, _A.c.task_id == task_id, _A.c.closed_at.is_(None)
         )
         rows = [dict(r) for r in connection.execute(mine.order_by(_A.c.created_at)).mappings()]
         busy = self._busy(connection, actor, task_id, [r["record_id"] for r in rows])
-        lost = [r for r in rows if not self._is_live(r) and len(busy.people(r["record_id"])) >= overlap]
-        kept = [r for r in rows if r not in lost]
-        self._close(connection, [r["assignment_id"] for r in lost], "expired")
+        answered = {r["assignment_id"] for r in rows if busy.is_answered(r["record_id"])}
+        late = [r for r in rows if not self._is_live(r)]
+        taken = {r["assignment_id"] for r in late if len(busy.people(r["record_id"])) >= overlap}
+        self._close(connection, list(answered), "answered")
+        self._close(connection, list(taken - answered), "expired")
+        kept = [r for r in rows if r["assignment_id"] not in answered | taken]
         soon = timestamp(now() + timedelta(seconds=lease_s / 2))
-        late = [r["assignment_id"] for r in kept if r["expires_at"] < soon]
+        half_over = [r["assignment_id"] for r in kept if r["expires_at"] < soon]
         ends = timestamp(now() + timedelta(seconds=lease_s))
-        if late:
-            connection.execute(sa.update(_A).where(_A.c.assignment_id.in_(late)).values(expires_at=ends))
+        if half_over:
+            connection.execute(sa.update(_A).where(_A.c.assignment_id.in_(half_over)).values(expires_at=ends))
         for row in kept:
             self._ends[row["assignment_id"]] = time.monotonic() + lease_s
         return [Assignment(r["assignment_id"], r["record_id"], r["reason"], r["expires_at"]) for r in kept]
@@ -203,6 +209,10 @@ class _Busy:
         """Others who hold or answered a record."""
         found = self._holders.get(record_id, set()) | self._voters.get(record_id, set())
         return found - {self._actor_id}
+
+    def is_answered(self, record_id: str) -> bool:
+        """Whether this person has answered a record, or a reviewer settled it."""
+        return record_id in self._settled or self._actor_id in self._voters.get(record_id, ())
 
     def free(self, piece: list[Choice], overlap: int) -> Iterator[Choice]:
         for choice in piece:
