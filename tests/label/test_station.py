@@ -173,6 +173,16 @@ def test_an_undone_record_comes_back(ws):
     assert ids(anna.next_records("t", 1)) == [mine[3]]
 
 
+def test_a_record_comes_back_whose_vote_was_undone_elsewhere(ws):
+    anna, ben = person(ws, "anna"), person(ws, "ben")
+    mine = ids(anna.next_records("t", 3))
+    vote_id = anna.vote(mine[0], "t", "a")
+    assert len(ids(ben.next_records("t", N))) == N - 3
+    anna.undo_vote(vote_id)
+    anna.release_records("t")
+    assert set(mine) <= set(ids(ben.next_records("t", N)))
+
+
 def test_what_cannot_be_kept_holds_up_nothing_else(ws):
     anna = person(ws, "anna")
     record_id = ids(anna.next_records("t", 1))[0]
