@@ -14,6 +14,7 @@ from homegrown.core.assignments import Choice, StationSettings, Submission
 from homegrown.core.ids import new_id, timestamp
 from homegrown.core.tasks import Task, TaskClass, TaskKind
 from homegrown.errors import InputError, NotFoundError, ReusedKeyError
+from homegrown.label import queue
 from homegrown.label.person import value_of_ids
 from homegrown.store import tables
 from homegrown.store.assignments import AssignmentStore
@@ -272,6 +273,34 @@ def test_a_chooser_decides_the_order_and_says_why(ws):
     ws.next_records("t", 3, chooser=chooser)
     ws.lines.close()
     assert chosen == ["t", "t"]
+
+
+def test_the_shuffle_is_kept_when_a_chooser_changes_its_mind(ws, monkeypatch):
+    made = []
+    monkeypatch.setattr("homegrown.label.queue.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("homegrown.label.queue._order", lambda *of, make=queue._order: made.append(1) or make(*of))
+
+    class Fickle:
+        mind = 0
+
+        def __call__(self, task, waiting):
+            return [Choice(waiting[self.mind], "now this"), Choice("not here", "never")]
+
+        def stamp(self, task):
+            return self.mind
+
+    chooser, shuffled = Fickle(), ids(ws.next_records("t", N))
+    ws.release_records("t")
+    made.clear()
+    for mind in (5, 9):
+        chooser.mind = mind
+        for _ in range(2):
+            page = ws.next_records("t", 3, chooser=chooser)
+            ws.release_records("t")
+            ws.lines.close()
+        assert ids(page) == [shuffled[mind], *shuffled[:2]]
+        assert page.n_waiting == N
+    assert made == [1]
 
 
 def test_a_selection_limits_the_queue(ws):

@@ -118,9 +118,9 @@ class Station:
     def _line(self, task: Task, selection: str | None, chooser: Chooser | None) -> Line:
         store = self.store
 
-        def make() -> Line:
+        def make(before: Line | None) -> Line:
             only = None if selection is None else self.selected_ids(selection)
-            return make_line(store, task, chooser=chooser, only=only)
+            return make_line(store, task, chooser=chooser, only=only, before=before)
 
         return self.lines.get((task.task_id, selection, chooser), make, lambda: stamp_of(store, task, chooser))
 
