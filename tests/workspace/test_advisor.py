@@ -44,6 +44,16 @@ def test_the_nearest_labelled_records_suggest_where_there_is_no_model(ws):
     assert page.records[0].suggestions[0].why.endswith("of the 5 nearest labelled")
 
 
+def test_no_encoder_is_loaded_where_nothing_is_embedded(ws):
+    task = ws.task("topic", column="topic")
+    for record in ws.search_records(limit=10).records:
+        ws.vote(record.record_id, "topic", record.fields["topic"])
+    task.next_records(3)
+    assert ws.most_useful()(task.noun, []) == []
+    ws.finish_choosing()
+    assert "encoder" not in vars(ws)
+
+
 def test_votes_suggest_where_there_is_nothing_else(ws):
     task = ws.task("topic", column="topic")
     page = task.next_records(3)

@@ -163,8 +163,9 @@ class NextRecords:
             self._thread.join()
 
     def _make(self, store: Store, task: Task) -> Plan:
+        pool = self._pool(store, task)  # first: says at once where nothing is embedded
         state, said = _state(store, task), frozenset(store.person_votes.standing(task.task_id))
-        pool, evidence = self.evidence(store, task)
+        evidence = read_evidence(store, task, pool, self._read_labels)
         before = self._plans.get(task.task_id)
         multi = task.kind is TaskKind.CLASSES
         rows = np.flatnonzero(evidence.known)
@@ -225,9 +226,7 @@ class MostUseful:
 
 def _state(store: Store, task: Task) -> tuple[int, int]:
     """Grows when a person or another source says something."""
-    v = tables.votes
-    row = store.db.one(sa.select(sa.func.count().label("n")).select_from(v).where(v.c.task_id == task.task_id))
-    return int(row["n"]) if row else 0, store.votes.table.version() if store.votes.table.exists else 0
+    return store.person_votes.n_given(task.task_id), store.votes.table.version() if store.votes.table.exists else 0
 
 
 def _given(store: Store, task: Task) -> set[str]:

@@ -261,6 +261,19 @@ class ModelStore:
             raise NotFoundError(f"There is no model {reference!r} in this workspace. Models here: {known}.")
         return self.version(row["version_id"])
 
+    def champion_of(self, task_id: str) -> ModelVersion | None:
+        """The champion of a task that was made last, of all its models; None where it has none."""
+        m, v, a = tables.models, tables.model_versions, tables.aliases
+        row = self._db.one(
+            sa.select(*v.c, m.c.name.label("model_name"), m.c.task_id)
+            .join_from(m, v, m.c.model_id == v.c.model_id)
+            .join(a, a.c.version_id == v.c.version_id)
+            .where(m.c.task_id == task_id, a.c.alias == CHAMPION)
+            .order_by(v.c.created_at.desc())
+            .limit(1)
+        )
+        return None if row is None else _version(row)
+
     def aliases(self) -> dict[str, list[str]]:
         """The aliases of each version that has any, by version id."""
         found: dict[str, list[str]] = {}

@@ -120,6 +120,11 @@ class PersonVotes:
         wanted = sa.select(_V.c.value, stands).where(_V.c.task_id == task_id, _V.c.value.is_not(None))
         return [(int(row["n"]), row["value"]) for row in self._db.all(wanted.group_by(_V.c.value))]
 
+    def n_given(self, task_id: str) -> int:
+        """How many votes people ever gave for a task, taken back or not: grows whenever one of them says something."""
+        row = self._db.one(sa.select(sa.func.count().label("n")).select_from(_V).where(_V.c.task_id == task_id))
+        return int(row["n"]) if row else 0
+
     def n_since(self, task_id: str, at: str) -> int:
         """How many votes of people that stand were given after *at*."""
         n = sa.select(sa.func.count().label("n")).select_from(_V)

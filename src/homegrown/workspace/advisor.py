@@ -13,15 +13,15 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from homegrown.core.models import OUT_OF_SCOPE, ModelVersion
+from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.errors import HomegrownError
 from homegrown.label.suggest import Suggestion, class_ids_of, from_neighbours, from_probs
-from homegrown.store.models import CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from homegrown.core.protocols import Encoder, Predictor
+    from homegrown.core.models import ModelVersion
+    from homegrown.core.protocols import Predictor
     from homegrown.core.tasks import Task
     from homegrown.store import Store
     from homegrown.store.vectors import VectorStore
@@ -47,8 +47,7 @@ class Labelled:
 class _Known:
     """What is ready for one task."""
 
-    version: ModelVersion | None = None
-    predictor: Predictor | None = None
+    model: tuple[ModelVersion, Predictor] | None = None
     labelled: Labelled | None = None
     looked_at: float = -1e9
     thread: threading.Thread | None = None
@@ -60,13 +59,16 @@ class Advisor:
     Args:
         store: the workspace.
         predictor: loads a model.
-        encoder: loads the frozen encoder.
+        vectors: the vectors of records; None where nothing is embedded.
     """
 
     def __init__(
-        self, store: Store, predictor: Callable[[ModelVersion], Predictor], encoder: Callable[[], Encoder]
+        self,
+        store: Store,
+        predictor: Callable[[ModelVersion], Predictor],
+        vectors: Callable[[], VectorStore | None],
     ) -> None:
-        self._store, self._predictor, self._encoder = store, predictor, encoder
+        self._store, self._predictor, self._vectors = store, predictor, vectors
         self._tasks: dict[str, _Known] = {}
         self._said: OrderedDict[tuple[str, str], list[Suggestion]] = OrderedDict()
         self._lock = threading.Lock()
@@ -85,8 +87,8 @@ class Advisor:
         self._look(task, known)
         if wait and known.thread is not None:
             known.thread.join()
-        if known.version is not None and known.predictor is not None:
-            return self._by_model(task, known.version, known.predictor, {i: text for i, (text, _) in texts.items()})
+        if known.model is not None:
+            return self._by_model(task, *known.model, {i: text for i, (text, _) in texts.items()})
         if known.labelled is not None:
             return _by_neighbours(known.labelled, {i: hashed for i, (_, hashed) in texts.items()})
         return {}
@@ -102,12 +104,11 @@ class Advisor:
 
     def _load(self, task: Task, known: _Known) -> None:
         with contextlib.suppress(HomegrownError):  # a damaged model suggests nothing; its own page says why
-            version = champion_of(self._store, task)
-            if version is not None:
-                if known.version is None or known.version.version_id != version.version_id:
-                    known.version, known.predictor = version, self._predictor(version)
-            else:
-                known.labelled = _labelled(self._store, task, self._encoder, known.labelled)
+            version = self._store.models.champion_of(task.task_id)
+            if version is None:
+                known.model, known.labelled = None, _labelled(self._store, task, self._vectors, known.labelled)
+            elif known.model is None or known.model[0].version_id != version.version_id:
+                known.model = version, self._predictor(version)
 
     def _by_model(
         self, task: Task, version: ModelVersion, predictor: Predictor, texts: dict[str, str]
@@ -132,31 +133,24 @@ class Advisor:
                 known.thread.join()
 
 
-def champion_of(store: Store, task: Task) -> ModelVersion | None:
-    """The newest champion among the models of a task."""
-    aliases = store.models.aliases()
-    mine = [v for v in store.models.versions() if v.task_id == task.task_id]
-    return next((v for v in mine if CHAMPION in aliases.get(v.version_id, [])), None)
-
-
-def _labelled(store: Store, task: Task, encoder: Callable[[], Encoder], before: Labelled | None) -> Labelled | None:
+def _labelled(
+    store: Store, task: Task, vectors: Callable[[], VectorStore | None], before: Labelled | None
+) -> Labelled | None:
     """Vectors of what people labelled, where the records have any; what is there is kept while few votes came in."""
-    if not any(store.layout.folder("lance").glob("vectors_*.lance")):
-        return None
+    n_votes = store.person_votes.n_given(task.task_id)
+    is_fresh = before is not None and abs(n_votes - before.n_votes) <= max(FEWEST_LABELLED, before.n_votes // 20)
+    table = None if n_votes < FEWEST_LABELLED or is_fresh else vectors()
+    if table is None:
+        return before
     said = store.person_votes.standing(task.task_id)
-    is_fresh = before is not None and abs(len(said) - before.n_votes) <= max(FEWEST_LABELLED, before.n_votes // 20)
-    if len(said) < FEWEST_LABELLED or is_fresh:
+    if len(said) < FEWEST_LABELLED:
         return before
     classes = {i: ids[0] for i, value in said[-MOST_LABELLED:] if (ids := class_ids_of(msgspec.json.decode(value)))}
-    loaded = encoder()
-    table = store.stored_vectors(loaded.fingerprint)
-    if table is None:
-        return None
     rows = store.records.rows(pa.array(list(classes), pa.string()), ["text_hash"])
     where, matrix = table.fetch(rows["text_hash"].to_pylist())
     ids = [classes[i] for i in rows["record_id"].to_pylist()]
     kept = np.flatnonzero(where >= 0)
-    return Labelled(_unit(matrix[where[kept]]), [ids[k] for k in kept], len(said), table) if len(kept) else None
+    return Labelled(_unit(matrix[where[kept]]), [ids[k] for k in kept], n_votes, table) if len(kept) else None
 
 
 def _by_neighbours(labelled: Labelled, hashes: dict[str, str]) -> dict[str, list[Suggestion]]:

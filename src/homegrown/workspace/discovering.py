@@ -192,11 +192,12 @@ class Discovering:
 
     def _vectors(self, *, embed: bool = False) -> VectorStore | None:
         """The vectors of the bundled encoder, made first where they are missing and *embed* says so."""
-        n = self.store.records.count()
-        if embed and self._kept.get("embedded") != n:
+        if embed and self._kept.get("embedded") != (n := self.store.records.count()):
             self._kept["embedder"] = self.embed().embedder
             self._kept["embedded"] = n
         if "embedder" not in self._kept:
+            if not self.store.has_vectors:  # the encoder need not be loaded to know that
+                return None
             self._kept["embedder"] = self.encoder.fingerprint
         return self.store.stored_vectors(self._kept["embedder"])
 

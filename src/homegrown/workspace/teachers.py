@@ -11,7 +11,6 @@ from homegrown.inference.masking import Masker, PatternMasker
 from homegrown.label.ours import vote_with_model
 from homegrown.label.teacher import ask_teacher, dry_run
 from homegrown.label.teacher_work import TeachPlan
-from homegrown.store.models import CHAMPION
 from homegrown.store.upstreams import UpstreamSettings
 
 if TYPE_CHECKING:
@@ -149,16 +148,10 @@ class Teachers:
             NotFoundError: the task has no model yet.
         """
         asked = self._task(task)
-        version = self.store.models.version(model) if model else self._champion(asked)
+        version = self.store.models.version(model) if model else self.store.models.champion_of(asked.task_id)
+        if version is None:
+            raise NotFoundError(f"The task {asked.name!r} has no model yet. Train one: homegrown train {asked.name}")
         return vote_with_model(self.store, asked, version, self.predictor(version), self.progress)
-
-    def _champion(self, task: tasks.Task) -> ModelVersion:
-        aliases = self.store.models.aliases()
-        of_task = [v for v in self.store.models.versions() if v.task_id == task.task_id]
-        found = next((v for v in of_task if CHAMPION in aliases.get(v.version_id, ())), None)
-        if found is None:
-            raise NotFoundError(f"The task {task.name!r} has no model yet. Train one: homegrown train {task.name}")
-        return found
 
 
 _dry_run = dry_run
