@@ -154,6 +154,12 @@ class MinesOut(msgspec.Struct):
     votes: list[MineOut]
 
 
+class ConflictsQuery(msgspec.Struct):
+    """How many, the longest waiting first."""
+
+    limit: Limit = 20
+
+
 class MineQuery(msgspec.Struct):
     """How many, and before which time."""
 
@@ -273,7 +279,7 @@ ROUTES = (
         summary="Comment on a record, flag it, or ask about the guidelines.",
     ),
     Route(
-        f"{_TASK}/conflicts", conflicts, Permission.REVIEW, query=MineQuery, answer=QueueOut,
+        f"{_TASK}/conflicts", conflicts, Permission.REVIEW, query=ConflictsQuery, answer=QueueOut,
         summary="Records on which people disagree and which no reviewer settled.",
     ),
     Route(
