@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pyarrow as pa
 
 from homegrown.core.assignments import REVIEW, Assignment, Outcome, StationSettings, Submission
 from homegrown.core.tasks import LabelSourceKind, Task
@@ -16,7 +17,6 @@ from homegrown.label.person import value_of_ids
 from homegrown.label.queue import Chooser, Line, Lines, make_line, stamp_of
 from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, named_ids
 from homegrown.store.comments import KINDS
-from homegrown.store.lance_tables import quoted
 from homegrown.store.submissions import Sender
 
 if TYPE_CHECKING:
@@ -229,10 +229,7 @@ class Station:
         return QueuePage(records, n_waiting, self.store.person_votes.n_of(self.store.actor, asked.task_id))
 
     def _present(self, record_ids: list[str]) -> set[str]:
-        if not record_ids or not self.store.records.table.exists:
-            return set()
-        where = f"record_id IN {quoted(set(record_ids))}"
-        return set(self.store.records.table.scan(["record_id"], where=where)["record_id"].to_pylist())
+        return set(self.store.records.rows(pa.array(record_ids, pa.string()), ["record_id"])["record_id"].to_pylist())
 
     def _source(self, task: Task, *, settles: bool) -> str:
         actor = self.store.actor
