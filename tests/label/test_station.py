@@ -375,6 +375,14 @@ def test_postgres_keeps_the_same_promises(tmp_path, postgres):
         assert anna.my_votes("t")[0]["record_id"] == record_id
 
 
+def test_what_was_answered_elsewhere_is_not_given_again(ws):
+    anna, rita = person(ws, "anna"), person(ws, "rita", Role.REVIEWER)
+    by_hand, settled, left = ids(anna.next_records("t", 3))
+    anna.vote(by_hand, "t", "a")
+    vote(rita, settled, "b", settles=True)
+    assert ids(anna.next_records("t", 1)) == [left]
+
+
 def test_two_first_votes_at_once_are_both_kept(ws, monkeypatch):
     anna, met = person(ws, "anna"), threading.Barrier(2)
 
@@ -389,12 +397,29 @@ def test_two_first_votes_at_once_are_both_kept(ws, monkeypatch):
     assert [s["name"] for s in ws.store.tasks.label_sources(ws.store.tasks.find("t").task_id)] == ["anna"]
 
 
-def test_what_was_answered_elsewhere_is_not_given_again(ws):
-    anna, rita = person(ws, "anna"), person(ws, "rita", Role.REVIEWER)
-    by_hand, settled, left = ids(anna.next_records("t", 3))
-    anna.vote(by_hand, "t", "a")
-    vote(rita, settled, "b", settles=True)
-    assert ids(anna.next_records("t", 1)) == [left]
+def test_a_disagreement_ends_when_its_classes_are_merged_or_its_record_goes(ws, tmp_path):
+    anna, ben = person(ws, "anna"), person(ws, "ben")
+    merged, open_one, gone = ids(anna.next_records("t", 3))
+    for record_id, first, second in ((merged, "a", "b"), (open_one, "a", "c"), (gone, "b", "c")):
+        vote(anna, record_id, first)
+        vote(ben, record_id, second)
+    assert ids(ws.conflicts("t")) == [merged, open_one, gone]
+    text = ws.store.records.texts([gone])[gone]
+    rows = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "rows.csv").write_text("\n".join(r for r in rows if not r.startswith(f"{text},")), encoding="utf-8")
+    ws.ingest(tmp_path / "rows.csv", text="text")
+    assert ids(ws.conflicts("t")) == [merged, open_one]
+    ws.merge_classes("t", ["a", "b"], "ab")
+    page = ws.conflicts("t", 1)
+    assert (ids(page), page.n_waiting, ws.team("t").n_conflicts) == ([open_one], 1, 1)
+    assert [v.class_ids for v in page.records[0].votes] == [(class_id(ws, "ab"),), (class_id(ws, "c"),)]
+    assert label(ws, merged) == [("ab", 1.0, True)]
+    assert [v["class_ids"] for v in anna.my_votes("t")] == [[class_id(ws, "ab")]] * 3
+    ws.split_class("t", "c", ["c1", "c2"])
+    vote(anna, open_one, "c1", base=anna.my_votes("t")[1]["vote_id"])
+    assert ids(ws.conflicts("t")) == [], "c may well mean c1"
+    ws.remove_class("t", "c1")
+    assert ids(ws.conflicts("t")) == []
 
 
 def test_a_class_that_was_merged_counts_as_the_other_and_a_split_one_is_asked_again():

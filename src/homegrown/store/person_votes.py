@@ -147,33 +147,27 @@ class PersonVotes:
         row = self._db.one(sa.select(sa.func.count(_V.c.record_id.distinct()).label("n")).where(*mine, standing()))
         return int(row["n"]) if row else 0
 
-    def names(self, record_ids: list[str]) -> dict[str, str]:
-        """Names of who voted on a page of records, by actor id."""
-        a = tables.actors
-        wanted = sa.select(a.c.actor_id, a.c.name).join_from(_V, a, a.c.actor_id == _V.c.actor_id).distinct()
-        return {row["actor_id"]: row["name"] for row in self._db.all(wanted.where(_V.c.record_id.in_(record_ids)))}
+    def people(self, task_id: str, record_ids: list[str] | None = None) -> list[dict[str, Any]]:
+        """Votes of people that stand, the oldest first: ``record_id, actor_id, name, value, settles`` (a reviewer's).
 
-    def people(self, task_id: str) -> list[dict[str, Any]]:
-        """Every vote of people that stands: ``record_id, actor_id, name, value, settles`` (a reviewer's)."""
+        Args:
+            task_id: of the question.
+            record_ids: a page of records; all where None.
+        """
         a = tables.actors
         columns = (_V.c.record_id, _V.c.actor_id, _V.c.value, a.c.name, is_review().label("settles"))
         wanted = sa.select(*columns).join_from(_V, a, a.c.actor_id == _V.c.actor_id)
-        rows = self._db.all(wanted.where(_V.c.task_id == task_id, _V.c.value.is_not(None), standing()))
-        return [{**row, "settles": bool(row["settles"])} for row in rows]
+        wanted = wanted.where(_V.c.task_id == task_id, _V.c.value.is_not(None), standing())
+        if record_ids is not None:
+            wanted = wanted.where(_V.c.record_id.in_(record_ids))
+        return [{**row, "settles": bool(row["settles"])} for row in self._db.all(wanted.order_by(_V.c.created_at))]
 
-    def n_conflicts(self, task_id: str) -> int:
-        """On how many records people's votes differ."""
-        differ = sa.func.count(_V.c.value.distinct()) > 1
+    def differing(self, task_id: str) -> list[str]:
+        """Records on which people gave different values and which no reviewer settled, the longest waiting first."""
         wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
-        row = self._db.one(sa.select(sa.func.count().label("n")).select_from(wanted.having(differ).subquery()))
-        return int(row["n"]) if row else 0
-
-    def conflicts(self, task_id: str, limit: int) -> list[str]:
-        """Records on which people's votes differ and which no reviewer settled, the longest waiting first."""
-        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
-        differ = sa.func.count(_V.c.value.distinct()) > 1
-        found = self._db.all(wanted.having(differ).order_by(sa.func.max(_V.c.created_at), _V.c.record_id).limit(limit))
-        return [row["record_id"] for row in found]
+        wanted = wanted.having(sa.func.count(_V.c.value.distinct()) > 1)
+        rows = self._db.all(wanted.order_by(sa.func.max(_V.c.created_at), _V.c.record_id))
+        return [row["record_id"] for row in rows]
 
     def mine(self, actor: Actor, task_id: str, limit: int, before: str | None = None) -> list[dict[str, Any]]:
         """*actor*'s own votes that stand, newest first, from before a time if one is given."""

@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.errors import HomegrownError
-from homegrown.label.suggest import Suggestion, class_ids_of, from_neighbours, from_probs
+from homegrown.label.suggest import Suggestion, from_neighbours, from_probs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from homegrown.core.models import ModelVersion
     from homegrown.core.protocols import Predictor
@@ -35,7 +35,7 @@ LOOK_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Labelled:
-    """Vectors float32 [n, dim] of records that people labelled, of length 1, and their classes."""
+    """Vectors float32 [n, dim] of records that people labelled, of length 1, and the classes that were named then."""
 
     vectors: np.ndarray
     class_ids: list[str]
@@ -70,7 +70,7 @@ class Advisor:
     ) -> None:
         self._store, self._predictor, self._vectors = store, predictor, vectors
         self._tasks: dict[str, _Known] = {}
-        self._said: OrderedDict[tuple[str, str], list[Suggestion]] = OrderedDict()
+        self._said: OrderedDict[tuple[str, int, str], list[Suggestion]] = OrderedDict()
         self._lock = threading.Lock()
 
     def advise(
@@ -90,7 +90,7 @@ class Advisor:
         if known.model is not None:
             return self._by_model(task, *known.model, {i: text for i, (text, _) in texts.items()})
         if known.labelled is not None:
-            return _by_neighbours(known.labelled, {i: hashed for i, (_, hashed) in texts.items()})
+            return _by_neighbours(task, known.labelled, {i: hashed for i, (_, hashed) in texts.items()})
         return {}
 
     def _look(self, task: Task, known: _Known) -> None:
@@ -113,18 +113,20 @@ class Advisor:
     def _by_model(
         self, task: Task, version: ModelVersion, predictor: Predictor, texts: dict[str, str]
     ) -> dict[str, list[Suggestion]]:
-        missing = [i for i in texts if (version.version_id, i) not in self._said]
+        keys = {i: (version.version_id, task.version, i) for i in texts}
+        missing = [i for i in texts if keys[i] not in self._said]
         if missing:
             name = f"{version.model_name}@{version.number}"
             told = predictor.predict([texts[i] for i in missing])
-            for record_id, row, scope in zip(missing, told.probs.tolist(), told.in_scope.tolist(), strict=True):
-                found = [s for s in from_probs(name, version.class_ids, row) if s.class_id in task.class_ids]
+            probs = np.minimum(told.probs @ _meanings(task, version.class_ids), 1)
+            for record_id, row, scope in zip(missing, probs.tolist(), told.in_scope.tolist(), strict=True):
+                found = [s for s in from_probs(name, task.class_ids, row) if s.share]
                 if scope < predictor.threshold:
                     found.insert(0, Suggestion(OUT_OF_SCOPE, 1 - scope, f"{name} takes it for none of them"))
-                self._said[version.version_id, record_id] = found
+                self._said[keys[record_id]] = found
             while len(self._said) > KEPT:
                 self._said.popitem(last=False)
-        return {i: self._said[version.version_id, i] for i in texts if (version.version_id, i) in self._said}
+        return {i: self._said[key] for i, key in keys.items() if key in self._said}
 
     def close(self) -> None:
         """Wait for what is being loaded."""
@@ -145,7 +147,7 @@ def _labelled(
     said = store.person_votes.standing(task.task_id)
     if len(said) < FEWEST_LABELLED:
         return before
-    classes = {i: ids[0] for i, value in said[-MOST_LABELLED:] if (ids := class_ids_of(msgspec.json.decode(value)))}
+    classes = {i: voted for i, value in said[-MOST_LABELLED:] if (voted := _voted(value))}
     rows = store.records.rows(pa.array(list(classes), pa.string()), ["text_hash"])
     where, matrix = table.fetch(rows["text_hash"].to_pylist())
     ids = [classes[i] for i in rows["record_id"].to_pylist()]
@@ -153,15 +155,32 @@ def _labelled(
     return Labelled(_unit(matrix[where[kept]]), [ids[k] for k in kept], n_votes, table) if len(kept) else None
 
 
-def _by_neighbours(labelled: Labelled, hashes: dict[str, str]) -> dict[str, list[Suggestion]]:
+def _voted(value: str) -> str | None:
+    """The first class that a stored value names, by the id that it had then."""
+    said = msgspec.json.decode(value)
+    return next(iter(said.get("classes") or [said.get("class")]))
+
+
+def _meanings(task: Task, class_ids: Sequence[str]) -> np.ndarray:
+    """What a model's classes are in the task by now: float32 [len(class_ids), n_classes], a split one shared."""
+    place = {class_id: number for number, class_id in enumerate(task.class_ids)}
+    found = np.zeros((len(class_ids), len(place)), np.float32)
+    for row, class_id in enumerate(class_ids):
+        ids = [one for one in task.meaning(class_id) if one in place]
+        found[row, [place[one] for one in ids]] = 1 / max(len(ids), 1)
+    return found
+
+
+def _by_neighbours(task: Task, labelled: Labelled, hashes: dict[str, str]) -> dict[str, list[Suggestion]]:
     where, matrix = labelled.table.fetch(list(hashes.values()))
-    found = {}
+    found, now = {}, task.meanings()
     near = _unit(matrix) @ labelled.vectors.T
     n = min(N_NEAREST, near.shape[1])
     for record_id, row in zip(hashes, where.tolist(), strict=True):
         if row >= 0:
             best = np.argsort(-near[row], kind="stable")[:n]
-            found[record_id] = from_neighbours([labelled.class_ids[k] for k in best])
+            meant = [now.get(labelled.class_ids[k], ()) for k in best]
+            found[record_id] = from_neighbours([ids[0] for ids in meant if len(ids) == 1])
     return found
 
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from homegrown.core.assignments import Outcome, Submission
 from homegrown.core.ids import canonical_json, new_id, now
-from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import EmptyDataError, InputError, NotFoundError
 from homegrown.label import vote_value
-from homegrown.label.suggest import class_ids_of
+from homegrown.label.suggest import named_ids
 from homegrown.metrics.intervals import wilson
 from homegrown.query.lookups import by_words
 from homegrown.store.events import record_event
@@ -125,8 +124,8 @@ class Bulk:
             raise InputError("Look at a sample first; where nothing in it is right, there is nothing to label so.")
         wrong = set(checked.wrong)
         ids = [i for i in self._under(wanted) if i not in wrong]
-        meant = {"classes": [c for c in class_ids_of(value) if c != OUT_OF_SCOPE]}
-        own = [Submission(new_id("c"), "vote", i, meant) for i in checked.right]
+        named = {"classes": named_ids(asked, value)}
+        own = [Submission(new_id("c"), "vote", i, named) for i in checked.right]
         self.submit(asked, own)
         name = f"{actor.name}, everything under {wanted.says}"
         facts = {"bulk": True, "selection": wanted.selection, "words": wanted.words, "value": value, "n": len(ids)}

@@ -11,7 +11,7 @@ import msgspec
 from homegrown.core.access import Permission, Role
 from homegrown.errors import ForbiddenError, InputError
 from homegrown.govern.people import INVITED, Invitation, People, may_invite
-from homegrown.label.people import PeopleReport, PersonVote, people_report
+from homegrown.label.people import PeopleReport, PersonVote, disputed, people_report
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
@@ -135,7 +135,7 @@ class Invitations:
         return Team(
             report=people_report(asked, votes),
             names={r["actor_id"]: r["name"] for r in rows},
-            n_conflicts=self.store.person_votes.n_conflicts(asked.task_id),
+            n_conflicts=len(disputed(self.store, asked)),
             n_questions=self.store.comments.n_open(asked.task_id, "question"),
         )
 

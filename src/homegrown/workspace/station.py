@@ -11,11 +11,13 @@ import msgspec
 import pyarrow as pa
 
 from homegrown.core.assignments import REVIEW, Assignment, Outcome, StationSettings, Submission
+from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import LabelSourceKind, Task
 from homegrown.errors import HomegrownError, InputError, NotFoundError
+from homegrown.label.people import disputed
 from homegrown.label.person import value_of_ids
 from homegrown.label.queue import Chooser, Line, Lines, make_line, stamp_of
-from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, named_ids
+from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, meant_ids, named_ids
 from homegrown.store.comments import KINDS
 from homegrown.store.submissions import Sender
 
@@ -200,11 +202,12 @@ class Station:
         self, task: Task | handles.Task | str, limit: int = 20, before: str | None = None
     ) -> list[dict[str, Any]]:
         """The caller's own votes that stand, newest first, with their texts: the way back through what one said."""
-        rows = self.store.person_votes.mine(self.store.actor, self._task(task).task_id, limit, before)
+        asked = self._task(task)
+        rows = self.store.person_votes.mine(self.store.actor, asked.task_id, limit, before)
         texts = self.store.records.texts([row["record_id"] for row in rows])
         return [
             {key: row[key] for key in ("vote_id", "client_id", "record_id", "created_at")}
-            | {"text": texts[row["record_id"]], "class_ids": named_ids(row["value"])}
+            | {"text": texts[row["record_id"]], "class_ids": named_ids(asked, msgspec.json.decode(row["value"]))}
             for row in rows
             if row["record_id"] in texts
         ]
@@ -215,18 +218,17 @@ class Station:
         Settle them by ``submit(…, settles=True)``.
         """
         asked = self._task(task)
-        ids = self.store.person_votes.conflicts(asked.task_id, limit)
+        differ = disputed(self.store, asked)
         said: dict[str, list[HeardVote]] = {}
-        names = self.store.person_votes.names(ids)
-        for row in self.store.person_votes.of_records(ids):
-            if row["task_id"] == asked.task_id:
-                vote = HeardVote(names[row["actor_id"]], tuple(named_ids(row["value"])), None)
+        for row in self.store.person_votes.people(asked.task_id, differ[:limit]):
+            ids = meant_ids(asked, msgspec.json.decode(row["value"]))
+            if ids is not None:
+                vote = HeardVote(row["name"], tuple(i for i in ids if i != OUT_OF_SCOPE), None)
                 said.setdefault(row["record_id"], []).append(vote)
         settings = self.station_settings(asked)
-        waiting = self._shown(asked, [Assignment("", i, "people disagree", "") for i in ids], settings)
+        waiting = self._shown(asked, [Assignment("", i, "people disagree", "") for i in differ[:limit]], settings)
         records = [replace(w, base=None, votes=[*said.get(w.record.record_id, []), *w.votes]) for w in waiting]
-        n_waiting = self.store.person_votes.n_conflicts(asked.task_id)
-        return QueuePage(records, n_waiting, self.store.person_votes.n_of(self.store.actor, asked.task_id))
+        return QueuePage(records, len(differ), self.store.person_votes.n_of(self.store.actor, asked.task_id))
 
     def _present(self, record_ids: list[str]) -> set[str]:
         return set(self.store.records.rows(pa.array(record_ids, pa.string()), ["record_id"])["record_id"].to_pylist())
