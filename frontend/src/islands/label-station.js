@@ -11,6 +11,7 @@ import { brief, command, dialog, keyList, make } from "../station/view.js";
 const HELD = 20; // records fetched ahead
 const FEW = 12; // with fewer than so many left, more are fetched
 const RETRY_MS = 2000;
+const IDLE_MS = 10_000; // how often is asked again where nothing waits
 const NONE = "out_of_scope";
 
 /** The label station: one record, one key, the next record.
@@ -38,6 +39,7 @@ class LabelStation extends HTMLElement {
   #started = performance.now();
   #trouble = "";
   #oldest = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   connectedCallback() {
     const { actor_id, task_id, reviews, hides } = this.#setup;
@@ -62,6 +64,7 @@ class LabelStation extends HTMLElement {
     document.removeEventListener("keydown", this.#onKey);
     removeEventListener("online", this.#more);
     removeEventListener("pagehide", this.#leave);
+    clearTimeout(this.#timer);
   }
 
   /** Where a part of the task is asked for or sent to. @param {string} part */
@@ -303,15 +306,25 @@ class LabelStation extends HTMLElement {
     const of = selection ? `&selection=${encodeURIComponent(selection)}` : "";
     const page = await this.#ask(reviews ? `conflicts?limit=${n}` : `queue?n=${n}${of}`);
     this.#fetching = false;
-    if (page === null) return void setTimeout(this.#more, RETRY_MS);
+    if (page === null) return this.#again(RETRY_MS);
     const known = new Set([...this.#queue.map((one) => one.record_id), this.#now?.record_id, ...this.#done, ...pending]);
     const fresh = page.records.filter((/** @type {Waiting} */ one) => !known.has(one.record_id));
     this.#queue.push(...fresh);
     this.#waiting = page.n_waiting;
     this.#mine = page.n_mine + this.#outbox.items().filter((item) => item.body.act === "vote").length;
-    if (!this.#now) this.#next();
-    else this.#showProgress();
+    if (this.#now) this.#showProgress();
+    else if (fresh.length) this.#next();
+    else {
+      this.#show();
+      this.#again(pending.size ? RETRY_MS : IDLE_MS);
+    }
   };
+
+  /** Ask for more in a while. @param {number} ms */
+  #again(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#more, ms);
+  }
 
   /** @param {string} path @returns {Promise<any>} null where there is no answer; why is kept */
   async #ask(path) {
