@@ -207,7 +207,7 @@ class LabelStation extends HTMLElement {
   #vote(record, classIds, base) {
     const id = newId();
     const body = { act: "vote", client_id: id, record_id: record.record_id, class_ids: classIds, base };
-    this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, this.#note(record, classIds));
+    this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, this.#note(record, this.#names(classIds)));
     this.#bases.set(record.record_id, id);
     this.#done.add(record.record_id);
     this.#count(1);
@@ -220,9 +220,9 @@ class LabelStation extends HTMLElement {
     this.#waiting = Math.max(0, this.#waiting - by);
   }
 
-  /** What is shown of a thing that waits, or that clashed. @param {Waiting} record @param {string[]} classIds */
-  #note(record, classIds) {
-    return { text: record.text.slice(0, 200), says: this.#names(classIds) };
+  /** What is shown of a thing that waits, or that clashed. @param {Waiting} record @param {string} says */
+  #note(record, says) {
+    return { text: record.text.slice(0, 200), says };
   }
 
   /** @param {string[]} classIds */
@@ -235,7 +235,7 @@ class LabelStation extends HTMLElement {
   #pass(act) {
     if (!this.#now || this.#setup.reviews) return;
     const record = this.#now;
-    const note = { text: record.text.slice(0, 200), says: act };
+    const note = this.#note(record, act);
     if (act === "flag") {
       this.#outbox.add(this.#api("comments"), { client_id: newId(), record_id: record.record_id, kind: "flag", text: "" }, note);
     }
@@ -251,7 +251,7 @@ class LabelStation extends HTMLElement {
     const text = box.value.trim();
     if (!this.#now || !text) return;
     const record = this.#now;
-    this.#outbox.add(this.#api("comments"), { client_id: newId(), record_id: record.record_id, kind, text }, { text: record.text.slice(0, 200), says: text });
+    this.#outbox.add(this.#api("comments"), { client_id: newId(), record_id: record.record_id, kind, text }, this.#note(record, text));
     box.value = "";
     /** @type {HTMLDialogElement} */ (this.#parts.say).close();
   }
@@ -264,7 +264,7 @@ class LabelStation extends HTMLElement {
     if (last.act === "vote") {
       const id = newId();
       const body = { act: "undo", client_id: id, record_id: last.record.record_id, undoes: last.id };
-      this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, { text: last.record.text.slice(0, 200), says: "take it back" });
+      this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, this.#note(last.record, "take it back"));
       this.#bases.set(last.record.record_id, id);
       this.#count(-1);
     }
