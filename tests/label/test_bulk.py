@@ -103,6 +103,8 @@ def test_the_three_steps_in_the_studio(ws):
         assert client.post(path, data=asked | verdicts).status_code == 303
         done = client.get(path).json()["standing"]
         assert [(d["says"], d["n"], d["checked"]) for d in done] == [("refund", 18, "8 of 10 looked at were right")]
+        ws.merge_classes("intent", ["card", "refund"], "money")
+        assert [d["says"] for d in client.get(path).json()["standing"]] == ["money"]
         assert client.post(f"{path}/undo", data={"label_source_id": done[0]["label_source_id"]}).status_code == 303
         assert client.get(path).json()["standing"] == []
         assert "No record is under" in client.get(path, params={"words": "zebra", "class": "card"}).json()["problem"]

@@ -15,6 +15,7 @@ from homegrown.curate.labels import read_labels
 from homegrown.errors import ConflictError, InputError
 from homegrown.label import join_votes, vote_value
 from homegrown.label.exchange import exported
+from homegrown.label.people import disputed
 from homegrown.label.suggest import bulk_votes
 from homegrown.store import tables
 from homegrown.store.events import read_events
@@ -294,12 +295,12 @@ def test_votes_for_classes_that_moved_are_read_alike_by_the_station_the_team_and
     rule_votes(ws, task, [record], [task.class_ids[0]])
     ws.acting_as(ANNA).vote(record, "t", "a")
     ws.acting_as(BEN).vote(record, "t", "b")
-    assert ws.store.person_votes.conflicts(task) == [record]
+    assert disputed(ws.store, task) == [record]
     ws.merge_classes("t", ["a", "b"], "ab")
     ws.merge_classes("t", ["ab"], "c")
     task = found(ws)
     (only,) = task.class_ids
-    assert ws.store.person_votes.conflicts(task) == [], "what they said means the same now"
+    assert disputed(ws.store, task) == [], "what they said means the same now"
     assert ws.conflicts("t").records == []
     assert ws.team("t").report.alpha.n == 1
     assert {vote.class_ids for vote in bulk_votes(ws.store, task, [record])[record]} == {(only,)}
@@ -310,12 +311,12 @@ def test_votes_for_classes_that_moved_are_read_alike_by_the_station_the_team_and
     split = ws.split_class("t", "c", ["c1", "c2"])
     assert {vote.class_ids for vote in bulk_votes(ws.store, split, [record])[record]} == {split.class_ids}
     assert ws.team("t").report.alpha.n == 0, "nobody has said which part yet"
-    assert ws.store.person_votes.conflicts(split) == []
+    assert disputed(ws.store, split) == []
     for who, said in ((ANNA, "c1"), (BEN, "c2")):
         ws.acting_as(who).vote(other, "t", said)
     assert [w.record.record_id for w in ws.conflicts("t").records] == [other]
     removed = ws.remove_class("t", "c2")
-    assert ws.store.person_votes.conflicts(removed) == []
+    assert disputed(ws.store, removed) == []
     assert len(bulk_votes(ws.store, removed, [record])[record]) == 2
 
 

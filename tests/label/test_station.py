@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,7 @@ from homegrown.core.assignments import Choice, StationSettings, Submission
 from homegrown.core.ids import new_id, timestamp
 from homegrown.core.tasks import Task, TaskClass, TaskKind
 from homegrown.errors import InputError, NotFoundError, ReusedKeyError
+from homegrown.label import queue
 from homegrown.label.person import value_of_ids
 from homegrown.store import tables
 from homegrown.store.assignments import AssignmentStore
@@ -172,6 +174,16 @@ def test_an_undone_record_comes_back(ws):
     assert ids(anna.next_records("t", 1)) == [mine[3]]
 
 
+def test_a_record_comes_back_whose_vote_was_undone_elsewhere(ws):
+    anna, ben = person(ws, "anna"), person(ws, "ben")
+    mine = ids(anna.next_records("t", 3))
+    vote_id = anna.vote(mine[0], "t", "a")
+    assert len(ids(ben.next_records("t", N))) == N - 3
+    anna.undo_vote(vote_id)
+    anna.release_records("t")
+    assert set(mine) <= set(ids(ben.next_records("t", N)))
+
+
 def test_what_cannot_be_kept_holds_up_nothing_else(ws):
     anna = person(ws, "anna")
     record_id = ids(anna.next_records("t", 1))[0]
@@ -263,6 +275,34 @@ def test_a_chooser_decides_the_order_and_says_why(ws):
     assert chosen == ["t", "t"]
 
 
+def test_the_shuffle_is_kept_when_a_chooser_changes_its_mind(ws, monkeypatch):
+    made = []
+    monkeypatch.setattr("homegrown.label.queue.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("homegrown.label.queue._order", lambda *of, make=queue._order: made.append(1) or make(*of))
+
+    class Fickle:
+        mind = 0
+
+        def __call__(self, task, waiting):
+            return [Choice(waiting[self.mind], "now this"), Choice("not here", "never")]
+
+        def stamp(self, task):
+            return self.mind
+
+    chooser, shuffled = Fickle(), ids(ws.next_records("t", N))
+    ws.release_records("t")
+    made.clear()
+    for mind in (5, 9):
+        chooser.mind = mind
+        for _ in range(2):
+            page = ws.next_records("t", 3, chooser=chooser)
+            ws.release_records("t")
+            ws.lines.close()
+        assert ids(page) == [shuffled[mind], *shuffled[:2]]
+        assert page.n_waiting == N
+    assert made == [1]
+
+
 def test_a_selection_limits_the_queue(ws):
     ws.save_selection("few", "select record_id from records where text like 'case 1%'")
     page = ws.next_records("t", 50, selection="few")
@@ -333,6 +373,53 @@ def test_postgres_keeps_the_same_promises(tmp_path, postgres):
         assert ws.conflicts("t").records == []
         anna.submit("t", [Submission(new_id("c"), "skip", min(pages[0] - {record_id}))])
         assert anna.my_votes("t")[0]["record_id"] == record_id
+
+
+def test_what_was_answered_elsewhere_is_not_given_again(ws):
+    anna, rita = person(ws, "anna"), person(ws, "rita", Role.REVIEWER)
+    by_hand, settled, left = ids(anna.next_records("t", 3))
+    anna.vote(by_hand, "t", "a")
+    vote(rita, settled, "b", settles=True)
+    assert ids(anna.next_records("t", 1)) == [left]
+
+
+def test_two_first_votes_at_once_are_both_kept(ws, monkeypatch):
+    anna, met = person(ws, "anna"), threading.Barrier(2)
+
+    def meeting(prefix):
+        met.wait(10)
+        return new_id(prefix)
+
+    monkeypatch.setattr("homegrown.store.tasks.new_id", meeting)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda i: anna.vote(i, "t", "a"), ws.store.records.all_ids().to_pylist()[:2]))
+    assert n_votes(ws) == 2
+    assert [s["name"] for s in ws.store.tasks.label_sources(ws.store.tasks.find("t").task_id)] == ["anna"]
+
+
+def test_a_disagreement_ends_when_its_classes_are_merged_or_its_record_goes(ws, tmp_path):
+    anna, ben = person(ws, "anna"), person(ws, "ben")
+    merged, open_one, gone = ids(anna.next_records("t", 3))
+    for record_id, first, second in ((merged, "a", "b"), (open_one, "a", "c"), (gone, "b", "c")):
+        vote(anna, record_id, first)
+        vote(ben, record_id, second)
+    assert ids(ws.conflicts("t")) == [merged, open_one, gone]
+    text = ws.store.records.texts([gone])[gone]
+    rows = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "rows.csv").write_text("\n".join(r for r in rows if not r.startswith(f"{text},")), encoding="utf-8")
+    ws.ingest(tmp_path / "rows.csv", text="text")
+    assert ids(ws.conflicts("t")) == [merged, open_one]
+    ws.merge_classes("t", ["a", "b"], "ab")
+    page = ws.conflicts("t", 1)
+    assert (ids(page), page.n_waiting, ws.team("t").n_conflicts) == ([open_one], 1, 1)
+    assert [v.class_ids for v in page.records[0].votes] == [(class_id(ws, "ab"),), (class_id(ws, "c"),)]
+    assert label(ws, merged) == [("ab", 1.0, True)]
+    assert [v["class_ids"] for v in anna.my_votes("t")] == [[class_id(ws, "ab")]] * 3
+    ws.split_class("t", "c", ["c1", "c2"])
+    vote(anna, open_one, "c1", base=anna.my_votes("t")[1]["vote_id"])
+    assert ids(ws.conflicts("t")) == [], "c may well mean c1"
+    ws.remove_class("t", "c1")
+    assert ids(ws.conflicts("t")) == []
 
 
 def test_a_class_that_was_merged_counts_as_the_other_and_a_split_one_is_asked_again():

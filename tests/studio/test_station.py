@@ -371,6 +371,22 @@ def test_what_was_left_behind_goes_out_from_any_page_of_the_same_person(chromium
         assert record_id in said(desk.ws, "intent")
 
 
+def test_the_station_asks_seldom_where_nothing_waits(chromium, desk):
+    task = desk.ws.task("short", classes=["x", "y"]).noun
+    desk.ws.save_selection("one", "select record_id from records order by text limit 1")
+    with visiting(chromium, desk) as visit:
+        page, asked = visit.page, []
+        page.on("request", lambda request: asked.append(request.url) if "/queue?" in request.url else None)
+        visit.go(f"/label/tasks/{task.task_id}/station?selection=one")
+        page.wait_for_selector(READY)
+        page.keyboard.press("1")
+        saved(page)
+        page.wait_for_selector(".station-text >> text=Nothing waits for you here.")
+        n_before = len(asked)
+        page.wait_for_timeout(1500)
+        assert len(asked) - n_before <= 1
+
+
 def test_fifty_equal_requests_at_once_are_one_vote(desk):
     task_id = desk.ws.store.tasks.find("wide").task_id
     with desk.client(Role.ANNOTATOR, accept="application/json") as client:

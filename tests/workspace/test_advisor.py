@@ -44,6 +44,43 @@ def test_the_nearest_labelled_records_suggest_where_there_is_no_model(ws):
     assert page.records[0].suggestions[0].why.endswith("of the 5 nearest labelled")
 
 
+def test_what_is_suggested_is_a_class_that_is_there(ws):
+    task = ws.task("topic", column="topic")
+    task.train(task.snapshot(), "linear")
+    by_model = task.next_records(10)
+    assert {s.class_id for w in by_model.records for s in w.suggestions} >= set(task.noun.class_ids)
+    ws.merge_classes("topic", ["card", "refund"], "money")
+    money, login = (next(c.class_id for c in ws.task("topic").noun.classes if c.name == n) for n in ("money", "login"))
+    for w in ws.next_records("topic", 10).records:
+        best = w.suggestions[0]
+        assert best.class_id == (login if w.record.fields["topic"] == "login" else money)
+        assert {i for v in w.votes for i in v.class_ids} == {best.class_id}
+        assert sum(s.share for s in w.suggestions if s.class_id in (money, login)) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_nearest_labelled_records_suggest_what_their_classes_became(ws):
+    task = ws.task("mine", classes=["card", "refund", "login"])
+    for record in ws.search_records(limit=36).records[::2]:
+        ws.vote(record.record_id, "mine", record.fields["topic"])
+    ws.embed()
+    assert task.next_records(5).records[0].suggestions
+    ws.merge_classes("mine", ["card", "refund"], "money")
+    ws.remove_class("mine", "login")
+    there = {c.class_id for c in ws.task("mine").noun.classes}
+    suggested = {s.class_id for w in ws.next_records("mine", 18).records for s in w.suggestions}
+    assert suggested == there
+
+
+def test_no_encoder_is_loaded_where_nothing_is_embedded(ws):
+    task = ws.task("topic", column="topic")
+    for record in ws.search_records(limit=10).records:
+        ws.vote(record.record_id, "topic", record.fields["topic"])
+    task.next_records(3)
+    assert ws.most_useful()(task.noun, []) == []
+    ws.finish_choosing()
+    assert "encoder" not in vars(ws)
+
+
 def test_votes_suggest_where_there_is_nothing_else(ws):
     task = ws.task("topic", column="topic")
     page = task.next_records(3)

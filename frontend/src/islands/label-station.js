@@ -11,6 +11,7 @@ import { brief, command, dialog, keyList, make } from "../station/view.js";
 const HELD = 20; // records fetched ahead
 const FEW = 12; // with fewer than so many left, more are fetched
 const RETRY_MS = 2000;
+const IDLE_MS = 10_000; // how often is asked again where nothing waits
 const NONE = "out_of_scope";
 
 /** The label station: one record, one key, the next record.
@@ -38,6 +39,7 @@ class LabelStation extends HTMLElement {
   #started = performance.now();
   #trouble = "";
   #oldest = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   connectedCallback() {
     const { actor_id, task_id, reviews, hides } = this.#setup;
@@ -62,6 +64,7 @@ class LabelStation extends HTMLElement {
     document.removeEventListener("keydown", this.#onKey);
     removeEventListener("online", this.#more);
     removeEventListener("pagehide", this.#leave);
+    clearTimeout(this.#timer);
   }
 
   /** Where a part of the task is asked for or sent to. @param {string} part */
@@ -204,7 +207,7 @@ class LabelStation extends HTMLElement {
   #vote(record, classIds, base) {
     const id = newId();
     const body = { act: "vote", client_id: id, record_id: record.record_id, class_ids: classIds, base };
-    this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, this.#note(record, classIds));
+    this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, this.#note(record, this.#names(classIds)));
     this.#bases.set(record.record_id, id);
     this.#done.add(record.record_id);
     this.#count(1);
@@ -217,9 +220,9 @@ class LabelStation extends HTMLElement {
     this.#waiting = Math.max(0, this.#waiting - by);
   }
 
-  /** What is shown of a thing that waits, or that clashed. @param {Waiting} record @param {string[]} classIds */
-  #note(record, classIds) {
-    return { text: record.text.slice(0, 200), says: this.#names(classIds) };
+  /** What is shown of a thing that waits, or that clashed. @param {Waiting} record @param {string} says */
+  #note(record, says) {
+    return { text: record.text.slice(0, 200), says };
   }
 
   /** @param {string[]} classIds */
@@ -232,7 +235,7 @@ class LabelStation extends HTMLElement {
   #pass(act) {
     if (!this.#now || this.#setup.reviews) return;
     const record = this.#now;
-    const note = { text: record.text.slice(0, 200), says: act };
+    const note = this.#note(record, act);
     if (act === "flag") {
       this.#outbox.add(this.#api("comments"), { client_id: newId(), record_id: record.record_id, kind: "flag", text: "" }, note);
     }
@@ -248,7 +251,7 @@ class LabelStation extends HTMLElement {
     const text = box.value.trim();
     if (!this.#now || !text) return;
     const record = this.#now;
-    this.#outbox.add(this.#api("comments"), { client_id: newId(), record_id: record.record_id, kind, text }, { text: record.text.slice(0, 200), says: text });
+    this.#outbox.add(this.#api("comments"), { client_id: newId(), record_id: record.record_id, kind, text }, this.#note(record, text));
     box.value = "";
     /** @type {HTMLDialogElement} */ (this.#parts.say).close();
   }
@@ -261,7 +264,7 @@ class LabelStation extends HTMLElement {
     if (last.act === "vote") {
       const id = newId();
       const body = { act: "undo", client_id: id, record_id: last.record.record_id, undoes: last.id };
-      this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, { text: last.record.text.slice(0, 200), says: "take it back" });
+      this.#outbox.add(this.#api(this.#setup.reviews ? "settle" : "votes"), body, this.#note(last.record, "take it back"));
       this.#bases.set(last.record.record_id, id);
       this.#count(-1);
     }
@@ -303,15 +306,25 @@ class LabelStation extends HTMLElement {
     const of = selection ? `&selection=${encodeURIComponent(selection)}` : "";
     const page = await this.#ask(reviews ? `conflicts?limit=${n}` : `queue?n=${n}${of}`);
     this.#fetching = false;
-    if (page === null) return void setTimeout(this.#more, RETRY_MS);
+    if (page === null) return this.#again(RETRY_MS);
     const known = new Set([...this.#queue.map((one) => one.record_id), this.#now?.record_id, ...this.#done, ...pending]);
     const fresh = page.records.filter((/** @type {Waiting} */ one) => !known.has(one.record_id));
     this.#queue.push(...fresh);
     this.#waiting = page.n_waiting;
     this.#mine = page.n_mine + this.#outbox.items().filter((item) => item.body.act === "vote").length;
-    if (!this.#now) this.#next();
-    else this.#showProgress();
+    if (this.#now) this.#showProgress();
+    else if (fresh.length) this.#next();
+    else {
+      this.#show();
+      this.#again(pending.size ? RETRY_MS : IDLE_MS);
+    }
   };
+
+  /** Ask for more in a while. @param {number} ms */
+  #again(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#more, ms);
+  }
 
   /** @param {string} path @returns {Promise<any>} null where there is no answer; why is kept */
   async #ask(path) {

@@ -10,7 +10,7 @@ from homegrown.api.schemas import Done, Limit, Name, Strict
 from homegrown.core.access import Permission
 from homegrown.core.assignments import Outcome, Submission
 from homegrown.core.models import OUT_OF_SCOPE
-from homegrown.label.suggest import class_ids_of
+from homegrown.label.suggest import named_ids
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
 
@@ -154,6 +154,12 @@ class MinesOut(msgspec.Struct):
     votes: list[MineOut]
 
 
+class ConflictsQuery(msgspec.Struct):
+    """How many, the longest waiting first."""
+
+    limit: Limit = 20
+
+
 class MineQuery(msgspec.Struct):
     """How many, and before which time."""
 
@@ -211,8 +217,9 @@ def _kept(call: Call, *, settles: bool) -> Response:
     submissions = [
         Submission(v.client_id, v.act, v.record_id, {"classes": v.class_ids}, v.base, v.undoes) for v in body.votes
     ]
-    outcomes = call.ws.submit(_of(call), submissions, settles=settles)
-    found = VotesOut([_outcome(o) for o in outcomes])
+    task = _of(call)
+    outcomes = call.ws.submit(task, submissions, settles=settles)
+    found = VotesOut([_outcome(task, o) for o in outcomes])
     if all(o.outcome == "kept" for o in outcomes):
         return json_response(found)
     is_stale = any(o.outcome == "stale" for o in outcomes)
@@ -225,11 +232,10 @@ def _kept(call: Call, *, settles: bool) -> Response:
     return json_response({"error": fault, "votes": found.votes}, 409 if is_stale else 422)
 
 
-def _outcome(one: Outcome) -> OutcomeOut:
-    stands = None
-    if one.stands is not None:
-        ids = [c for c in class_ids_of(one.stands["value"]) if c != OUT_OF_SCOPE]
-        stands = StandsOut(one.stands["vote_id"], one.stands["actor_id"], ids, one.stands["created_at"])
+def _outcome(task: Task, one: Outcome) -> OutcomeOut:
+    told, stands = one.stands, None
+    if told is not None:
+        stands = StandsOut(told["vote_id"], told["actor_id"], named_ids(task, told["value"]), told["created_at"])
     return OutcomeOut(one.client_id, one.outcome, one.vote_id, stands, one.reason)
 
 
@@ -273,7 +279,7 @@ ROUTES = (
         summary="Comment on a record, flag it, or ask about the guidelines.",
     ),
     Route(
-        f"{_TASK}/conflicts", conflicts, Permission.REVIEW, query=MineQuery, answer=QueueOut,
+        f"{_TASK}/conflicts", conflicts, Permission.REVIEW, query=ConflictsQuery, answer=QueueOut,
         summary="Records on which people disagree and which no reviewer settled.",
     ),
     Route(

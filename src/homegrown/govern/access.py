@@ -80,20 +80,8 @@ class Access:
             raise InputError("A key needs a name of 1 to 100 printable characters, such as: support-bot")
         if any(row["name"] == name and not row["revoked_at"] for row in self.keys()):
             raise ConflictError(f"There is a key named {name!r} already. Revoke it first, or choose another name.")
-        secret = KEY_MARK + secrets.token_urlsafe(32)
-        key_id, moment = new_id("key"), now()
         with self._db.write() as connection:
-            actor_id = _add_actor(connection, "key", name, role)
-            connection.execute(
-                sa.insert(tables.api_keys).values(
-                    key_id=key_id,
-                    actor_id=actor_id,
-                    digest=secret_digest(secret),
-                    prefix=secret[:_PREFIX_CHARS],
-                    created_at=timestamp(moment),
-                    expires_at=timestamp(moment + timedelta(days=days)) if days is not None else None,
-                )
-            )
+            key_id, secret = put_key(connection, put_actor(connection, "key", name, role), days)
             record_event(connection, by, "govern.key_add", f"key:{key_id}", name=name, role=role.value)
         return NewKey(key_id, name, role, secret)
 
@@ -139,17 +127,9 @@ class Access:
 
         Valid for an hour and one use.
         """
-        secret, moment = secrets.token_urlsafe(32), now()
         with self._db.write() as connection:
             target = actor_id or _owner(connection)
-            connection.execute(
-                sa.insert(tables.login_links).values(
-                    digest=secret_digest(secret),
-                    actor_id=target,
-                    created_at=timestamp(moment),
-                    expires_at=timestamp(moment + LINK_LIFE),
-                )
-            )
+            secret = put_link(connection, target, LINK_LIFE)
             record_event(connection, by, "govern.link_add", f"actor:{target}")
         return secret
 
@@ -228,11 +208,42 @@ class Access:
         return Actor(row[0], row[1], row[2], Role(row[3]))
 
 
-def _add_actor(connection: sa.Connection, kind: str, name: str, role: Role) -> str:
+def put_actor(connection: sa.Connection, kind: str, name: str, role: Role) -> str:
+    """Add somebody or something that acts, with its role; returns its id."""
     actor_id = new_id("actor")
     connection.execute(sa.insert(tables.actors).values(actor_id=actor_id, kind=kind, name=name, created_at=timestamp()))
     connection.execute(sa.insert(tables.grants).values(actor_id=actor_id, project_id=DEFAULT_PROJECT, role=role.value))
     return actor_id
+
+
+def put_key(connection: sa.Connection, actor_id: str, days: float | None = None) -> tuple[str, str]:
+    """Add a key of an actor; returns its id and its secret."""
+    key_id, secret, moment = new_id("key"), KEY_MARK + secrets.token_urlsafe(32), now()
+    connection.execute(
+        sa.insert(tables.api_keys).values(
+            key_id=key_id,
+            actor_id=actor_id,
+            digest=secret_digest(secret),
+            prefix=secret[:_PREFIX_CHARS],
+            created_at=timestamp(moment),
+            expires_at=timestamp(moment + timedelta(days=days)) if days is not None else None,
+        )
+    )
+    return key_id, secret
+
+
+def put_link(connection: sa.Connection, actor_id: str, life: timedelta) -> str:
+    """Add a sign-in link of an actor that works once; returns its secret."""
+    secret, moment = secrets.token_urlsafe(32), now()
+    connection.execute(
+        sa.insert(tables.login_links).values(
+            digest=secret_digest(secret),
+            actor_id=actor_id,
+            created_at=timestamp(moment),
+            expires_at=timestamp(moment + life),
+        )
+    )
+    return secret
 
 
 def _owner(connection: sa.Connection) -> str:
@@ -244,4 +255,4 @@ def _owner(connection: sa.Connection) -> str:
         .where(a.c.kind == "person", a.c.name == OWNER_NAME, g.c.role == Role.OWNER.value)
         .order_by(a.c.created_at)
     ).first()
-    return str(row[0]) if row else _add_actor(connection, "person", OWNER_NAME, Role.OWNER)
+    return str(row[0]) if row else put_actor(connection, "person", OWNER_NAME, Role.OWNER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from homegrown.core.access import Actor, Permission, Role
-from homegrown.core.ids import new_id, now, timestamp
+from homegrown.core.ids import timestamp
 from homegrown.errors import ConflictError, ForbiddenError, InputError, NotFoundError
-from homegrown.govern.access import KEY_MARK, secret_digest
+from homegrown.govern.access import put_actor, put_key, put_link
 from homegrown.store import tables
-from homegrown.store.events import DEFAULT_PROJECT, record_event
+from homegrown.store.events import record_event
 
 if TYPE_CHECKING:
     from homegrown.store.database import Database
 
 INVITED = (Role.ANNOTATOR, Role.REVIEWER)
 LINK_LIFE = timedelta(days=7)
-_PREFIX_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +55,36 @@ class People:
             ConflictError: there is somebody of that name.
         """
         name = name.strip()
-        _may_invite(by)
+        may_invite(by)
         if role not in INVITED:
             raise InputError("People are invited as annotator or reviewer; other roles have keys.")
         if not 0 < len(name) <= 100 or not name.isprintable():
             raise InputError("A person needs a name of 1 to 100 printable characters.")
-        actor_id, key, at = new_id("actor"), KEY_MARK + secrets.token_urlsafe(32), timestamp()
         a = tables.actors
         with self._db.write() as connection:
-            same = sa.func.lower(a.c.name) == name.lower(), a.c.disabled_at.is_(None)
-            if connection.execute(sa.select(a.c.actor_id).where(*same)).first():
+            here = connection.execute(sa.select(a.c.name).where(a.c.disabled_at.is_(None))).scalars()
+            if name.casefold() in {other.casefold() for other in here}:  # SQLite folds ASCII alone
                 raise ConflictError(f"There is somebody called {name!r} here already. Add a second name or a number.")
-            connection.execute(sa.insert(a).values(actor_id=actor_id, kind="person", name=name, created_at=at))
-            grant = {"actor_id": actor_id, "project_id": DEFAULT_PROJECT, "role": role.value}
-            connection.execute(sa.insert(tables.grants).values(**grant))
-            connection.execute(
-                sa.insert(tables.api_keys).values(
-                    key_id=new_id("key"), actor_id=actor_id, digest=secret_digest(key), prefix=key[:_PREFIX_CHARS],
-                    created_at=at,
-                )
-            )  # fmt: skip
-            link = _add_link(connection, actor_id)
+            actor_id = put_actor(connection, "person", name, role)
+            _, key = put_key(connection, actor_id)
+            link = put_link(connection, actor_id, LINK_LIFE)
             record_event(connection, by, "label.invite", f"actor:{actor_id}", name=name, role=role.value)
         return Invitation(actor_id, name, role, link, key)
 
     def new_link(self, by: Actor, actor_id: str) -> str:
         """Another link for somebody who lost theirs; earlier ones that were not used stop working."""
-        _may_invite(by)
+        may_invite(by)
         row = self._get(actor_id)
         unused = tables.login_links.c.actor_id == actor_id, tables.login_links.c.used_at.is_(None)
         with self._db.write() as connection:
             connection.execute(sa.update(tables.login_links).where(*unused).values(expires_at=timestamp()))
-            link = _add_link(connection, actor_id)
+            link = put_link(connection, actor_id, LINK_LIFE)
             record_event(connection, by, "govern.link_add", f"actor:{actor_id}", name=row["name"])
         return link
 
     def remove(self, by: Actor, actor_id: str) -> None:
         """Let somebody in no more: their sessions, links and keys end; what they said stays."""
-        _may_invite(by)
+        may_invite(by)
         row = self._get(actor_id)
         at, k = timestamp(), tables.api_keys
         with self._db.write() as connection:
@@ -128,19 +118,7 @@ class People:
         return found
 
 
-def _may_invite(by: Actor) -> None:
+def may_invite(by: Actor) -> None:
+    """Refuse who may not invite people."""
     if not by.may(Permission.BUILD):
         raise ForbiddenError(f"Your role ({by.role.value}) does not allow to invite people.")
-
-
-def _add_link(connection: sa.Connection, actor_id: str) -> str:
-    secret, moment = secrets.token_urlsafe(32), now()
-    connection.execute(
-        sa.insert(tables.login_links).values(
-            digest=secret_digest(secret),
-            actor_id=actor_id,
-            created_at=timestamp(moment),
-            expires_at=timestamp(moment + LINK_LIFE),
-        )
-    )
-    return secret

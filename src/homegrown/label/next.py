@@ -218,7 +218,7 @@ class NextRecords:
         stored = self._vectors()
         bulk = store.votes.table.version() if store.votes.table.exists else 0
         vectors = 0 if stored is None else stored.table.version()
-        return State(store.person_votes.n_ever(task.task_id), bulk, (*store.records.version(), vectors))
+        return State(store.person_votes.n_given(task.task_id), bulk, (*store.records.version(), vectors))
 
 
 class MostUseful:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import TaskKind
 from homegrown.label.aggregate import CONFUSION, MAJORITY, aggregate
 from homegrown.label.confusion import MAX_PARAMETERS
 from homegrown.label.matrix import VoteMatrix
-from homegrown.label.suggest import class_ids_of
 from homegrown.metrics.agreement import Agreement, alpha, alpha_of_class
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from homegrown.core.tasks import Task
+    from homegrown.store import Store
 
 NONE = "none of these"
 MOST_CONFUSIONS = 3
@@ -32,7 +35,7 @@ class PersonVote:
 
     record_id: str
     actor_id: str
-    value: dict[str, object]
+    value: dict[str, Any]
     settles: bool = False
 
 
@@ -88,37 +91,69 @@ def people_report(task: Task, votes: Sequence[PersonVote]) -> PeopleReport:
     Agreement is Krippendorff's alpha (see ``metrics.agreement``), on people's own votes; a reviewer's word is no vote
     of the crowd. Accuracy and confusion come from the model of who is right (see ``label.aggregate``), which what
     reviewers settled teaches: without it nothing is needed but that people share records. In a task of many classes
-    each set of classes is an answer of its own for the agreement over all, and no confusion is estimated.
+    each set of classes is an answer of its own for the agreement over all, and no confusion is estimated. Votes count
+    for what they mean now; those for a class that is gone, or was split since, for nothing.
 
     Example:
         >>> report = people_report(task, votes)  # doctest: +SKIP
         >>> report.alpha.value, report.people[0].accuracy  # doctest: +SKIP
         (0.71, 0.93)
     """
+    now = task.meanings()
     own = [v for v in votes if not v.settles]
     records = {r: i for i, r in enumerate(sorted({v.record_id for v in own}))}
     people = {p: i for i, p in enumerate(sorted({v.actor_id for v in own}))}
-    row = np.array([records[v.record_id] for v in own], int)
-    who = np.array([people[v.actor_id] for v in own], int)
+    heard = [(v, ids) for v in own if (ids := _said(now, v.value)) is not None]
+    row = np.array([records[v.record_id] for v, _ in heard], int)
+    who = np.array([people[v.actor_id] for v, _ in heard], int)
     if task.kind is TaskKind.CLASSES:
         found = tuple(PersonReport(p, int((who == i).sum()), None, (0.0, 1.0), False, ()) for p, i in people.items())
-        said, names = _sets(own)
-        return PeopleReport(_alpha(row, said, len(records), len(names)), _binary(task, own, row, len(records)),
-                            _pairs(row, who, said, list(people), len(names)), found)  # fmt: skip
+        sets = [ids for _, ids in heard]
+        number = {ids: i for i, ids in enumerate(sorted(set(sets)))}
+        said = np.array([number[ids] for ids in sets], int)
+        return PeopleReport(_alpha(row, said, len(records), len(number)), _binary(task, sets, row, len(records)),
+                            _pairs(row, who, said, list(people), len(number)), found)  # fmt: skip
     place = {c: i for i, c in enumerate((*task.class_ids, OUT_OF_SCOPE))}
-    said = np.array([place.get(class_ids_of(v.value)[0], -1) for v in own], int)
-    kept = said >= 0  # a class that is gone says nothing
-    row, who, said = row[kept], who[kept], said[kept]
+    said = np.array([place[ids[0]] for _, ids in heard], int)
     counts = _counts(row, said, len(records), len(place))
     names = (*task.class_names, NONE)
     by_class = tuple((names[k], alpha_of_class(counts, k)) for k in range(len(place)) if counts[:, k].any())
     gold = np.full(len(records), -1)
     for vote in votes:
-        if vote.settles and vote.record_id in records:
-            gold[records[vote.record_id]] = place.get(class_ids_of(vote.value)[0], -1)
+        if vote.settles and vote.record_id in records and (ids := _said(now, vote.value)):
+            gold[records[vote.record_id]] = place[ids[0]]
     reports = _reports(VoteMatrix.of(row, who, said, n_records=len(records), n_sources=len(people),
                                      n_classes=len(place)), gold, list(people), names)  # fmt: skip
     return PeopleReport(alpha(counts), by_class, _pairs(row, who, said, list(people), len(place)), reports)
+
+
+def disputed(store: Store, task: Task) -> list[str]:
+    """Current records on which people disagree and which no reviewer settled, the longest waiting first.
+
+    What counts is what a vote means now: two classes that were merged since are no disagreement.
+    """
+    ids = pa.array(store.person_votes.differing(task.task_id), pa.string())
+    found = ids.filter(pc.invert(pc.is_in(ids, value_set=store.records.retired_ids()))).to_pylist()
+    if not found or not task.moved:
+        return found
+    now, said = task.meanings(), dict[str, list[dict[str, Any]]]()
+    for vote in store.person_votes.people(task.task_id):
+        said.setdefault(vote["record_id"], []).append(msgspec.json.decode(vote["value"]))
+    return [record_id for record_id in found if _differ(task, now, said.get(record_id, []))]
+
+
+def _differ(task: Task, now: Mapping[str, tuple[str, ...]], values: Sequence[Mapping[str, Any]]) -> bool:
+    if task.kind is TaskKind.CLASSES:
+        return len({ids for value in values if (ids := _said(now, value)) is not None}) > 1
+    choices = [set(ids) for value in values if (ids := now.get(value["class"]))]
+    return bool(choices) and not set.intersection(*choices)
+
+
+def _said(now: Mapping[str, tuple[str, ...]], value: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The classes that a vote surely means; None where all that it names is gone, or was split since."""
+    named = value.get("classes", [value.get("class")])
+    sure = {ids[0] for one in named if len(ids := now.get(one, ())) == 1}
+    return tuple(sorted(sure)) if sure or not named else None
 
 
 def _counts(row: np.ndarray, said: np.ndarray, n_records: int, n_classes: int) -> np.ndarray:
@@ -144,18 +179,12 @@ def _pairs(
     return tuple(found)
 
 
-def _sets(votes: Sequence[PersonVote]) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-    names = {ids: 0 for ids in sorted({class_ids_of(v.value) for v in votes})}
-    names = {ids: i for i, ids in enumerate(names)}
-    return np.array([names[class_ids_of(v.value)] for v in votes], int), list(names)
-
-
 def _binary(
-    task: Task, votes: Sequence[PersonVote], row: np.ndarray, n_records: int
+    task: Task, sets: Sequence[tuple[str, ...]], row: np.ndarray, n_records: int
 ) -> tuple[tuple[str, Agreement], ...]:
     found = []
     for one in task.classes:
-        named = np.array([int(one.class_id in class_ids_of(v.value)) for v in votes], int)
+        named = np.array([int(one.class_id in ids) for ids in sets], int)
         if named.any():
             found.append((one.name, _alpha(row, named, n_records, 2)))
     return tuple(found)

@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -43,33 +44,39 @@ class Line:
     What it remembers are hints that save look-ups; whether a record is free is decided by the store.
 
     Args:
-        choices: in order.
-        stamp: what it was made from; another stamp means that it should be made anew.
+        order: all records, as they come where nobody chooses.
+        stamp: what *order* was made from, and what *first* was: where either is another by now, it should be made anew.
+        first: those of *order* that were chosen to come before the others.
+        before: an earlier line of the same *order*, whose hints go on.
     """
 
-    def __init__(self, choices: list[Choice], stamp: object = None) -> None:
-        self._choices = choices
-        self.stamp, self.looked_at = stamp, time.monotonic()
-        self._full: set[str] = set()
-        self._passed: dict[str, set[str]] = {}
-
-    def __len__(self) -> int:
-        return len(self._choices)
+    def __init__(
+        self,
+        order: list[Choice],
+        stamp: tuple[object, object] = (None, None),
+        first: Mapping[str, Choice] | None = None,
+        before: Line | None = None,
+    ) -> None:
+        self.order, self.stamp, self.looked_at = order, stamp, time.monotonic()
+        self._first = first or {}
+        self._full: set[str] = set() if before is None else before._full
+        self._passed: dict[str, set[str]] = {} if before is None else before._passed
 
     @property
     def n_waiting(self) -> int:
         """How many records still want an answer, as far as is known."""
-        return len(self._choices) - len(self._full)
+        return len(self.order) - len(self._full)
 
     @property
     def ids(self) -> list[str]:
-        """All of its records, in order."""
-        return [choice.record_id for choice in self._choices]
+        """All of its records."""
+        return [choice.record_id for choice in self.order]
 
     def waiting(self, actor_id: str) -> Iterator[Choice]:
         """What *actor_id* may be given, in order."""
-        full, passed = self._full, self._passed.get(actor_id, set())
-        return (c for c in self._choices if c.record_id not in full and c.record_id not in passed)
+        first, full, passed = self._first, self._full, self._passed.get(actor_id, set())
+        others = (choice for choice in self.order if choice.record_id not in first)
+        return (c for c in chain(first.values(), others) if c.record_id not in full and c.record_id not in passed)
 
     def note(self, actor_id: str, full: set[str], passed: set[str]) -> None:
         """Remember what the store said."""
@@ -92,19 +99,19 @@ class Lines:
         self._lock = threading.Lock()
         self._making: dict[object, threading.Thread] = {}
 
-    def get(self, key: object, make: Callable[[], Line], stamp: Callable[[], object]) -> Line:
+    def get(self, key: object, make: Callable[[Line | None], Line], stamp: Callable[[], object]) -> Line:
         """The line under *key*; waits for it only where there is none yet."""
         line = self._lines.get(key)
         if line is None:
             with self._lock:
-                return self._lines.get(key) or self._lines.setdefault(key, make())
+                return self._lines.get(key) or self._lines.setdefault(key, make(None))
         if time.monotonic() - line.looked_at > LOOK_EVERY_S:
             line.looked_at = time.monotonic()
             if stamp() != line.stamp:
                 self._make_anew(key, make)
         return line
 
-    def _make_anew(self, key: object, make: Callable[[], Line]) -> None:
+    def _make_anew(self, key: object, make: Callable[[Line | None], Line]) -> None:
         with self._lock:
             running = self._making.get(key)
             if running is not None and running.is_alive():
@@ -113,18 +120,18 @@ class Lines:
             self._making[key] = thread
             thread.start()
 
-    def _replace(self, key: object, make: Callable[[], Line]) -> None:
+    def _replace(self, key: object, make: Callable[[Line | None], Line]) -> None:
         with contextlib.suppress(HomegrownError):  # the old order goes on; the next look tries again
-            self._lines[key] = make()
+            self._lines[key] = make(self._lines.get(key))
 
     def of_task(self, task_id: str) -> list[Line]:
         """The lines of one task, whose keys begin with its id."""
         return [line for key, line in list(self._lines.items()) if isinstance(key, tuple) and key[0] == task_id]
 
     def outdate(self, task_id: str) -> None:
-        """Have a task's lines made anew at the next look: a model was trained, a setting changed."""
+        """Have a task's lines made anew at the next look: the chooser has learnt since."""
         for line in self.of_task(task_id):
-            line.stamp, line.looked_at = object(), 0.0
+            line.stamp, line.looked_at = (line.stamp[0], object()), 0.0
 
     def forget(self, task_id: str) -> None:
         """Drop what is known of a task: how many answers a record wants has changed."""
@@ -137,14 +144,21 @@ class Lines:
             thread.join()
 
 
-def stamp_of(store: Store, task: Task, chooser: Chooser | None = None) -> tuple[object, ...]:
-    """What a line depends on beside people's votes: the records, the bulk votes, the task, the chooser's mind."""
+def stamp_of(store: Store, task: Task, chooser: Chooser | None = None) -> tuple[object, object]:
+    """What a line depends on beside people's votes: the records, the bulk votes, the task; and the chooser's mind."""
     mind = getattr(chooser, "stamp", None)
     versions = [table.version() if table.exists else 0 for table in (store.records.table, store.votes.table)]
-    return (*versions, len(store.records.retired_ids()), task.version, mind and mind(task))
+    return (*versions, len(store.records.retired_ids()), task.version), mind and mind(task)
 
 
-def make_line(store: Store, task: Task, *, chooser: Chooser | None = None, only: Sequence[str] | None = None) -> Line:
+def make_line(
+    store: Store,
+    task: Task,
+    *,
+    chooser: Chooser | None = None,
+    only: Sequence[str] | None = None,
+    before: Line | None = None,
+) -> Line:
     """Order a task's records.
 
     Without *chooser*, those on which nobody and no import has voted come first, then those that only an import or a
@@ -156,8 +170,23 @@ def make_line(store: Store, task: Task, *, chooser: Chooser | None = None, only:
         task: the question.
         chooser: decides the order instead.
         only: ids of the records to which the line is limited.
+        before: the line that stood; where the chooser alone changed its mind, the rest is taken from there.
     """
     stamp = stamp_of(store, task, chooser)
+    if only is not None or before is None or before.stamp[0] != stamp[0]:
+        before = None
+    order = _order(store, task, only) if before is None else before.order
+    first: dict[str, Choice] = {}
+    if chooser is not None:
+        waiting = [choice.record_id for choice in order]
+        known = set(waiting)
+        for choice in chooser(task, waiting):
+            if choice.record_id in known:
+                first.setdefault(choice.record_id, choice)
+    return Line(order, stamp, first, before)
+
+
+def _order(store: Store, task: Task, only: Sequence[str] | None) -> list[Choice]:
     ids = store.records.scan(["record_id"])["record_id"].combine_chunks()
     if only is not None:
         ids = ids.filter(pc.is_in(ids, value_set=pa.array(list(only), pa.string())))
@@ -165,16 +194,7 @@ def make_line(store: Store, task: Task, *, chooser: Chooser | None = None, only:
     salt = task.task_id.encode()
     place = [hashlib.blake2b(i.encode(), digest_size=8, key=salt[:64]).digest() for i in ids.to_pylist()]
     rows = sorted(zip(imported, place, ids.to_pylist(), strict=True))
-    choices = [Choice(record_id, ONLY_IMPORTED if known else UNLABELLED) for known, _, record_id in rows]
-    if chooser is not None:
-        choices = _chosen(chooser, task, choices)
-    return Line(choices, stamp)
-
-
-def _chosen(chooser: Chooser, task: Task, choices: list[Choice]) -> list[Choice]:
-    rest = {c.record_id: c for c in choices}
-    first = [c for c in chooser(task, list(rest)) if rest.pop(c.record_id, None) is not None]
-    return [*first, *rest.values()]
+    return [Choice(record_id, ONLY_IMPORTED if known else UNLABELLED) for known, _, record_id in rows]
 
 
 def _imported(store: Store, task: Task) -> pa.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,40 +53,30 @@ def bulk_votes(store: Store, task: Task, record_ids: Sequence[str]) -> dict[str,
     found: dict[str, list[HeardVote]] = {}
     for row in rows:
         source = sources.get(row["label_source_id"])
-        if source is not None:
+        ids = None if source is None else meant_ids(task, msgspec.json.decode(row["value"]))
+        if source is not None and ids is not None:
             who = _WHO.get(source["kind"], "{}").format(source["name"])
-            ids = meant_ids(task, row["value"])
-            if ids is not None:
-                found.setdefault(row["record_id"], []).append(HeardVote(who, ids, row["confidence"]))
+            found.setdefault(row["record_id"], []).append(HeardVote(who, ids, row["confidence"]))
     return found
 
 
-def meant_ids(task: Task, value: str) -> tuple[str, ...] | None:
-    """The ids of classes that a stored value means now, every part where a split left open which; None: all are gone.
+def meant_ids(task: Task, value: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    """The present classes that a vote's value means, all parts of one that was split; None where it says nothing now.
 
     Example:
-        >>> meant_ids(task, '{"class":"out_of_scope"}')  # doctest: +SKIP
-        ('out_of_scope',)
-    """
-    decoded = msgspec.json.decode(value)
-    found = tuple(dict.fromkeys(class_id for ids in task.said(decoded) for class_id in ids))
-    return found if found or not class_ids_of(decoded) else None
-
-
-def class_ids_of(value: dict[str, Any] | None) -> tuple[str, ...]:
-    """The ids in a vote's value.
-
-    Example:
-        >>> class_ids_of({"class": "c_1"}), class_ids_of({"classes": []}), class_ids_of(None)
-        (('c_1',), (), ())
+        >>> from homegrown.core.tasks import Task, TaskClass, TaskKind
+        >>> task = Task("t", "t", 2, TaskKind.CLASS, (TaskClass("c_b", "b"),), moved={"c_a": ("c_b",)})
+        >>> meant_ids(task, {"class": "c_a"}), meant_ids(task, {"classes": []}), meant_ids(task, {"class": "c_gone"})
+        (('c_b',), (), None)
     """
     if value is None:
-        return ()
-    return tuple(value["classes"]) if "classes" in value else (value["class"],)
+        return None
+    said = task.said(value)
+    return tuple(dict.fromkeys(i for ids in said for i in ids)) if said or value.get("classes") == [] else None
 
 
-def named_ids(task: Task, value: str) -> list[str]:
-    """``meant_ids`` as a station shows them: nothing for "none of these"."""
+def named_ids(task: Task, value: Mapping[str, Any] | None) -> list[str]:
+    """The classes among ``meant_ids``: empty for what says nothing now, and for "none of these"."""
     return [class_id for class_id in meant_ids(task, value) or () if class_id != OUT_OF_SCOPE]
 
 

@@ -15,6 +15,7 @@ from homegrown.core.ids import new_id, now, timestamp
 from homegrown.store import tables
 from homegrown.store.events import record_event
 from homegrown.store.person_votes import is_review, standing
+from homegrown.store.tasks import hold_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,20 +101,26 @@ class AssignmentStore:
     def _renewed(
         self, connection: sa.Connection, actor: Actor, task_id: str, overlap: int, lease_s: float
     ) -> list[Assignment]:
-        """What *actor* holds, its lease begun anew where half of it is over and nobody else took the record since."""
+        """What *actor* holds and still has to answer, its lease begun anew where half of it is over.
+
+        A record that somebody else took after the lease, or that was answered elsewhere, is given up.
+        """
         mine = sa.select(*_A.c).where(
             _A.c.actor_id == actor.actor_id, _A.c.task_id == task_id, _A.c.closed_at.is_(None)
         )
         rows = [dict(r) for r in connection.execute(mine.order_by(_A.c.created_at)).mappings()]
         busy = self._busy(connection, actor, task_id, [r["record_id"] for r in rows])
-        lost = [r for r in rows if not self._is_live(r) and len(busy.people(r["record_id"])) >= overlap]
-        kept = [r for r in rows if r not in lost]
-        self._close(connection, [r["assignment_id"] for r in lost], "expired")
+        answered = {r["assignment_id"] for r in rows if busy.is_answered(r["record_id"])}
+        late = [r for r in rows if not self._is_live(r)]
+        taken = {r["assignment_id"] for r in late if len(busy.people(r["record_id"])) >= overlap}
+        self._close(connection, list(answered), "answered")
+        self._close(connection, list(taken - answered), "expired")
+        kept = [r for r in rows if r["assignment_id"] not in answered | taken]
         soon = timestamp(now() + timedelta(seconds=lease_s / 2))
-        late = [r["assignment_id"] for r in kept if r["expires_at"] < soon]
+        half_over = [r["assignment_id"] for r in kept if r["expires_at"] < soon]
         ends = timestamp(now() + timedelta(seconds=lease_s))
-        if late:
-            connection.execute(sa.update(_A).where(_A.c.assignment_id.in_(late)).values(expires_at=ends))
+        if half_over:
+            connection.execute(sa.update(_A).where(_A.c.assignment_id.in_(half_over)).values(expires_at=ends))
         for row in kept:
             self._ends[row["assignment_id"]] = time.monotonic() + lease_s
         return [Assignment(r["assignment_id"], r["record_id"], r["reason"], r["expires_at"]) for r in kept]
@@ -216,6 +223,10 @@ class _Busy:
         found = self._holders.get(record_id, set()) | self._voters.get(record_id, set())
         return found - {self._actor_id}
 
+    def is_answered(self, record_id: str) -> bool:
+        """Whether this person has answered a record, or a reviewer settled it."""
+        return record_id in self._settled or self._actor_id in self._voters.get(record_id, ())
+
     def free(self, piece: list[Choice], overlap: int) -> Iterator[Choice]:
         for choice in piece:
             known = choice.record_id in self.mine or choice.record_id in self._settled
@@ -225,11 +236,6 @@ class _Busy:
     def full(self, overlap: int) -> set[str]:
         answered = {record_id for record_id, people in self._voters.items() if len(people) >= overlap}
         return answered | self._settled
-
-
-def hold_task(connection: sa.Connection, task_id: str) -> None:
-    """One writer at a time per task, also on PostgreSQL; SQLite has one for all."""
-    connection.execute(sa.select(tables.tasks.c.task_id).where(tables.tasks.c.task_id == task_id).with_for_update())
 
 
 def close_assignment(connection: sa.Connection, actor: Actor, task_id: str, record_id: str, outcome: str) -> None:

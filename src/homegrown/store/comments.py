@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from homegrown.core.ids import new_id, timestamp
 from homegrown.errors import NotFoundError, ReusedKeyError
 from homegrown.store import tables
-from homegrown.store.assignments import hold_task
 from homegrown.store.events import record_event
+from homegrown.store.tasks import hold_task
 
 if TYPE_CHECKING:
     from homegrown.core.access import Actor
@@ -73,14 +73,8 @@ class Comments:
             wanted = wanted.where(_C.c.kind == kind)
         return self._db.all(wanted.order_by(_C.c.resolved_at.is_not(None), _C.c.created_at.desc()).limit(limit))
 
-    def of_records(self, task_id: str, record_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
-        """What was said of each record, the oldest first."""
-        a = tables.actors
-        wanted = sa.select(*_C.c, a.c.name.label("actor")).join_from(_C, a, a.c.actor_id == _C.c.actor_id)
-        rows = self._db.all(
-            wanted.where(_C.c.task_id == task_id, _C.c.record_id.in_(record_ids)).order_by(_C.c.created_at)
-        )
-        found: dict[str, list[dict[str, Any]]] = {}
-        for row in rows:
-            found.setdefault(row["record_id"], []).append(row)
-        return found
+    def n_open(self, task_id: str, kind: str) -> int:
+        """How many of a kind nobody has answered yet."""
+        n = sa.select(sa.func.count().label("n")).select_from(_C)
+        row = self._db.one(n.where(_C.c.task_id == task_id, _C.c.kind == kind, _C.c.resolved_at.is_(None)))
+        return int(row["n"]) if row else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import sqlalchemy as sa
 
 from homegrown.core.assignments import REVIEW
@@ -16,7 +15,6 @@ from homegrown.store.events import record_event
 
 if TYPE_CHECKING:
     from homegrown.core.access import Actor
-    from homegrown.core.tasks import Task
     from homegrown.store.database import Database
 
 _V = tables.votes
@@ -94,12 +92,7 @@ class PersonVotes:
                 raise ForbiddenError("Only who gave a vote can take it back.")
             if not connection.execute(sa.select(_V.c.vote_id).where(_V.c.vote_id == vote_id, standing())).first():
                 raise ConflictError("This vote was changed since. Open the record to see what stands now.")
-            before = None
-            if found["supersedes"]:
-                where = _V.c.vote_id == found["supersedes"]
-                before = connection.execute(sa.select(_V.c.value).where(where)).scalar()
-            row = {k: found[k] for k in ("task_id", "record_id", "label_source_id")} | {"value": before}
-            return put_vote(connection, actor, row, vote_id, "label.undo_vote")
+            return take_back(connection, actor, dict(found))
 
     def find(self, vote_id: str) -> dict[str, Any] | None:
         """One vote: ``vote_id, task_id, record_id, actor_id, value, supersedes …``; None when there is none."""
@@ -135,8 +128,8 @@ class PersonVotes:
         wanted = sa.select(_V.c.value, stands).where(_V.c.task_id == task_id, _V.c.value.is_not(None))
         return [(int(row["n"]), row["value"]) for row in self._db.all(wanted.group_by(_V.c.value))]
 
-    def n_ever(self, task_id: str) -> int:
-        """How many votes people gave for a task, taken back or not: grows whenever somebody says something."""
+    def n_given(self, task_id: str) -> int:
+        """How many votes people ever gave for a task, taken back or not: grows whenever one of them says something."""
         row = self._db.one(sa.select(sa.func.count().label("n")).select_from(_V).where(_V.c.task_id == task_id))
         return int(row["n"]) if row else 0
 
@@ -162,34 +155,27 @@ class PersonVotes:
         row = self._db.one(sa.select(sa.func.count(_V.c.record_id.distinct()).label("n")).where(*mine, standing()))
         return int(row["n"]) if row else 0
 
-    def names(self, record_ids: list[str]) -> dict[str, str]:
-        """Names of who voted on a page of records, by actor id."""
-        a = tables.actors
-        wanted = sa.select(a.c.actor_id, a.c.name).join_from(_V, a, a.c.actor_id == _V.c.actor_id).distinct()
-        return {row["actor_id"]: row["name"] for row in self._db.all(wanted.where(_V.c.record_id.in_(record_ids)))}
+    def people(self, task_id: str, record_ids: list[str] | None = None) -> list[dict[str, Any]]:
+        """Votes of people that stand, the oldest first: ``record_id, actor_id, name, value, settles`` (a reviewer's).
 
-    def people(self, task_id: str) -> list[dict[str, Any]]:
-        """Every vote of people that stands: ``record_id, actor_id, name, value, settles`` (a reviewer's)."""
+        Args:
+            task_id: of the question.
+            record_ids: a page of records; all where None.
+        """
         a = tables.actors
         columns = (_V.c.record_id, _V.c.actor_id, _V.c.value, a.c.name, is_review().label("settles"))
         wanted = sa.select(*columns).join_from(_V, a, a.c.actor_id == _V.c.actor_id)
-        rows = self._db.all(wanted.where(_V.c.task_id == task_id, _V.c.value.is_not(None), standing()))
-        return [{**row, "settles": bool(row["settles"])} for row in rows]
+        wanted = wanted.where(_V.c.task_id == task_id, _V.c.value.is_not(None), standing())
+        if record_ids is not None:
+            wanted = wanted.where(_V.c.record_id.in_(record_ids))
+        return [{**row, "settles": bool(row["settles"])} for row in self._db.all(wanted.order_by(_V.c.created_at))]
 
-    def conflicts(self, task: Task) -> list[str]:
-        """Records on which people mean different classes and which no reviewer settled, the longest waiting first."""
-        mine = _V.c.task_id == task.task_id, heard()
-        differ = sa.select(_V.c.record_id).where(*mine).group_by(_V.c.record_id)
-        differ = differ.having(sa.func.count(_V.c.value.distinct()) > 1)
-        wanted = sa.select(_V.c.record_id, _V.c.value).where(*mine, _V.c.record_id.in_(differ))
-        meanings = task.meanings()
-        said: dict[str, set[frozenset[tuple[str, ...]]]] = {}
-        for row in self._db.all(wanted.order_by(_V.c.created_at, _V.c.record_id)):
-            value = msgspec.json.decode(row["value"])
-            meant = frozenset(task.said(value, meanings))
-            others = said.pop(row["record_id"], set())  # what was said last decides how long a record waits
-            said[row["record_id"]] = others | {meant} if meant or value.get("classes") == [] else others
-        return [record_id for record_id, meant in said.items() if len(meant) > 1]
+    def differing(self, task_id: str) -> list[str]:
+        """Records on which people gave different values and which no reviewer settled, the longest waiting first."""
+        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, heard()).group_by(_V.c.record_id)
+        wanted = wanted.having(sa.func.count(_V.c.value.distinct()) > 1)
+        rows = self._db.all(wanted.order_by(sa.func.max(_V.c.created_at), _V.c.record_id))
+        return [row["record_id"] for row in rows]
 
     def mine(self, actor: Actor, task_id: str, limit: int, before: str | None = None) -> list[dict[str, Any]]:
         """*actor*'s own votes that stand, newest first, from before a time if one is given."""
@@ -213,3 +199,12 @@ def put_vote(connection: sa.Connection, actor: Actor, row: dict[str, Any], super
     connection.execute(sa.insert(_V).values(**row, **more))
     record_event(connection, actor, action, f"record:{row['record_id']}", vote_id=vote_id, task_id=row["task_id"])
     return vote_id
+
+
+def take_back(connection: sa.Connection, actor: Actor, vote: dict[str, Any], client_id: str | None = None) -> str:
+    """Add a vote in place of *vote* that says what stood before it, or nothing."""
+    before = None
+    if vote["supersedes"]:
+        before = connection.execute(sa.select(_V.c.value).where(_V.c.vote_id == vote["supersedes"])).scalar()
+    row = {k: vote[k] for k in ("task_id", "record_id", "label_source_id")} | {"value": before, "client_id": client_id}
+    return put_vote(connection, actor, row, vote["vote_id"], "label.undo_vote")

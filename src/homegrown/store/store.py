@@ -195,6 +195,11 @@ class Store:
         """Vectors that an embedder left here; None when it left none."""
         return VectorStore.stored(self.layout.folder("lance"), fingerprint)
 
+    @property
+    def has_vectors(self) -> bool:
+        """Whether any embedder left vectors here."""
+        return any(self.layout.folder("lance").glob("vectors_*.lance"))
+
     def run_folder(self, run_id: str) -> Path:
         """Where a run keeps its checkpoints and builds its bundle."""
         folder = self.layout.folder("runs") / run_id

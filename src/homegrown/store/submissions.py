@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from homegrown.core.assignments import Outcome, Submission
 from homegrown.core.ids import canonical_json
 from homegrown.store import tables
-from homegrown.store.assignments import close_assignment, hold_task
+from homegrown.store.assignments import close_assignment
 from homegrown.store.events import record_event
-from homegrown.store.person_votes import is_review, put_vote, standing
+from homegrown.store.person_votes import is_review, put_vote, standing, take_back
+from homegrown.store.tasks import hold_task
 
 if TYPE_CHECKING:
     from homegrown.core.access import Actor
@@ -90,12 +91,7 @@ def _undo(connection: sa.Connection, sender: Sender, one: Submission) -> Outcome
     later = _later(connection, found["vote_id"], found["record_id"], sender.task_id)
     if later is not None:
         return Outcome(one.client_id, "stale", stands=_told(later))
-    before = None
-    if found["supersedes"]:
-        before = connection.execute(sa.select(_V.c.value).where(_V.c.vote_id == found["supersedes"])).scalar()
-    row = {key: found[key] for key in ("task_id", "record_id", "label_source_id")}
-    row |= {"value": before, "client_id": one.client_id}
-    return Outcome(one.client_id, "kept", put_vote(connection, sender.actor, row, found["vote_id"], "label.undo_vote"))
+    return Outcome(one.client_id, "kept", take_back(connection, sender.actor, dict(found), one.client_id))
 
 
 def _skip(connection: sa.Connection, sender: Sender, one: Submission) -> Outcome:

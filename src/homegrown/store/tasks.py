@@ -247,17 +247,22 @@ class TaskStore:
     ) -> str:
         """The id of a label source, created at its first use; a changed *config* is a new version, told as *action*."""
         s = tables.label_sources
-        row = self._db.one(
-            sa.select(*s.c)
+        newest = (
+            sa.select(s.c.label_source_id, s.c.version, s.c.config)
             .where(s.c.task_id == task.task_id, s.c.kind == kind.value, s.c.name == name)
             .order_by(s.c.version.desc())
             .limit(1)
         )
         wanted = canonical_json(config or {}).decode()
-        if row is not None and row["config"] == wanted:
-            return str(row["label_source_id"])
+        known = self._db.one(newest)
+        if known is not None and known["config"] == wanted:
+            return str(known["label_source_id"])
         label_source_id = new_id("lsrc")
         with self._db.write() as connection:
+            hold_task(connection, task.task_id)
+            row = connection.execute(newest).mappings().first()
+            if row is not None and row["config"] == wanted:  # somebody made it a moment ago
+                return str(row["label_source_id"])
             connection.execute(
                 sa.insert(s).values(
                     label_source_id=label_source_id,
@@ -290,6 +295,11 @@ class TaskStore:
         newest = {(row["kind"], row["name"]): row for row in rows}
         told = [{**row, "config": msgspec.json.decode(row["config"])} for row in newest.values()]
         return [row for row in told if "removed" not in row["config"]]
+
+
+def hold_task(connection: sa.Connection, task_id: str) -> None:
+    """One writer at a time per task, also on PostgreSQL; SQLite has one for all."""
+    connection.execute(sa.select(tables.tasks.c.task_id).where(tables.tasks.c.task_id == task_id).with_for_update())
 
 
 def _put(connection: sa.Connection, actor: Actor, task: Task, action: str, **details: Any) -> None:

@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from homegrown.core.assignments import Outcome, Submission
 from homegrown.core.ids import canonical_json, new_id, now
-from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import EmptyDataError, InputError, NotFoundError
 from homegrown.label import vote_value
-from homegrown.label.suggest import class_ids_of
+from homegrown.label.suggest import named_ids
 from homegrown.metrics.intervals import wilson
 from homegrown.query.lookups import by_words
 from homegrown.store.events import record_event
-from homegrown.store.votes import VOTES
+from homegrown.store.votes import VOTES, vote_table
 
 if TYPE_CHECKING:
     from homegrown.core.records import Record
@@ -124,9 +122,10 @@ class Bulk:
         value = vote_value(asked, said)
         if not checked.right:
             raise InputError("Look at a sample first; where nothing in it is right, there is nothing to label so.")
-        ids = [i for i in self._under(wanted) if i not in set(checked.wrong)]
-        meant = {"classes": [c for c in class_ids_of(value) if c != OUT_OF_SCOPE]}
-        own = [Submission(new_id("c"), "vote", i, meant) for i in checked.right]
+        wrong = set(checked.wrong)
+        ids = [i for i in self._under(wanted) if i not in wrong]
+        named = {"classes": named_ids(asked, value)}
+        own = [Submission(new_id("c"), "vote", i, named) for i in checked.right]
         self.submit(asked, own)
         name = f"{actor.name}, everything under {wanted.says}"
         facts = {"bulk": True, "selection": wanted.selection, "words": wanted.words, "value": value, "n": len(ids)}
@@ -134,7 +133,8 @@ class Bulk:
         self._drop_earlier(asked, name)
         facts["at"] = now().isoformat()
         source_id = self.store.tasks.label_source(actor, asked, LabelSourceKind.PERSON, name, facts)
-        self.store.votes.replace(source_id, _votes(asked, source_id, ids, value, checked.share))
+        values, shares = [canonical_json(value).decode()] * len(ids), [checked.share] * len(ids)
+        self.store.votes.replace(source_id, vote_table(asked, source_id, ids, values, shares))
         with self.store.db.write() as connection:
             record_event(
                 connection, actor, "label.bulk", f"label_source:{source_id}",
@@ -145,7 +145,7 @@ class Bulk:
     def bulk_labels(self, task: Task | handles.Task | str) -> list[dict[str, Any]]:
         """What was labelled in bulk and stands: ``label_source_id``, ``name`` and ``config`` with filter and sample."""
         sources = self.store.tasks.label_sources(self._task(task).task_id)
-        return [s for s in sources if s["config"].get("bulk") and not s["config"].get("undone")]
+        return [s for s in sources if s["config"].get("bulk")]
 
     def undo_bulk(self, task: Task | handles.Task | str, label_source_id: str) -> None:
         """Take a bulk label back as a whole; the votes that somebody gave while looking at the sample stay."""
@@ -153,11 +153,11 @@ class Bulk:
         found = next((s for s in self.bulk_labels(asked) if s["label_source_id"] == label_source_id), None)
         if found is None:
             raise NotFoundError("There is no such bulk label, or it was taken back already.")
-        actor, undone = self.store.actor, {"bulk": True, "undone": label_source_id}
-        self.store.tasks.label_source(actor, asked, LabelSourceKind.PERSON, found["name"], undone)
+        self.store.tasks.label_source(
+            self.store.actor, asked, LabelSourceKind.PERSON, found["name"], {"bulk": True, "removed": label_source_id},
+            action="label.undo_bulk",
+        )  # fmt: skip
         self.store.votes.replace(label_source_id, VOTES.empty_table())
-        with self.store.db.write() as connection:
-            record_event(connection, actor, "label.undo_bulk", f"label_source:{label_source_id}", task_id=asked.task_id)
 
     def _drop_earlier(self, task: Task, name: str) -> None:
         for source in self.bulk_labels(task):
@@ -178,16 +178,3 @@ class Bulk:
         if not ids:
             raise EmptyDataError(f"No record is under {wanted.says}.")
         return ids
-
-
-def _votes(task: Task, source_id: str, ids: list[str], value: dict[str, Any], share: float) -> pa.Table:
-    n = len(ids)
-    columns = {
-        "task_id": pa.array([task.task_id] * n, pa.string()),
-        "record_id": pa.array(ids, pa.string()),
-        "label_source_id": pa.array([source_id] * n, pa.string()),
-        "value": pa.array([canonical_json(value).decode()] * n, pa.string()),
-        "confidence": pa.array(np.full(n, share, np.float32)),
-        "created_at": pa.array([now()] * n, VOTES.field("created_at").type),
-    }
-    return pa.table(columns, schema=VOTES)

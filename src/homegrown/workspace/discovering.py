@@ -196,6 +196,8 @@ class Discovering:
             self._kept["embedder"] = self.embed().embedder
             self._kept["embedded"] = here
         if "embedder" not in self._kept:
+            if not self.store.has_vectors:  # the encoder need not be loaded to know that
+                return None
             self._kept["embedder"] = self.encoder.fingerprint
         return self.store.stored_vectors(self._kept["embedder"])
 

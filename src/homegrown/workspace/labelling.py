@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from homegrown.core.tasks import Task
+    from homegrown.label.queue import Lines
     from homegrown.store import Store
 
 #: the source of the texts that came in one by one, each because somebody said what it is
@@ -41,6 +42,7 @@ class Labelling:
     """Mixed into ``Workspace``."""
 
     store: Store
+    lines: Lines
 
     def vote(self, record_id: str, task: Task | handles.Task | str, said: str | Sequence[str] | None) -> str:
         """Say what a record is; it outweighs imported votes from the next snapshot on. Returns the vote's id.
@@ -57,7 +59,11 @@ class Labelling:
 
     def undo_vote(self, vote_id: str) -> str:
         """Take a vote of one's own back; returns the id of what stands now, whose undoing brings the vote back."""
-        return self.store.person_votes.undo(self.store.actor, vote_id)
+        stands = self.store.person_votes.undo(self.store.actor, vote_id)
+        vote = self.store.person_votes.get(stands)
+        for line in self.lines.of_task(vote["task_id"]):
+            line.reopen([vote["record_id"]])
+        return stands
 
     def teach(self, text: str, task: Task | handles.Task | str, said: str | Sequence[str] | None) -> Taught:
         """Say what a text is: a vote on the record that holds it, which is added when there is none.

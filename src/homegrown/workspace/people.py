@@ -10,8 +10,8 @@ import msgspec
 
 from homegrown.core.access import Permission, Role
 from homegrown.errors import ForbiddenError, InputError
-from homegrown.govern.people import INVITED, Invitation, People
-from homegrown.label.people import PeopleReport, PersonVote, people_report
+from homegrown.govern.people import INVITED, Invitation, People, may_invite
+from homegrown.label.people import PeopleReport, PersonVote, disputed, people_report
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
@@ -90,8 +90,7 @@ class Invitations:
 
     def admit(self, task: Task | handles.Task | str, actor_id: str) -> None:
         """Let somebody who was invited label one more task."""
-        if not self.store.actor.may(Permission.BUILD):
-            raise ForbiddenError("Your role does not allow to invite people.")
+        may_invite(self.store.actor)
         self._admit(actor_id, self._task(task))
 
     def _admit(self, actor_id: str, task: Task) -> None:
@@ -105,8 +104,7 @@ class Invitations:
     def my_tasks(self) -> list[Task]:
         """The tasks that the caller may label: for who was invited those they were invited to, else all."""
         found = self.store.tasks.all()
-        actor = self.store.actor
-        allowed = [] if actor.may(Permission.READ) else self.admitted(actor.actor_id)
+        allowed = self._invited_to()
         return [t for t in found if t.task_id in allowed] if allowed else found
 
     def check_may_label(self, task: Task) -> None:
@@ -115,8 +113,14 @@ class Invitations:
         Raises:
             ForbiddenError: they were invited to others only.
         """
-        if task.task_id not in {t.task_id for t in self.my_tasks()}:
+        allowed = self._invited_to()
+        if allowed and task.task_id not in allowed:
             raise ForbiddenError("You were not invited to this task.")
+
+    def _invited_to(self) -> list[str]:
+        """Ids of the tasks to which the caller is limited; none where they are not."""
+        actor = self.store.actor
+        return [] if actor.may(Permission.READ) else self.admitted(actor.actor_id)
 
     def team(self, task: Task | handles.Task | str) -> Team:
         """Who labels a task, how far they agree, and what each of them seems to confuse.
@@ -136,8 +140,8 @@ class Invitations:
         return Team(
             report=people_report(asked, votes),
             names={r["actor_id"]: r["name"] for r in rows},
-            n_conflicts=len(self.store.person_votes.conflicts(asked)),
-            n_questions=sum(not q["resolved_at"] for q in self.questions(asked)),
+            n_conflicts=len(disputed(self.store, asked)),
+            n_questions=self.store.comments.n_open(asked.task_id, "question"),
         )
 
     def questions(self, task: Task | handles.Task | str, *, kind: str = "question") -> list[dict[str, Any]]:

@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pyarrow as pa
 
 from homegrown.core.assignments import REVIEW, Assignment, Outcome, StationSettings, Submission
+from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import LabelSourceKind, Task
-from homegrown.errors import ConflictError, HomegrownError, InputError, NotFoundError
+from homegrown.errors import HomegrownError, InputError, NotFoundError
+from homegrown.label.people import disputed
 from homegrown.label.person import value_of_ids
 from homegrown.label.queue import Chooser, Line, Lines, make_line, stamp_of
-from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, named_ids
+from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, meant_ids, named_ids
 from homegrown.store.comments import KINDS
-from homegrown.store.lance_tables import quoted
 from homegrown.store.submissions import Sender
 
 if TYPE_CHECKING:
@@ -118,9 +120,9 @@ class Station:
     def _line(self, task: Task, selection: str | None, chooser: Chooser | None) -> Line:
         store = self.store
 
-        def make() -> Line:
+        def make(before: Line | None) -> Line:
             only = None if selection is None else self.selected_ids(selection)
-            return make_line(store, task, chooser=chooser, only=only)
+            return make_line(store, task, chooser=chooser, only=only, before=before)
 
         return self.lines.get((task.task_id, selection, chooser), make, lambda: stamp_of(store, task, chooser))
 
@@ -205,7 +207,7 @@ class Station:
         texts = self.store.records.texts([row["record_id"] for row in rows])
         return [
             {key: row[key] for key in ("vote_id", "client_id", "record_id", "created_at")}
-            | {"text": texts[row["record_id"]], "class_ids": named_ids(asked, row["value"])}
+            | {"text": texts[row["record_id"]], "class_ids": named_ids(asked, msgspec.json.decode(row["value"]))}
             for row in rows
             if row["record_id"] in texts
         ]
@@ -216,32 +218,25 @@ class Station:
         Settle them by ``submit(…, settles=True)``.
         """
         asked = self._task(task)
-        waiting_ids = self.store.person_votes.conflicts(asked)
-        ids = waiting_ids[:limit]
+        differ = disputed(self.store, asked)
         said: dict[str, list[HeardVote]] = {}
-        names = self.store.person_votes.names(ids)
-        for row in self.store.person_votes.of_records(ids):
-            if row["task_id"] == asked.task_id:
-                vote = HeardVote(names[row["actor_id"]], tuple(named_ids(asked, row["value"])), None)
+        for row in self.store.person_votes.people(asked.task_id, differ[:limit]):
+            ids = meant_ids(asked, msgspec.json.decode(row["value"]))
+            if ids is not None:
+                vote = HeardVote(row["name"], tuple(i for i in ids if i != OUT_OF_SCOPE), None)
                 said.setdefault(row["record_id"], []).append(vote)
         settings = self.station_settings(asked)
-        waiting = self._shown(asked, [Assignment("", i, "people disagree", "") for i in ids], settings)
+        waiting = self._shown(asked, [Assignment("", i, "people disagree", "") for i in differ[:limit]], settings)
         records = [replace(w, base=None, votes=[*said.get(w.record.record_id, []), *w.votes]) for w in waiting]
-        return QueuePage(records, len(waiting_ids), self.store.person_votes.n_of(self.store.actor, asked.task_id))
+        return QueuePage(records, len(differ), self.store.person_votes.n_of(self.store.actor, asked.task_id))
 
     def _present(self, record_ids: list[str]) -> set[str]:
-        if not record_ids or not self.store.records.table.exists:
-            return set()
-        where = f"record_id IN {quoted(set(record_ids))}"
-        return set(self.store.records.table.scan(["record_id"], where=where)["record_id"].to_pylist())
+        return set(self.store.records.rows(pa.array(record_ids, pa.string()), ["record_id"])["record_id"].to_pylist())
 
     def _source(self, task: Task, *, settles: bool) -> str:
         actor = self.store.actor
         name, config = (f"{actor.name}, review", REVIEW) if settles else (actor.name, {})
-        try:
-            return self.store.tasks.label_source(actor, task, LabelSourceKind.PERSON, name, config)
-        except ConflictError:  # two first votes at once: the other one made it
-            return self.store.tasks.label_source(actor, task, LabelSourceKind.PERSON, name, config)
+        return self.store.tasks.label_source(actor, task, LabelSourceKind.PERSON, name, config)
 
     def release_records(self, task: Task | handles.Task | str, record_ids: Sequence[str] | None = None) -> int:
         """Give back what the caller holds of a task, or *record_ids* of it; returns how many."""

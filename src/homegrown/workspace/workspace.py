@@ -97,7 +97,7 @@ class Workspace(
         self.uploads = Uploads(store.layout)
         self._predictors: dict[str, Predictor] = {}
         self.lines = Lines()
-        self.advisor = Advisor(store, self.predictor, lambda: self.encoder)
+        self.advisor = Advisor(store, self.predictor, self._vectors)
         self._kept: dict[str, Any] = {}
         self._known_votes = Kept(known_votes)
         self._task_counts = Kept(task_counts)

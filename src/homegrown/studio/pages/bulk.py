@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
@@ -12,6 +13,7 @@ from homegrown.core.tasks import TaskKind
 from homegrown.errors import HomegrownError, InputError
 from homegrown.studio import words
 from homegrown.studio.answer import asked, go, posted, show
+from homegrown.studio.search import names_of
 from homegrown.studio.view import AsCode, Figure
 from homegrown.web import Route, Shape
 from homegrown.workspace.bulk import SAMPLE, Checked, Filter
@@ -159,12 +161,10 @@ def _page(call: Call, wanted: Filter, said: tuple[str, ...], problem: str = "", 
 
 def _standing(task: Task, source: dict[str, Any]) -> StandingRow:
     facts = source["config"]
-    names = {c.class_id: c.name for c in task.classes}
-    ids = facts["value"].get("classes", [facts["value"].get("class")])
     return StandingRow(
         label_source_id=source["label_source_id"],
         name=source["name"],
-        says=", ".join(names.get(i, "none of these") for i in ids) or "none of these",
+        says=names_of(task, msgspec.json.encode(facts["value"]).decode()),
         n=facts["n"],
         checked=f"{facts['sample']['n_right']} of {facts['sample']['n']} looked at were right",
     )
