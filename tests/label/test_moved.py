@@ -14,6 +14,7 @@ from homegrown.core.tasks import LabelSourceKind
 from homegrown.curate.labels import read_labels
 from homegrown.errors import ConflictError, InputError
 from homegrown.label import join_votes, vote_value
+from homegrown.label.evidence import Pool, read_evidence
 from homegrown.store import tables
 from homegrown.store.events import read_events
 from homegrown.store.votes import VOTES
@@ -275,3 +276,15 @@ def test_a_vote_by_a_former_name_is_for_what_it_became(ws):
     task = ws.import_labels("t", "topic").task
     renamed = ws.store.tasks.rename_class(ws.store.actor, task.task_id, "a", "alpha")
     assert vote_value(renamed, "a") == vote_value(renamed, "alpha")
+
+
+def test_votes_for_merged_classes_are_evidence_and_agree_in_the_datasheet(ws):
+    ws.import_labels("t", "topic")
+    task, records = found(ws), of_topic(ws, "a")
+    rule_votes(ws, task, records, [c.class_id for c in task.classes if c.name == "a"] * len(records))
+    task = ws.store.tasks.merge_classes(ws.store.actor, task.task_id, ["a", "b"], "ab")
+    ids = pa.array(records)
+    seen = read_evidence(ws.store, task, Pool(ids, np.zeros((len(records), 2)), None, len(records)), read_labels)
+    assert seen.votes.tolist() == [[1, 0]] * len(records)
+    sources = ws.datasheet(ws.snapshot(task))["labels"]["sources"]
+    assert {(s["kind"], s["agreement"]) for s in sources} == {("imported", 1.0), ("rule", 1.0)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
 from homegrown.metrics.neighbours import Neighbours, neighbours
+from homegrown.store.meaning import places, read_meaning
 
 if TYPE_CHECKING:
     from homegrown.store import Store
@@ -121,18 +121,16 @@ def _said(store: Store, task: Task) -> set[str]:
 
 
 def _machine_votes(store: Store, task: Task, pool: Pool) -> np.ndarray | None:
+    if task.kind is TaskKind.CLASSES:
+        return None
     sources = store.tasks.label_sources(task.task_id)
     machines = pa.array([s["label_source_id"] for s in sources if s["kind"] in MACHINES], pa.string())
     votes = store.votes.of_task(task.task_id)
     votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=machines), pc.is_valid(votes["value"])))
-    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=pool.record_ids), -1).to_numpy()
-    if not (row >= 0).any() or task.kind is TaskKind.CLASSES:
-        return None
-    text = votes["value"].combine_chunks().dictionary_encode()
-    place = {c: i for i, c in enumerate(task.class_ids)}
-    named = np.array([place.get(msgspec.json.decode(v).get("class"), -1) for v in text.dictionary.to_pylist()])
-    value = named[text.indices.to_numpy()]
-    kept = (row >= 0) & (value >= 0)
+    row = places(votes["record_id"], pool.record_ids)
+    here = row >= 0
+    said = read_meaning(task, votes["value"].filter(pa.array(here)), row[here])
+    inside = said.column < len(task.classes)
     found = np.zeros((len(pool.record_ids), len(task.classes)), np.float32)
-    np.add.at(found, (row[kept], value[kept]), 1)
+    np.add.at(found, (said.record[inside], said.column[inside]), said.weight[inside])
     return found if found.any() else None
