@@ -43,6 +43,11 @@ BAD = {
     ),
     "changes the record": ("def f(r): r.text = 'gone'", 0, "AttributeError"),
     "changes the fields": ("def f(r): r.fields['n'] = 1", 0, "TypeError"),
+    "says what is no message": (
+        "import os\ndef f(r):\n    for n in range(3, 9):\n        try: os.write(n, b'\\1\\0\\0\\0\\xc1')\n        except OSError: pass",
+        0,
+        "ended the process",
+    ),
     "no python": ("def f(r) return", None, "SyntaxError"),
     "breaks at the start": ("1 / 0", None, "ZeroDivisionError"),
     "hangs at the start": ("while True: pass", None, "longer than 0.6 seconds"),

@@ -18,8 +18,9 @@ from typing import Self
 
 import msgspec
 
-from homegrown.engine.functions_frames import Answers, At, Batch, End, Load, Program, Stopped, receive_frame, send
+from homegrown.engine.functions_frames import Answers, At, Batch, End, Load, Program, Stopped, receive_frame
 from homegrown.engine.limited import LimitedChild
+from homegrown.engine.pipes import send
 
 MODULE = "homegrown.engine.functions_child"
 
