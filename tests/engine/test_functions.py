@@ -99,6 +99,14 @@ def test_all_of_them_at_once_over_many_batches():
     assert set(failures) == set(every) - {0, len(sources) - 1}
 
 
+def test_sources_that_are_well_one_by_one_and_never_together_are_stopped():
+    alone = "import os, sys\nif hasattr(sys, 'taken'): os._exit(0)\nsys.taken = {0}\ndef f(r): return 'b'"
+    found, failures = run([alone.format(1), alone.format(2)], [batch(3, 0, 1)])
+    assert found == {}
+    assert {f.reason for f in failures.values()} == {"it cannot be made ready beside the others"}
+    assert set(failures) == {0, 1}
+
+
 def test_what_a_function_prints_or_reads_is_no_message():
     noisy = "import sys\ndef f(r):\n    print('x' * 10000)\n    sys.stdout.flush()\n    assert sys.stdin.read() == ''\n    return 'b'"
     found, failures = run([noisy], [batch(5, 0)])
