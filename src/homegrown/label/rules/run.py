@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.ids import canonical_json, now
+from homegrown.core.ids import canonical_json
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.engine.functions import FunctionLimits, LimitedFunctions
@@ -27,7 +27,7 @@ from homegrown.label.rules.conditions import COLUMNS, Helpers, Matcher
 from homegrown.label.rules.stored import stored_rule
 from homegrown.store.events import record_event
 from homegrown.store.failpoints import failpoint
-from homegrown.store.votes import VOTES
+from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
     from homegrown.core.protocols import Progress
@@ -250,7 +250,7 @@ def _ask_data(data: list[_Running], batch: pa.RecordBatch, versions: dict[str, i
         one.n_asked += len(new)
         _note(one, part["record_id"])
         ids = part["record_id"].take(pa.array(rows))
-        one.add(ids, pa.array([one.value]).take(pa.array(np.zeros(len(ids), np.int32))))
+        one.add(ids, pa.repeat(one.value, len(ids)))
 
 
 def _note(one: _Running, record_ids: pa.Array) -> None:
@@ -295,24 +295,13 @@ def _keep(store: Store, task: Task, running: list[_Running], versions: dict[str,
             again[source_id] = pa.concat_arrays(one.asked) if one.asked else pa.array([], pa.string())
         else:
             whole.append(source_id)
-        parts.append(_table(task, source_id, one))
+        columns = (one.record_ids, one.values, one.confidence)
+        types = (pa.string(), pa.string(), pa.float32())
+        ids, values, sure = map(pa.chunked_array, columns, types)
+        parts.append(vote_table(task, source_id, ids, values, sure))
         seen[source_id] = versions
     if parts:
         failpoint("rules.sources")
         store.votes.put(pa.concat_tables(parts), whole=whole, again=again)
         failpoint("rules.votes")
         store.rules.set_seen(seen)
-
-
-def _table(task: Task, label_source_id: str, one: _Running) -> pa.Table:
-    n = one.n_votes
-    same = pa.array(np.zeros(n, np.int32))
-    columns = [
-        pa.array([task.task_id]).take(same),
-        pa.chunked_array(one.record_ids, pa.string()),
-        pa.array([label_source_id]).take(same),
-        pa.chunked_array(one.values, pa.string()),
-        pa.chunked_array(one.confidence, pa.float32()),
-        pa.array([now()], pa.timestamp("us", tz="UTC")).take(same),
-    ]
-    return pa.Table.from_arrays(columns, schema=VOTES)
