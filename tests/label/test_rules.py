@@ -389,10 +389,12 @@ def test_a_class_that_is_gone_is_told_and_renamed_ones_hold(ws):
 def test_groups_that_vote_are_no_rules_that_run(ws):
     task = ws.store.tasks.find("topic")
     config = {"kind": "cluster", "cluster_id": "clu_1"}
-    ws.store.tasks.label_source(ws.store.actor, task, LabelSourceKind.RULE, "cluster money", config)
+    group = ws.store.tasks.label_source(ws.store.actor, task, LabelSourceKind.RULE, "cluster money", config)
     ws.add_rule("topic", MONEY)
     assert [r.name for r in ws.rules("topic")] == ["money"]
     assert [r.name for r in ws.run_rules("topic").rules] == ["money"]
+    with pytest.raises(NotFoundError, match="no such version of a rule"):
+        ws.restore_rule("topic", group)
 
 
 def test_rules_are_cleaned_of_what_is_forgotten(ws):
