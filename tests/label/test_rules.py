@@ -386,6 +386,22 @@ def test_a_class_that_is_gone_is_told_and_renamed_ones_hold(ws):
     assert any("no more" in r.sentence for r in ws.rules("topic"))
 
 
+def test_a_rule_may_say_a_class_by_a_former_name(ws):
+    ws.store.tasks.rename_class(ws.store.actor, ws.store.tasks.find("topic").task_id, "refund", "money back")
+    assert ws.preview_rule("topic", MONEY).n_matches == 12
+    ws.add_rule("topic", MONEY)
+    ws.run_rules("topic")
+    assert votes(ws, "money") == {"money back": 12}
+    assert [r.rule.says for r in ws.rules("topic")] == [["money back"]]
+
+
+def test_spaces_around_a_name_are_none_of_it(ws):
+    ws.add_rule("topic", {**MONEY, "name": " money "})
+    assert [r.name for r in ws.run_rules("topic", names=["money"]).rules] == ["money"]
+    with pytest.raises(InputError, match="needs a name"):
+        ws.add_rule("topic", {**MONEY, "name": " "})
+
+
 def test_groups_that_vote_are_no_rules_that_run(ws):
     task = ws.store.tasks.find("topic")
     config = {"kind": "cluster", "cluster_id": "clu_1"}
