@@ -173,7 +173,7 @@ class _View:
         odds move by that against the share of the class everywhere. People's word stays.
         """
         is_match = self.measure.mine >= 0
-        free = is_match & (self.known.decided < 0)
+        free = is_match & ~self.known.spoken
         n_new = int((free & (self._label < 0)).sum())
         rows = np.flatnonzero(free & (self._label >= 0) & ~np.isin(self._label, self.says))
         if not len(rows) or len(self.says) > 1:
