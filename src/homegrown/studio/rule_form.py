@@ -11,11 +11,8 @@ from starlette.datastructures import ImmutableMultiDict
 
 from homegrown.core.rules import Condition, Field, ModelSays, Pattern, Rule, Similar, Sql, Words
 from homegrown.errors import InputError
+from homegrown.label.rules.sentence import OPS
 
-OPS = (
-    ("equals", "is"), ("differs", "is not"), ("contains", "contains"), ("above", "is above"), ("below", "is below"),
-    ("empty", "is empty"), ("filled", "is filled"),
-)  # fmt: skip
 NONE = " "  # what "none of these" posts
 
 
@@ -76,7 +73,7 @@ class RuleForm:
         """The rule that the form says; without a name it is called by its class and first words."""
         says = [] if NONE in self.says else list(self.says)
         first = next(iter(_words(self.any_words)), self.pattern or self.field or "rule")
-        return Rule(self.name.strip() or f"{(says or ['none'])[0]}: {first}"[:100], says, self.conditions())
+        return Rule(self.name.strip() or f"{(says or ['none'])[0]}: {first}"[:100].strip(), says, self.conditions())
 
 
 def form_of(posted: ImmutableMultiDict[Any, Any]) -> RuleForm:
@@ -98,7 +95,7 @@ def form_of(posted: ImmutableMultiDict[Any, Any]) -> RuleForm:
         where=one("where"),
         pattern=one("pattern"),
         field=one("field"),
-        op=one("op", "equals") if one("op") in dict(OPS) else "equals",
+        op=one("op", "equals") if one("op") in OPS else "equals",
         value=one("value"),
         sql=one("sql"),
         examples=one("examples"),

@@ -15,11 +15,11 @@ from homegrown.errors import HomegrownError, InputError
 from homegrown.label.rules.conditions import cost
 from homegrown.label.rules.measure import Estimate
 from homegrown.label.rules.preview import Beside, Preview, Shown
-from homegrown.label.rules.sentence import sentence_of
+from homegrown.label.rules.sentence import OPS, sentence_of
 from homegrown.store.fields import all_values
 from homegrown.studio import words, work
 from homegrown.studio.answer import asked, go, part, posted, show
-from homegrown.studio.rule_form import OPS, RuleForm, form_of, form_of_rule
+from homegrown.studio.rule_form import RuleForm, form_of, form_of_rule
 from homegrown.studio.view import AsCode, Done, Figure
 from homegrown.web import Route, Shape
 
@@ -125,7 +125,7 @@ def rules(call: Call) -> Response:
         task=task.name,
         classes=task.class_names,
         takes_many=task.kind is TaskKind.CLASSES,
-        ops=OPS,
+        ops=tuple(OPS.items()),
         fields=_fields(call.ws),
         models=tuple(dict.fromkeys(v.model_name for v in call.ws.store.models.versions())),
         rules=tuple(_row(task, one, is_edited=one.name == edited) for one in standing),
@@ -265,11 +265,11 @@ def save(call: Call) -> Response:
     rule = form.rule()
     before = {r["name"]: r["label_source_id"] for r in ws.store.rules.list(task.task_id)}.get(rule.name, "")
     new = ws.add_rule(task, rule)
-    told = {"saved": rule.name.strip(), "before": before if before != new else ""}
+    told = {"saved": rule.name, "before": before if before != new else ""}
     if max(map(cost, rule.when)) > 1 or ws.store.records.table.count() > _INLINE_RECORDS:
-        job_id = work.queue(ws).submit(call.actor, "rules", {"task_id": task.task_id, "names": [rule.name.strip()]})
+        job_id = work.queue(ws).submit(call.actor, "rules", {"task_id": task.task_id, "names": [rule.name]})
         return go(_here(task.task_id, **told, job=job_id))
-    ws.run_rules(task, names=[rule.name.strip()])
+    ws.run_rules(task, names=[rule.name])
     return go(_here(task.task_id, **told))
 
 
