@@ -12,6 +12,7 @@ from starlette.datastructures import ImmutableMultiDict
 from homegrown.core.rules import Condition, Field, ModelSays, Pattern, Rule, Similar, Sql, Words
 from homegrown.errors import InputError
 from homegrown.label.rules.sentence import OPS
+from homegrown.label.rules.taught import UNTAUGHT
 
 NONE = " "  # what "none of these" posts
 
@@ -117,8 +118,15 @@ def form_of_rule(rule: Rule) -> RuleForm | None:
             parts[name] = value
     form = RuleForm(name=rule.name, says=tuple(rule.says) or (NONE,), **parts)  # type: ignore[arg-type]
     again = form.rule()
-    plain = [c if not isinstance(c, Similar) else Similar(c.examples, None, c.yes, c.no) for c in rule.when]
+    plain = [_untaught(c) for c in rule.when]
     return form if sorted(map(repr, again.when)) == sorted(map(repr, plain)) else None
+
+
+def _untaught(condition: Condition) -> Condition:
+    """Without a threshold that yes and no give again; one that somebody set stays, and the form cannot say it."""
+    if isinstance(condition, Similar) and (condition.yes or condition.no or condition.threshold == UNTAUGHT):
+        return Similar(condition.examples, None, condition.yes, condition.no)
+    return condition
 
 
 def _parts(condition: Condition) -> Mapping[str, object]:

@@ -243,10 +243,11 @@ def _fields(ws: Workspace) -> tuple[str, ...]:
 
 
 def _python(task: Task, form: RuleForm, problem: str) -> str:
-    if form.is_empty or problem:
+    if problem or form.is_empty:
+        says = next(iter(task.class_names), "a class")
         return (
             f"task = ws.task({task.name!r})\n\n@task.rule\ndef my_rule(record):\n"
-            f"    return {task.class_names[0]!r} if 'some words' in record.text else hg.ABSTAIN\n\ntask.label()"
+            f"    return {says!r} if 'some words' in record.text else hg.ABSTAIN\n\ntask.label()"
         )
     return f"ws.add_rule({task.name!r}, {msgspec.to_builtins(form.rule())!r})\nws.run_rules({task.name!r})"
 
