@@ -238,20 +238,19 @@ def _unseen(batch: pa.RecordBatch, seen: Seen, versions: dict[str, int]) -> np.n
 
 
 def _ask_data(data: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]) -> None:
-    for one in data:
-        if one.problem or one.matcher is None:
-            continue
-        new = _unseen(batch, one.seen, versions)
-        part = batch if len(new) == batch.num_rows else batch.take(pa.array(new))
-        try:
-            rows = one.matcher.matches(part)
-        except HomegrownError as error:
-            one.stop(error.message)
-            continue
-        one.n_asked += len(new)
-        _note(one, part["record_id"])
-        ids = part["record_id"].take(pa.array(rows))
-        one.add(ids, pa.repeat(one.value, len(ids)))
+    for numbers, part in _parts(data, batch, versions):
+        for one in (data[number] for number in numbers):
+            if one.problem or one.matcher is None:
+                continue
+            try:
+                rows = one.matcher.matches(part)
+            except HomegrownError as error:
+                one.stop(error.message)
+                continue
+            one.n_asked += part.num_rows
+            _note(one, part["record_id"])
+            ids = part["record_id"].take(pa.array(rows))
+            one.add(ids, pa.repeat(one.value, len(ids)))
 
 
 def _note(one: _Running, record_ids: pa.Array) -> None:
@@ -259,18 +258,25 @@ def _note(one: _Running, record_ids: pa.Array) -> None:
         one.asked.append(record_ids)
 
 
-def _pieces(code: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]) -> Iterator[Batch]:
-    """The unseen part of a batch for each group of rules that have seen the same."""
+def _parts(
+    running: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]
+) -> Iterator[tuple[list[int], pa.RecordBatch]]:
+    """The unseen part of a batch for each group of rules, by their numbers, that have seen the same."""
     groups: dict[tuple[tuple[str, int], ...], list[int]] = {}
-    for number, one in enumerate(code):
+    for number, one in enumerate(running):
         groups.setdefault(tuple(sorted(one.seen.items())), []).append(number)
     for seen, numbers in groups.items():
         new = _unseen(batch, dict(seen), versions)
-        for start in range(0, len(new), CODE_ROWS):
-            part = batch.take(pa.array(new[start : start + CODE_ROWS]))
+        yield numbers, batch if len(new) == batch.num_rows else batch.take(pa.array(new))
+
+
+def _pieces(code: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]) -> Iterator[Batch]:
+    for numbers, part in _parts(code, batch, versions):
+        for start in range(0, part.num_rows, CODE_ROWS):
+            piece = part.slice(start, CODE_ROWS)
             for number in numbers:
-                _note(code[number], part["record_id"])
-            ids, texts, fields, sources = (part[name].to_pylist() for name in ("record_id", "text", "fields", "source"))
+                _note(code[number], piece["record_id"])
+            ids, texts, fields, sources = (piece[n].to_pylist() for n in ("record_id", "text", "fields", "source"))
             yield Batch(ids, texts, fields, sources, numbers)
 
 
