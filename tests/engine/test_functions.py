@@ -43,6 +43,11 @@ BAD = {
     ),
     "changes the record": ("def f(r): r.text = 'gone'", 0, "AttributeError"),
     "changes the fields": ("def f(r): r.fields['n'] = 1", 0, "TypeError"),
+    "says what is no message": (
+        "import os\ndef f(r):\n    for n in range(3, 9):\n        try: os.write(n, b'\\1\\0\\0\\0\\xc1')\n        except OSError: pass",
+        0,
+        "ended the process",
+    ),
     "no python": ("def f(r) return", None, "SyntaxError"),
     "breaks at the start": ("1 / 0", None, "ZeroDivisionError"),
     "hangs at the start": ("while True: pass", None, "longer than 0.6 seconds"),
@@ -92,6 +97,14 @@ def test_all_of_them_at_once_over_many_batches():
     odd = [(f"r{i}", [0]) for i in range(1, 30, 2)]
     assert found[0] == found[len(sources) - 1] == odd
     assert set(failures) == set(every) - {0, len(sources) - 1}
+
+
+def test_sources_that_are_well_one_by_one_and_never_together_are_stopped():
+    alone = "import os, sys\nif hasattr(sys, 'taken'): os._exit(0)\nsys.taken = {0}\ndef f(r): return 'b'"
+    found, failures = run([alone.format(1), alone.format(2)], [batch(3, 0, 1)])
+    assert found == {}
+    assert {f.reason for f in failures.values()} == {"it cannot be made ready beside the others"}
+    assert set(failures) == {0, 1}
 
 
 def test_what_a_function_prints_or_reads_is_no_message():

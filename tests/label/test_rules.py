@@ -7,6 +7,7 @@ import time
 import pytest
 
 import homegrown as hg
+from homegrown.core.access import Actor, Role
 from homegrown.core.models import Recipe
 from homegrown.core.rules import Field, Pattern, Rule, Sql, Words
 from homegrown.core.tasks import LabelSourceKind
@@ -14,8 +15,10 @@ from homegrown.engine.functions import FunctionLimits
 from homegrown.errors import HomegrownError, InputError, NotFoundError
 from homegrown.label.rules.stored import rule_of_json
 from homegrown.label.rules.taught import UNTAUGHT, taught_threshold
+from homegrown.store import tables
 from homegrown.store.events import read_events
 from homegrown.workspace import connect
+from homegrown.workspace.bulk import Checked, Filter
 from tests.conftest import write_messages
 
 MONEY = {"name": "money", "says": ["refund"], "when": [{"kind": "words", "any": ["money back", "refund*"]}]}
@@ -386,13 +389,58 @@ def test_a_class_that_is_gone_is_told_and_renamed_ones_hold(ws):
     assert any("no more" in r.sentence for r in ws.rules("topic"))
 
 
+def test_a_rule_may_say_a_class_by_a_former_name(ws):
+    ws.store.tasks.rename_class(ws.store.actor, ws.store.tasks.find("topic").task_id, "refund", "money back")
+    assert ws.preview_rule("topic", MONEY).n_matches == 12
+    ws.add_rule("topic", MONEY)
+    ws.run_rules("topic")
+    assert votes(ws, "money") == {"money back": 12}
+    assert [r.rule.says for r in ws.rules("topic")] == [["money back"]]
+
+
+def test_spaces_around_a_name_are_none_of_it(ws):
+    ws.add_rule("topic", {**MONEY, "name": " money "})
+    assert [r.name for r in ws.run_rules("topic", names=["money"]).rules] == ["money"]
+    with pytest.raises(InputError, match="needs a name"):
+        ws.add_rule("topic", {**MONEY, "name": " "})
+
+
+def test_what_people_said_is_no_first_label(ws):
+    """Also where they name several classes, differ, or labelled many records at once."""
+    ws.task("tags", classes=["card", "refund", "login"], many=True)
+    refunds = [r.record_id for r in ws.search_records(limit=50).records if r.fields["topic"] == "refund"]
+    ws.vote(refunds[0], "tags", ["card", "refund"])
+    ws.vote(refunds[1], "tags", ["card", "login"])
+    found = ws.preview_rule("tags", MONEY)
+    assert (found.n_matches, found.n_overlap, found.n_conflict, found.n_new, found.n_changed) == (12, 2, 1, 10, 0)
+    assert [s.record_id for s in found.conflicts] == [refunds[1]]
+    anna, task = Actor("actor_anna", "person", "Anna", Role.OWNER), ws.store.tasks.find("topic")
+    with ws.store.db.write() as connection:
+        row = {"actor_id": anna.actor_id, "kind": "person", "name": anna.name, "created_at": "x"}
+        connection.execute(tables.actors.insert().values(**row))
+    source = ws.store.tasks.label_source(anna, task, LabelSourceKind.PERSON, anna.name)
+    ws.vote(refunds[0], "topic", "card")
+    ws.store.person_votes.add(anna, task.task_id, refunds[0], source, {"class": task.named("login")[0]})
+    found = ws.preview_rule("topic", MONEY)
+    assert (found.n_overlap, found.n_conflict, found.n_new, found.n_changed) == (1, 0, 11, 0)
+    under = Filter(words="missing")
+    right = ws.bulk_sample("topic", under, n=1).records[0].record_id
+    ws.bulk_label("topic", "refund", under, Checked(right=(right,)))
+    labelled = {r["record_id"] for r in ws.sql("select record_id from labels where task = 'topic'").rows()}
+    found = ws.preview_rule("topic", MONEY)
+    assert found.n_new == len(set(refunds) - labelled) == 8
+    assert {b.kind for b in found.beside} == {"person"}
+
+
 def test_groups_that_vote_are_no_rules_that_run(ws):
     task = ws.store.tasks.find("topic")
     config = {"kind": "cluster", "cluster_id": "clu_1"}
-    ws.store.tasks.label_source(ws.store.actor, task, LabelSourceKind.RULE, "cluster money", config)
+    group = ws.store.tasks.label_source(ws.store.actor, task, LabelSourceKind.RULE, "cluster money", config)
     ws.add_rule("topic", MONEY)
     assert [r.name for r in ws.rules("topic")] == ["money"]
     assert [r.name for r in ws.run_rules("topic").rules] == ["money"]
+    with pytest.raises(NotFoundError, match="no such version of a rule"):
+        ws.restore_rule("topic", group)
 
 
 def test_rules_are_cleaned_of_what_is_forgotten(ws):

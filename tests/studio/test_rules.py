@@ -116,6 +116,7 @@ def test_what_a_form_cannot_be_is_said(desk):
             assert "Traceback" not in answer.text
         bad = {"any": "x", "says": "card", "model": "none", "model_says": "card", "above": "many"}
         assert "percentage" in client.post(here(desk) + "/preview", data=bad).text
+        assert "percentage" in client.get(here(desk), params=bad).raise_for_status().text
         assert client.get(here(desk) + "?rule=nothing").status_code == 200
         assert client.get("/label/tasks/task_nothing/rules").status_code == 404
     with desk.client(Role.REVIEWER) as client:
@@ -149,7 +150,7 @@ def test_what_the_form_says_comes_back_from_the_form(when):
 @pytest.mark.parametrize(
     "when",
     [[Words(["a, b"])], [Pattern("x"), Pattern("y")], [Words(["a"], case=True)], [Pattern("x", is_not=True)],
-     [Words(["a"], [], "f"), Pattern("x")], [Field("a", "empty"), Field("b", "empty")]],
+     [Similar(["one"], 0.9)], [Words(["a"], [], "f"), Pattern("x")], [Field("a", "empty"), Field("b", "empty")]],
 )  # fmt: skip
 def test_what_the_form_cannot_say_is_not_bent_to_fit(when):
     assert form_of_rule(Rule("name", ["a"], when)) is None

@@ -163,8 +163,8 @@ def run(call: Call) -> Response:
     """Queue a run of the rules; when this answers it is durable."""
     body: RunBody = call.body
     task = _task(call)
-    for name in body.names or ():
-        call.ws.store.rules.get(task.task_id, name)
+    if body.names is not None:
+        call.ws.store.rules.list(task.task_id, body.names)  # names that are none are told now, not by the job
     arguments = {"task_id": task.task_id, "names": body.names, "again": body.again}
     queue = JobQueue(call.ws.store.db)
     return json_response(RunOut(queue.submit(call.actor, "rules", arguments, key=call.idempotency_key)))

@@ -51,7 +51,7 @@ class Pattern(_Condition, frozen=True, tag="pattern"):
 
 
 class Field(_Condition, frozen=True, tag="field"):
-    """A field compared with a value: ``is`` is one of ``equals, differs, contains, above, below, empty, filled``."""
+    """A field compared with a value: ``op`` is one of ``equals, differs, contains, above, below, empty, filled``."""
 
     field: Name
     op: Annotated[str, msgspec.Meta(pattern="^(equals|differs|contains|above|below|empty|filled)$")]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.issues import KINDS
+from homegrown.store.meaning import places, read_meaning
 from homegrown.store.snapshots import probs_matrix
 
 if TYPE_CHECKING:
@@ -113,13 +114,12 @@ def _by_source(votes: pa.Table, names: dict[str, Any]) -> Iterator[tuple[str, pa
 
 def _agreement(ids: pa.Array, top: np.ndarray, task: Task, kind: str, name: str, votes: pa.Table) -> dict[str, Any]:
     """On how many of the records a source voted, and the share on which it says what was frozen."""
-    place = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=ids), -1).to_numpy()
-    values = votes["value"].to_pylist()
-    n = agreed = 0
-    for row, value in zip(place.tolist(), values, strict=True):
-        if row >= 0 and value is not None and top[row] >= 0:
-            n += 1
-            agreed += task.class_ids[top[row]] in value
+    row = places(votes["record_id"], ids)
+    frozen = np.append(top, -1)[row]  # the last one stands for a record that is not in it
+    judged = (frozen >= 0) & votes["value"].is_valid().to_numpy()
+    said = read_meaning(task, votes["value"].filter(pa.array(judged)), row[judged])
+    n = int(judged.sum())
+    agreed = len(np.unique(said.vote[said.column == top[said.record]]))
     return {"kind": kind, "name": name, "n": n, "agreement": round(agreed / n, 4) if n else None}
 
 

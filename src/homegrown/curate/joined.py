@@ -6,11 +6,9 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from homegrown.core.tasks import Task
-from homegrown.curate.meaning import read_meaning
-from homegrown.store import Store
+from homegrown.store.meaning import places, read_meaning
 
 
 class Join(Protocol):
@@ -42,31 +40,30 @@ LEAST = 0.001
 
 
 def joined(
-    store: Store, task: Task, record_ids: pa.Array, decided: np.ndarray, join: Join, sources: list[str]
+    task: Task, record_ids: pa.Array, decided: np.ndarray, join: Join, votes: pa.Table, sources: list[str]
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Label probabilities of the records that sources other than people voted on, by *join*.
 
     Args:
-        store: the workspace.
         task: with one class per record.
         record_ids: n records.
         decided: int [n], class that people settled, ``n_classes`` for none of them, -1 elsewhere; teaches *join*.
         join: the aggregator.
-        sources: ids of those whose votes count.
+        votes: those that count, in bulk; none abstains.
+        sources: ids of those who gave them.
 
     Returns:
         Record numbers int [k] and probabilities float [k, n_classes + 1], the last column for out of scope; None where
         no record has votes of two sources, and counting says the same.
     """
-    votes = store.votes.of_task(task.task_id)
-    source = _codes(votes["label_source_id"], pa.array(sources, pa.string()))
-    record = _codes(votes["record_id"], record_ids)
-    heard = (source >= 0) & (record >= 0)
-    said = read_meaning(task, votes["value"].filter(pa.array(heard)), record[heard])
+    record = places(votes["record_id"], record_ids)
+    votes, record = votes.filter(pa.array(record >= 0)), record[record >= 0]
+    source = places(votes["label_source_id"], pa.array(sources, pa.string()))
+    said = read_meaning(task, votes["value"], record)
     n_classes = len(task.classes) + 1
     one = np.bincount(said.vote, said.weight, len(said.speaks))[said.vote] < 1 + 1e-9
     record, value, weight = said.record[one], said.column[one], said.weight[one]
-    source = source[heard][said.vote[one]]
+    source = source[said.vote[one]]
     voted, times = np.unique(np.unique(record * len(sources) + source) // max(len(sources), 1), return_counts=True)
     if not (times > 1).any():
         return None
@@ -77,7 +74,3 @@ def joined(
     # A class that is as good as excluded is left out, so that a label stays short in a task with many classes.
     probs = np.where(probs >= LEAST, probs, 0)
     return voted, probs / probs.sum(1, keepdims=True)
-
-
-def _codes(column: pa.ChunkedArray, values: pa.Array) -> np.ndarray:
-    return pc.fill_null(pc.index_in(column.combine_chunks(), value_set=values), -1).to_numpy(zero_copy_only=False)

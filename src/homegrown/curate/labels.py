@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.joined import Join, joined
-from homegrown.curate.meaning import read_meaning
+from homegrown.store.meaning import places, read_meaning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +80,9 @@ def read_labels(
     those that at least half of its voters name. A vote for out of scope outweighs others only by majority.
     """
     sources = counted_sources(store, task, exclude_terms)
-    votes = _heard(store, task, sources)
-    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=record_ids), -1).to_numpy()
+    bulk, people = _bulk(store, task, sources), store.person_votes.standing(task.task_id)
+    votes = _heard(bulk, people)
+    row = places(votes["record_id"], record_ids)
     here = row >= 0
     said = read_meaning(task, votes["value"].filter(pa.array(here)), row[here])
     n, n_classes = len(record_ids), len(task.classes)
@@ -93,7 +94,7 @@ def read_labels(
     undecided[said.record[said.weight < 1]] = True
     many = task.kind is TaskKind.CLASSES
     if join is not None and not many:
-        where, column, share = _weighed(store, task, record_ids, (where, column, share), join, sources)
+        where, column, share = _weighed(task, record_ids, (where, column, share), join, sources, bulk, people)
     return _settle(where, column, share, n_votes > 0, undecided, n_classes, many=many)
 
 
@@ -106,22 +107,22 @@ def _summed(keys: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _weighed(
-    store: Store,
     task: Task,
     record_ids: pa.Array,
     counted: tuple[np.ndarray, np.ndarray, np.ndarray],
     join: Join,
     sources: list[str],
+    bulk: pa.Table,
+    people: list[tuple[str, str]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Record, class and share, by *join* wherever people have not spoken; theirs, if they agree, teach it."""
     where, column, share = counted
-    said = store.person_votes.standing(task.task_id)
-    people = pa.array([record_id for record_id, _ in said], pa.string())
-    by_people = pc.is_in(record_ids, value_set=people).to_numpy(zero_copy_only=False)
+    spoken = pa.array([record_id for record_id, _ in people], pa.string())
+    by_people = pc.is_in(record_ids, value_set=spoken).to_numpy(zero_copy_only=False)
     decided = np.full(len(record_ids), -1)
     settled = by_people[where] & (share == 1)
     decided[where[settled]] = column[settled]
-    found = joined(store, task, record_ids, decided, join, sources)
+    found = joined(task, record_ids, decided, join, bulk, sources)
     if found is None:
         return counted
     voted, probs = found
@@ -141,18 +142,21 @@ def counted_sources(store: Store, task: Task, exclude_terms: Sequence[str] = ())
     return [s["label_source_id"] for s in newest if s["config"].get("terms", "") not in exclude_terms]
 
 
-def _heard(store: Store, task: Task, sources: list[str]) -> pa.Table:
-    """Record ids and values of the votes that count: people's, and elsewhere the newest of every other source."""
+def _bulk(store: Store, task: Task, sources: list[str]) -> pa.Table:
+    """The votes of *sources* that people did not give one by one, abstentions left out."""
     votes = store.votes.of_task(task.task_id)
     current = pa.array(sources, pa.string())
-    votes = votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=current), pc.is_valid(votes["value"])))
-    votes = votes.select(["record_id", "value"])
-    said = store.person_votes.standing(task.task_id)
-    if not said:
+    return votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=current), pc.is_valid(votes["value"])))
+
+
+def _heard(bulk: pa.Table, people: list[tuple[str, str]]) -> pa.Table:
+    """Record ids and values of the votes that count: people's, and elsewhere those in bulk."""
+    votes = bulk.select(["record_id", "value"])
+    if not people:
         return votes
-    ids, values = (pa.array(column, pa.string()) for column in zip(*said, strict=True))
-    people = pa.table({"record_id": ids, "value": values}, schema=votes.schema)
-    return pa.concat_tables([votes.filter(pc.invert(pc.is_in(votes["record_id"], value_set=ids))), people])
+    ids, values = (pa.array(column, pa.string()) for column in zip(*people, strict=True))
+    said = pa.table({"record_id": ids, "value": values}, schema=votes.schema)
+    return pa.concat_tables([votes.filter(pc.invert(pc.is_in(votes["record_id"], value_set=ids))), said])
 
 
 def _settle(

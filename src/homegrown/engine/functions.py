@@ -18,10 +18,12 @@ from typing import Self
 
 import msgspec
 
-from homegrown.engine.functions_frames import Answers, At, Batch, End, Load, Program, Stopped, receive_frame, send
+from homegrown.engine.functions_frames import Answers, At, Batch, End, Load, Program, Stopped, receive_frame
 from homegrown.engine.limited import LimitedChild
+from homegrown.engine.pipes import send
 
 MODULE = "homegrown.engine.functions_child"
+_MOST_PUZZLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class LimitedFunctions:
     ) -> None:
         self._limits = limits or FunctionLimits()
         self._load = Load(list(programs), list(names), many, self._limits.seconds)
+        self._n_puzzles = 0
         self.failures: dict[int, Failure] = {}
         self._idle: deque[_Child] = deque()
         self._children: set[_Child] = set()
@@ -143,38 +146,47 @@ class LimitedFunctions:
         self.failures.setdefault(function, Failure(self._load.programs[function].name, record_id, reason))
 
     def _ready(self) -> _Child:
-        with self._lock:
-            if self._idle:
-                return self._idle.popleft()
-            load = self._load
+        while True:
+            with self._lock:
+                if self._idle:
+                    return self._idle.popleft()
+                load = self._load
+            child = self._started()
+            for frame in child.ask(load):
+                if isinstance(frame, Stopped):
+                    self._fail(frame.function, None, -1, frame.reason)
+            if child.is_idle:
+                return child
+            self._drop(child)
+            self._load_less(load)
+
+    def _started(self) -> _Child:
         child = _Child(self._limits)
         with self._lock:
             self._children.add(child)
-        for frame in child.load(load):
-            if isinstance(frame, Stopped):
-                self._fail(frame.function, None, -1, frame.reason)
-        if child.is_idle:
-            return child
-        self._drop(child)
-        return self._loaded_one_by_one()
+        return child
 
-    def _loaded_one_by_one(self) -> _Child:
+    def _load_less(self, load: Load) -> None:
         """A source that ends the process while it is read costs its own functions only."""
-        reason = {}
-        for source in {p.source for p in self._load.programs}:
-            child = _Child(self._limits)
-            with self._lock:
-                self._children.add(child)
-            child.load(_with_programs(self._load, [p for p in self._load.programs if p.source == source]))
+        reason: dict[str, str] = {}
+        for source in {p.source for p in load.programs}:
+            child = self._started()
+            child.ask(_with_programs(load, [p for p in load.programs if p.source == source]))
             if not child.is_idle:
                 reason[source] = child.ending()
             self._drop(child)
-        for number, program in enumerate(self._load.programs):
-            if program.source in reason:
-                self._fail(number, None, -1, reason[program.source])
-        kept = [p if p.source not in reason else Program(p.name, "", p.function) for p in self._load.programs]
-        self._load = _with_programs(self._load, kept)
-        return self._ready()
+        with self._lock:
+            if self._load is not load:
+                return  # another thread has found out
+            self._n_puzzles += not reason
+            if self._n_puzzles == _MOST_PUZZLES:
+                # Each alone is well, and together they never are.
+                reason = dict.fromkeys((p.source for p in load.programs), "it cannot be made ready beside the others")
+            for number, program in enumerate(load.programs):
+                if program.source in reason:
+                    self._fail(number, None, -1, reason[program.source])
+            kept = [p if p.source not in reason else Program(p.name, "", p.function) for p in load.programs]
+            self._load = _with_programs(load, kept)
 
     def _drop(self, child: _Child) -> None:
         child.end()
@@ -205,13 +217,7 @@ class _Child:
         self.deadline = float("inf")
         self.is_idle = True
 
-    def load(self, order: Load) -> list[Answers | Stopped | At]:
-        return self._asked(order)
-
-    def ask(self, order: Batch) -> list[Answers | Stopped | At]:
-        return self._asked(order)
-
-    def _asked(self, order: Load | Batch) -> list[Answers | Stopped | At]:
+    def ask(self, order: Load | Batch) -> list[Answers | Stopped | At]:
         """All that it says, to the end or until it is gone; then it is not idle any more."""
         self.is_idle = False
         found: list[Answers | Stopped | At] = []
@@ -245,4 +251,5 @@ class _Child:
         return "it ended the process that ran it"
 
     def end(self) -> None:
+        """Stop it, whatever it does."""
         self._child.end()

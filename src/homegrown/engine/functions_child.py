@@ -26,9 +26,9 @@ from homegrown.engine.functions_frames import (
     Program,
     Stopped,
     receive_order,
-    send,
 )
 from homegrown.engine.limits import allow_cpu, allow_files, confine
+from homegrown.engine.pipes import send
 
 _SAID_CHARS = 80
 

@@ -6,7 +6,7 @@ from typing import IO
 
 import msgspec
 
-from homegrown.engine.pipes import read_message, write_message
+from homegrown.engine.pipes import receive
 
 MAX_BYTES = 256 << 20
 
@@ -94,27 +94,15 @@ class End(msgspec.Struct, frozen=True, tag=True):
 
 Order = Load | Batch
 Frame = Answers | Stopped | At | End
-_encode = msgspec.msgpack.Encoder().encode
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 _frames: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
 
-def send(pipe: IO[bytes], message: Order | Frame) -> None:
-    """Write one message."""
-    write_message(pipe, _encode(message))
-
-
 def receive_order(pipe: IO[bytes]) -> Order | None:
     """The parent's next message; None when it is gone."""
-    try:
-        return _orders.decode(read_message(pipe, MAX_BYTES))
-    except EOFError:
-        return None
+    return receive(pipe, _orders, MAX_BYTES)
 
 
 def receive_frame(pipe: IO[bytes]) -> Frame | None:
     """The child's next message; None when it ended or said what is no message."""
-    try:
-        return _frames.decode(read_message(pipe, MAX_BYTES))
-    except (EOFError, ValueError, RecursionError):
-        return None
+    return receive(pipe, _frames, MAX_BYTES)

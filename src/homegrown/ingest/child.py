@@ -16,6 +16,7 @@ import msgspec
 
 from homegrown.core.records import Notice, Parsed, Quarantined, ReadOptions
 from homegrown.engine.limits import allow_cpu, allow_files, confine
+from homegrown.engine.pipes import send
 from homegrown.errors import HomegrownError
 from homegrown.ingest.archives import Limits, unpack
 from homegrown.ingest.frames import (
@@ -30,7 +31,6 @@ from homegrown.ingest.frames import (
     Said,
     Unpack,
     receive_order,
-    send,
 )
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import msgspec
 
-from homegrown.engine.pipes import read_message, write_message
+from homegrown.engine.pipes import receive
 
 MAX_ROW_BYTES = 64 << 20
 MAX_FRAME_BYTES = MAX_ROW_BYTES + (4 << 20)
@@ -91,31 +91,15 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 
 Frame = Rows | Aside | Said | Member | Failed | Done
 Order = Read | Unpack | GoOn
-_encode = msgspec.msgpack.Encoder().encode
 _frames: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 
 
-def send(pipe: IO[bytes], message: msgspec.Struct) -> None:
-    """Write one message.
-
-    Raises:
-        BrokenPipeError: nobody reads any more.
-    """
-    write_message(pipe, _encode(message))
-
-
 def receive_frame(pipe: IO[bytes]) -> Frame | None:
     """The next message of the child; None when it ended or said what is no message."""
-    try:
-        return _frames.decode(read_message(pipe, MAX_FRAME_BYTES))
-    except (EOFError, ValueError, RecursionError):
-        return None
+    return receive(pipe, _frames, MAX_FRAME_BYTES)
 
 
 def receive_order(pipe: IO[bytes]) -> Order | None:
     """The next message of the parent; None when it is gone."""
-    try:
-        return _orders.decode(read_message(pipe, MAX_FRAME_BYTES))
-    except EOFError:
-        return None
+    return receive(pipe, _orders, MAX_FRAME_BYTES)

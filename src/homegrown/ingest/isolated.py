@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 from homegrown import errors
 from homegrown.core.records import Notice, Parsed, Quarantined
 from homegrown.engine.limited import LimitedChild
+from homegrown.engine.pipes import send
 from homegrown.errors import UnreadableFileError
 from homegrown.ingest.frames import (
     Aside,
@@ -34,7 +35,6 @@ from homegrown.ingest.frames import (
     Said,
     Unpack,
     receive_frame,
-    send,
 )
 from homegrown.ingest.inputs import readers
 

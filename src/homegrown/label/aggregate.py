@@ -97,14 +97,15 @@ def join_votes(
     gold: np.ndarray,
     weight: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Label probabilities float [n_records, n_classes] of votes in columns; see ``curate.joined.Join``.
-
-    Votes of more sources and classes than the model can hold are counted instead.
-    """
+    """Label probabilities float [n_records, n_classes] of votes in columns; see ``curate.joined.Join``."""
     n_records, n_sources, n_classes = sizes
     votes = VoteMatrix.of(record, source, value, weight, n_records=n_records, n_sources=n_sources, n_classes=n_classes)
-    method = MAJORITY if n_sources * n_classes**2 * 2 > confusion.MAX_PARAMETERS else CONFUSION
-    return aggregate(votes, gold=gold, method=method).probs
+    return aggregate(votes, gold=gold, method=method_for(n_sources, n_classes)).probs
+
+
+def method_for(n_sources: int, n_classes: int) -> str:
+    """How votes are joined that nobody chose a method for: those of more than the model can hold are counted."""
+    return MAJORITY if n_sources * n_classes**2 * 2 > confusion.MAX_PARAMETERS else CONFUSION
 
 
 def _copies(votes: VoteMatrix, gold: np.ndarray | None) -> Pairs:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
 from homegrown.metrics.neighbours import Neighbours, neighbours
+from homegrown.store.meaning import places, read_meaning
 
 if TYPE_CHECKING:
     from homegrown.store import Store
@@ -128,13 +128,10 @@ def _machine_votes(store: Store, task: Task, pool: Pool) -> np.ndarray | None:
     if task.kind is TaskKind.CLASSES:
         return None
     votes = store.votes.of_sources(_sources(store, task, MACHINES), ["record_id", "value"])
-    row = pc.fill_null(pc.index_in(votes["record_id"].combine_chunks(), value_set=pool.record_ids), -1).to_numpy()
-    text = votes["value"].combine_chunks().dictionary_encode()
-    place, meanings = {c: i for i, c in enumerate(task.class_ids)}, task.meanings()
-    said = [task.value_now(msgspec.json.decode(v), meanings) or {} for v in text.dictionary.to_pylist()]
-    named = np.array([place.get(v.get("class", ""), -1) for v in said])
-    value = named[text.indices.to_numpy()]
-    kept = (row >= 0) & (value >= 0)
+    row = places(votes["record_id"], pool.record_ids)
+    here = row >= 0
+    said = read_meaning(task, votes["value"].filter(pa.array(here)), row[here])
+    inside = said.column < len(task.classes)
     found = np.zeros((len(pool.record_ids), len(task.classes)), np.float32)
-    np.add.at(found, (row[kept], value[kept]), 1)
-    return found if kept.any() else None
+    np.add.at(found, (said.record[inside], said.column[inside]), said.weight[inside])
+    return found if found.any() else None

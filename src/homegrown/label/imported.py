@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.ids import canonical_json, now
+from homegrown.core.ids import canonical_json
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind, new_class_id
 from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.label.names import RESERVED, as_list, name, parse, spellings
 from homegrown.store.fields import column_values
-from homegrown.store.votes import VOTES
+from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -249,16 +249,8 @@ def _votes(task: Task, source_id: str, found: _Column) -> pa.Table:
         one = {"class": OUT_OF_SCOPE if is_out or not group else ids[group[0]]}
         values.append(canonical_json({"classes": [ids[n] for n in group]} if found.multi else one).decode())
     chosen = found.code >= 0
-    n = int(chosen.sum())
-    columns = [
-        pa.repeat(pa.scalar(task.task_id), n),
-        found.record_ids.filter(pa.array(chosen)),
-        pa.repeat(pa.scalar(source_id), n),
-        pa.array(values, pa.string()).take(pa.array(found.code[chosen])),
-        pa.nulls(n, pa.float32()),
-        pa.repeat(pa.scalar(now(), pa.timestamp("us", tz="UTC")), n),
-    ]
-    return pa.Table.from_arrays(columns, schema=VOTES)
+    ids = found.record_ids.filter(pa.array(chosen))
+    return vote_table(task, source_id, ids, pa.array(values, pa.string()).take(pa.array(found.code[chosen])))
 
 
 def _warnings(counts: Counter[str], mergeable: dict[str, str]) -> tuple[str, ...]:

@@ -76,10 +76,13 @@ WITH standing AS (
   FROM meant GROUP BY ALL
 )
 SELECT n.record_id, n.task_id, n.task, n.class_id, c.name AS class,
-  n.n_votes / sum(n.n_votes) OVER (PARTITION BY n.task_id, n.record_id) AS prob, n.n_votes, n.gold
-FROM counted n JOIN _classes c USING (task_id, class_id)
-QUALIFY c.task_kind = 'classes'
-  OR row_number() OVER (PARTITION BY n.task_id, n.record_id ORDER BY n.gold DESC, n.n_votes DESC, c.position) = 1
+  n.n_votes / sum(n.n_votes) FILTER (WHERE c.name IS NOT NULL) OVER w AS prob, n.n_votes, n.gold
+FROM counted n LEFT JOIN _classes c USING (task_id, class_id)
+WINDOW w AS (PARTITION BY n.task_id, n.record_id)
+QUALIFY c.name IS NOT NULL
+  AND coalesce(sum(n.n_votes) FILTER (WHERE c.name IS NULL) OVER w, 0) <= sum(n.n_votes) OVER w / 2
+  AND (c.task_kind = 'classes' OR row_number() OVER (
+    PARTITION BY n.task_id, n.record_id ORDER BY c.name IS NULL, n.gold DESC, n.n_votes DESC, c.position) = 1)
 """
 
 _SOURCES = """

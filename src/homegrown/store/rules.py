@@ -16,6 +16,8 @@ from homegrown.errors import NotFoundError
 from homegrown.store import tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
     from homegrown.store.tasks import TaskStore
@@ -31,22 +33,20 @@ class RuleStore:
     def __init__(self, database: Database, tasks: TaskStore, votes: VoteStore) -> None:
         self._db, self._tasks, self._votes = database, tasks, votes
 
-    def list(self, task_id: str) -> list[dict[str, Any]]:
-        """Rules that count, in order of their names: ``label_source_id, name, version, config, created_at``."""
-        rules = [s for s in self._tasks.label_sources(task_id) if s["kind"] == LabelSourceKind.RULE.value]
-        # A group of like records votes as a rule too; it has no condition that could be run or changed.
-        return sorted((s for s in rules if s["config"].keys() & {"rule", "code"}), key=lambda s: s["name"])
+    def list(self, task_id: str, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Rules that count, or those *names* of them: ``label_source_id, name, version, config, created_at``.
 
-    def get(self, task_id: str, name: str) -> dict[str, Any]:
-        """One rule that counts.
+        They come in order of their names.
 
         Raises:
-            NotFoundError: there is none of this name.
+            NotFoundError: one of *names* is none of them.
         """
-        known = {s["name"]: s for s in self.list(task_id)}
-        if name not in known:
-            raise NotFoundError(f"There is no rule {name!r}. Rules here: {', '.join(known) or 'none yet'}.")
-        return known[name]
+        rules = [s for s in self._tasks.label_sources(task_id) if s["kind"] == LabelSourceKind.RULE.value]
+        found = {s["name"]: s for s in rules if _can_run(s["config"])}
+        for name in names or ():
+            if name not in found:
+                raise NotFoundError(f"There is no rule {name!r}. Rules here: {', '.join(sorted(found)) or 'none yet'}.")
+        return [found[name] for name in sorted(found if names is None else set(names))]
 
     def put(self, actor: Actor, task: Task, name: str, config: dict[str, Any]) -> str:
         """The label source of a rule: a new version where *config* differs from the newest one's."""
@@ -54,7 +54,7 @@ class RuleStore:
 
     def remove(self, actor: Actor, task: Task, name: str) -> str:
         """Take a rule's votes out of the count; they stay for lineage. Returns the id of the version that stood."""
-        standing = str(self.get(task.task_id, name)["label_source_id"])
+        standing = str(self.list(task.task_id, [name])[0]["label_source_id"])
         gone = {"removed": standing}
         self._tasks.label_source(actor, task, LabelSourceKind.RULE, name, gone, action="label.remove_rule")
         return standing
@@ -68,7 +68,7 @@ class RuleStore:
         s = tables.label_sources
         row = self._db.one(sa.select(*s.c).where(s.c.label_source_id == label_source_id, s.c.task_id == task.task_id))
         config = {} if row is None else msgspec.json.decode(row["config"])
-        if row is None or row["kind"] != LabelSourceKind.RULE.value or "removed" in config:
+        if row is None or row["kind"] != LabelSourceKind.RULE.value or not _can_run(config):
             raise NotFoundError("There is no such version of a rule.")
         kind = LabelSourceKind.RULE
         new = self._tasks.label_source(actor, task, kind, row["name"], config, action="label.restore_rule")
@@ -92,6 +92,11 @@ class RuleStore:
                 connection.execute(sa.delete(settings).where(settings.c.name == _setting(label_source_id)))
                 value = canonical_json(versions).decode()
                 connection.execute(sa.insert(settings).values(name=_setting(label_source_id), value=value))
+
+
+def _can_run(config: dict[str, Any]) -> bool:
+    """A removed rule is none, and no more is a group of like records, which votes as a rule."""
+    return bool(config.keys() & {"rule", "code"})
 
 
 def _setting(label_source_id: str) -> str:

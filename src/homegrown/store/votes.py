@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ from homegrown.core.ids import now
 from homegrown.store.lance_tables import LanceTable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from homegrown.core.tasks import Task
@@ -31,9 +31,9 @@ VOTES = pa.schema(
 def vote_table(
     task: Task,
     label_source_id: str,
-    record_ids: Sequence[str],
-    values: Sequence[str | None],
-    confidence: Sequence[float | None] | None = None,
+    record_ids: Sequence[str] | pa.Array | pa.ChunkedArray,
+    values: Sequence[str | None] | pa.Array | pa.ChunkedArray,
+    confidence: Sequence[float | None] | pa.ChunkedArray | None = None,
 ) -> pa.Table:
     """Votes of one source of labels as ``replace`` takes them.
 
@@ -46,14 +46,18 @@ def vote_table(
     """
     n = len(record_ids)
     columns = [
-        pa.repeat(pa.scalar(task.task_id), n),
-        pa.array(record_ids, pa.string()),
-        pa.repeat(pa.scalar(label_source_id), n),
-        pa.array(values, pa.string()),
-        pa.nulls(n, pa.float32()) if confidence is None else pa.array(confidence, pa.float32()),
+        pa.repeat(task.task_id, n),
+        _column(record_ids, pa.string()),
+        pa.repeat(label_source_id, n),
+        _column(values, pa.string()),
+        pa.nulls(n, pa.float32()) if confidence is None else _column(confidence, pa.float32()),
         pa.repeat(pa.scalar(now(), pa.timestamp("us", tz="UTC")), n),
     ]
     return pa.Table.from_arrays(columns, schema=VOTES)
+
+
+def _column(values: Any, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)
 
 
 class VoteStore:
@@ -64,7 +68,7 @@ class VoteStore:
 
     def replace(self, label_source_id: str, votes: pa.Table) -> None:
         """Put *votes* (schema ``VOTES``) in place of whatever this label source said before."""
-        self.table.delete(f"label_source_id IN {quoted([label_source_id])}")
+        self.table.delete(_by([label_source_id]))
         self.table.append(votes.cast(VOTES).to_batches())
 
     def put(self, votes: pa.Table, *, whole: list[str], again: Mapping[str, pa.Array]) -> None:
@@ -76,13 +80,15 @@ class VoteStore:
             again: label source → ids of the records on which its earlier votes are replaced.
         """
         if whole:
-            self.table.delete(f"label_source_id IN {quoted(whole)}")
-        for label_source_id, record_ids in again.items() if self.table.exists else ():
-            mine = f"label_source_id IN {quoted([label_source_id])}"
-            said = self.table.scan(["record_id"], where=mine)["record_id"]
-            old = said.filter(pc.is_in(said, value_set=record_ids)).to_pylist()
+            self.table.delete(_by(whole))
+        asked = {i: record_ids for i, record_ids in again.items() if len(record_ids) and self.table.exists}
+        said = self.table.scan(["label_source_id", "record_id"], where=_by(asked)) if asked else VOTES.empty_table()
+        for label_source_id, record_ids in asked.items():
+            ids = said.filter(pc.equal(said["label_source_id"], label_source_id))["record_id"]
+            old = ids.filter(pc.is_in(ids, value_set=record_ids)).to_pylist()
             for start in range(0, len(old), 1000):
-                self.table.delete(f"{mine} AND record_id IN {quoted(old[start : start + 1000])}")
+                piece = quoted(old[start : start + 1000])
+                self.table.delete(f"{_by([label_source_id])} AND record_id IN {piece}")
         if votes.num_rows:
             self.table.append(votes.cast(VOTES).to_batches())
 
@@ -90,10 +96,9 @@ class VoteStore:
         """Give the votes of one label source to another one, which had none."""
         if not self.table.exists:
             return
-        votes = self.table.scan(where=f"label_source_id IN {quoted([label_source_id])}")
-        named = pa.array([new_id]).take(pa.array([0] * votes.num_rows, pa.int32()))
+        votes = self.table.scan(where=_by([label_source_id]))
         at = votes.schema.get_field_index("label_source_id")
-        self.replace(new_id, votes.set_column(at, VOTES.field(at), named))
+        self.replace(new_id, votes.set_column(at, VOTES.field(at), pa.repeat(new_id, votes.num_rows)))
 
     def n_by_source(self, label_source_ids: Sequence[str]) -> dict[str, int]:
         """How many votes some label sources have given, abstentions left out; those that gave none are not named."""
@@ -112,3 +117,7 @@ class VoteStore:
         if not self.table.exists:
             return VOTES.empty_table()
         return self.table.scan(where=f"task_id IN {quoted([task_id])}")
+
+
+def _by(label_source_ids: Iterable[str]) -> str:
+    return f"label_source_id IN {quoted(label_source_ids)}"

@@ -11,11 +11,9 @@ from starlette.datastructures import ImmutableMultiDict
 
 from homegrown.core.rules import Condition, Field, ModelSays, Pattern, Rule, Similar, Sql, Words
 from homegrown.errors import InputError
+from homegrown.label.rules.sentence import OPS
+from homegrown.label.rules.taught import UNTAUGHT
 
-OPS = (
-    ("equals", "is"), ("differs", "is not"), ("contains", "contains"), ("above", "is above"), ("below", "is below"),
-    ("empty", "is empty"), ("filled", "is filled"),
-)  # fmt: skip
 NONE = " "  # what "none of these" posts
 
 
@@ -76,7 +74,7 @@ class RuleForm:
         """The rule that the form says; without a name it is called by its class and first words."""
         says = [] if NONE in self.says else list(self.says)
         first = next(iter(_words(self.any_words)), self.pattern or self.field or "rule")
-        return Rule(self.name.strip() or f"{(says or ['none'])[0]}: {first}"[:100], says, self.conditions())
+        return Rule(self.name.strip() or f"{(says or ['none'])[0]}: {first}"[:100].strip(), says, self.conditions())
 
 
 def form_of(posted: ImmutableMultiDict[Any, Any]) -> RuleForm:
@@ -98,7 +96,7 @@ def form_of(posted: ImmutableMultiDict[Any, Any]) -> RuleForm:
         where=one("where"),
         pattern=one("pattern"),
         field=one("field"),
-        op=one("op", "equals") if one("op") in dict(OPS) else "equals",
+        op=one("op", "equals") if one("op") in OPS else "equals",
         value=one("value"),
         sql=one("sql"),
         examples=one("examples"),
@@ -120,8 +118,15 @@ def form_of_rule(rule: Rule) -> RuleForm | None:
             parts[name] = value
     form = RuleForm(name=rule.name, says=tuple(rule.says) or (NONE,), **parts)  # type: ignore[arg-type]
     again = form.rule()
-    plain = [c if not isinstance(c, Similar) else Similar(c.examples, None, c.yes, c.no) for c in rule.when]
+    plain = [_untaught(c) for c in rule.when]
     return form if sorted(map(repr, again.when)) == sorted(map(repr, plain)) else None
+
+
+def _untaught(condition: Condition) -> Condition:
+    """Without a threshold that yes and no give again; one that somebody set stays, and the form cannot say it."""
+    if isinstance(condition, Similar) and (condition.yes or condition.no or condition.threshold == UNTAUGHT):
+        return Similar(condition.examples, None, condition.yes, condition.no)
+    return condition
 
 
 def _parts(condition: Condition) -> Mapping[str, object]:

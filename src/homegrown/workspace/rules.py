@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from homegrown.core.tasks import Task
     from homegrown.query import Result
     from homegrown.store import Store
+    from homegrown.store.rules import Seen
     from homegrown.workspace import handles
     from homegrown.workspace.kept import Kept
 
@@ -176,10 +177,12 @@ class Rules:
         """The rules of a task that count, with what they do."""
         asked = self._task(task)
         rows = self.store.rules.list(asked.task_id)
-        known = self._known_votes.of(self.store, asked) if rows else None
+        if not rows:
+            return []
+        known = self._known_votes.of(self.store, asked)
         seen = self.store.rules.seen([r["label_source_id"] for r in rows])
-        many = asked.kind is TaskKind.CLASSES
-        return [_standing(asked, row, known, seen, many=many) for row in rows if known is not None]
+        # One that was removed a moment ago is in the list and has no votes any more.
+        return [_standing(asked, r, known, seen) for r in rows if ("rule", r["name"]) in known.names]
 
     def remove_rule(self, task: Task | handles.Task | str, name: str) -> str:
         """A rule votes no more; its votes stay for lineage and do not count. Returns what ``restore_rule`` takes."""
@@ -236,14 +239,14 @@ def _aligned(batches: list[pa.RecordBatch], n: int) -> list[pa.RecordBatch]:
     return found
 
 
-def _standing(task: Task, row: dict[str, Any], known: Known, seen: dict[str, Any], *, many: bool) -> StandingRule:
+def _standing(task: Task, row: dict[str, Any], known: Known, seen: dict[str, Seen]) -> StandingRule:
     try:
         rule = stored_rule(task, row)[0] if "rule" in row["config"] else None
         sentence = sentence_of(rule) if rule else "Written in Python."
     except InputError as error:
         rule, sentence = None, error.message
     code = row["config"].get("code", {})
-    figures = figures_of(known, row["name"], many=many)
+    figures = figures_of(known, row["name"], many=task.kind is TaskKind.CLASSES)
     source_id = row["label_source_id"]
     return StandingRule(
         row["name"], source_id, row["version"], sentence, rule, code.get("source", ""), figures, bool(seen[source_id])

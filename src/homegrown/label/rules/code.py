@@ -183,8 +183,7 @@ class _Written:
         for used in sorted(_free(node) - {name}):
             if used in known and used not in self.parts and used not in self._open:
                 self._value(used, known[used])
-        if node.name != name:
-            node.name = name
+        node.name = name
         self.parts[name] = ast.unparse(node)
 
     def _tree(self, function: FunctionType) -> ast.Module:

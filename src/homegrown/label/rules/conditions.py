@@ -45,6 +45,9 @@ class Matcher:
         rule: as data.
         helpers: other rooms' abilities.
 
+    Attributes:
+        near: to the first condition of likeness, for each row of the last batch that the cheaper conditions left.
+
     Raises:
         InputError: a condition cannot be used, with the reason.
     """
@@ -52,8 +55,10 @@ class Matcher:
     def __init__(self, rule: Rule, helpers: Helpers) -> None:
         self.rule, self._helpers = rule, helpers
         self._selected: dict[str, pa.Array] = {}
+        self.near: np.ndarray | None = None
         # The cheap conditions first: each is asked only of what the ones before leave.
         self._order = sorted(rule.when, key=cost)
+        self._like = next((c for c in self._order if isinstance(c, Similar)), None)
         for condition in rule.when:
             check(condition)
 
@@ -76,7 +81,10 @@ class Matcher:
             if condition.threshold is None:
                 raise InputError("A condition of likeness has no threshold yet: say yes or no to a few records.")
             texts = batch["text"].to_pylist()
-            return self._helpers.nearness(condition.examples, texts) >= condition.threshold
+            near = self._helpers.nearness(condition.examples, texts)
+            if condition is self._like:
+                self.near = near
+            return near >= condition.threshold
         if isinstance(condition, ModelSays):
             probs = self._helpers.probs(condition.model, condition.says, batch["text"].to_pylist())
             return probs >= condition.above

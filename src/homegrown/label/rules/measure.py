@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -61,17 +61,20 @@ class Measure:
         here = self.mine[known.record] >= 0
         self._record, self._source, self._value = known.record[here], known.source[here], known.value[here]
         self._agrees = self._value == self.mine[self._record]
-        self.judged = (self.mine >= 0) & (known.decided >= 0)
-        self.against_people = self.judged & (known.decided != self.mine)
+        spoken = (self.mine >= 0) & known.spoken
+        self.judged = spoken if many else spoken & (known.decided >= 0)
+        seconded = np.zeros(n, bool)
+        seconded[known.people.record[known.people.value == self.mine[known.people.record]]] = True
+        self.against_people = self.judged & ~seconded
         others, contrary, same = (np.zeros(n, bool) for _ in range(3))
         others[self._record] = True
         contrary[self._record[~self._agrees]] = True
         same[self._record[self._agrees]] = True
         if many:
             contrary &= ~same
-        self.met = others | self.judged
+        self.met = others | spoken
         # Where people spoke, nobody else is contradicted.
-        self.against = self.against_people | (contrary & ~self.judged)
+        self.against = self.against_people | (contrary & ~spoken)
 
     @cached_property
     def accuracy(self) -> Estimate | None:
@@ -148,8 +151,7 @@ def figures_of(known: Known, name: str, *, many: bool) -> Figures:
     number = known.names.index(("rule", name))
     mine = known.source == number
     rows, first = np.unique(known.record[mine], return_index=True)
-    others = replace(known, record=known.record[~mine], source=known.source[~mine], value=known.value[~mine])
-    found = Measure(others, rows, known.value[mine][first], many=many)
+    found = Measure(known.less(number), rows, known.value[mine][first], many=many)
     n, n_met = len(rows), int(found.met.sum())
     accuracy = found.by_people
     if n_met and (accuracy is None or accuracy.n < ENOUGH_JUDGED):

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from homegrown.core.rules import Rule, Similar
 from homegrown.core.tasks import Task, TaskKind
-from homegrown.label.rules.conditions import Helpers, Matcher, cost
+from homegrown.label.rules.conditions import COLUMNS, Helpers, Matcher, cost
 from homegrown.label.rules.known import Known
 from homegrown.label.rules.measure import Beside, Estimate, Measure
 from homegrown.label.rules.taught import to_judge
@@ -86,7 +86,7 @@ def preview_rule(task: Task, rule: Rule, batches: Iterable[pa.RecordBatch], know
     started = time.monotonic()
     found = _find(rule, batches, helpers)
     view = _View(task, rule, known.without("rule", rule.name), found)
-    measure, judge = view.measure, _judge(rule, found, helpers, view)
+    measure, judge = view.measure, _judge(rule, found, view)
     after, n_new = view.after()
     return Preview(
         n_records=found.n_records,
@@ -110,13 +110,22 @@ def preview_rule(task: Task, rule: Rule, batches: Iterable[pa.RecordBatch], know
 
 @dataclass
 class _Found:
-    """Matching rows int [m] of n records, and how many each of them stands for; all records as a table."""
+    """What a rule matches.
+
+    Attributes:
+        rows: int [n_matches], of all records.
+        scale: how many matches each of them stands for.
+        table: all records.
+        asked: int [n_asked], rows that the dear conditions were asked of; `rows` where there are none.
+        near: float32 [n_asked], to the first condition of likeness; None without one.
+    """
 
     rows: np.ndarray
     n_records: int
     scale: float
     table: pa.Table
     asked: np.ndarray
+    near: np.ndarray | None = None
 
 
 def _find(rule: Rule, batches: Iterable[pa.RecordBatch], helpers: Helpers) -> _Found:
@@ -130,17 +139,15 @@ def _find(rule: Rule, batches: Iterable[pa.RecordBatch], helpers: Helpers) -> _F
         rows.append(n + matcher.matches(batch))
         n += batch.num_rows
         kept.append(batch)
-    table = pa.Table.from_batches(kept) if kept else pa.table({c: pa.array([], pa.string()) for c in _SHOWN_COLUMNS})
+    table = pa.Table.from_batches(kept) if kept else pa.table({c: pa.array([], pa.string()) for c in COLUMNS})
     left = np.concatenate(rows) if rows else np.zeros(0, int)
     if not dear or not len(left):
         return _Found(left, n, 1.0, table, left)
     asked = _spread(left, DEAR_RECORDS)
     part = table.take(pa.array(asked))
-    found = asked[Matcher(msgspec.structs.replace(rule, when=dear), helpers).matches(part)]
-    return _Found(found, n, len(left) / len(asked), table, asked)
-
-
-_SHOWN_COLUMNS = ("record_id", "text", "fields")
+    matcher = Matcher(msgspec.structs.replace(rule, when=dear), helpers)
+    found = asked[matcher.matches(part)]
+    return _Found(found, n, len(left) / len(asked), table, asked, matcher.near)
 
 
 def _spread(rows: np.ndarray, n: int) -> np.ndarray:
@@ -173,7 +180,7 @@ class _View:
         odds move by that against the share of the class everywhere. People's word stays.
         """
         is_match = self.measure.mine >= 0
-        free = is_match & (self.known.decided < 0)
+        free = is_match & ~self.known.spoken
         n_new = int((free & (self._label < 0)).sum())
         rows = np.flatnonzero(free & (self._label >= 0) & ~np.isin(self._label, self.says))
         if not len(rows) or len(self.says) > 1:
@@ -210,14 +217,13 @@ class _View:
         return tuple(Shown(i, t[:300], a, b) for i, t, a, b in pairs)
 
 
-def _judge(rule: Rule, found: _Found, helpers: Helpers, view: _View) -> tuple[Shown, ...]:
+def _judge(rule: Rule, found: _Found, view: _View) -> tuple[Shown, ...]:
     """For the first condition of likeness: records near its threshold, those that were judged left out."""
     like = next((c for c in rule.when if isinstance(c, Similar)), None)
-    if like is None or not len(found.asked):
+    if like is None or found.near is None:
         return ()
-    part = found.table.take(pa.array(found.asked))
-    near = helpers.nearness(like.examples, part["text"].to_pylist())
-    known = {*like.yes, *like.no}
-    free = np.array([i not in known for i in part["record_id"].to_pylist()], bool)
-    rows = found.asked[free][to_judge(near[free], like.threshold or 0.0, 6)]
+    ids = found.table["record_id"].take(pa.array(found.asked)).to_pylist()
+    judged = {*like.yes, *like.no}
+    free = np.array([i not in judged for i in ids], bool)
+    rows = found.asked[free][to_judge(found.near[free], like.threshold or 0.0, 6)]
     return view.shown(rows.tolist())

@@ -8,26 +8,26 @@ that it is asked of again replace the earlier ones.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.ids import canonical_json, now
-from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.core.ids import canonical_json
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.engine.functions import FunctionLimits, LimitedFunctions
 from homegrown.engine.functions_frames import Answers, Batch
 from homegrown.errors import HomegrownError, InputError
+from homegrown.label.person import value_of_ids
 from homegrown.label.rules.code import CodeRule
 from homegrown.label.rules.conditions import COLUMNS, Helpers, Matcher
 from homegrown.label.rules.stored import stored_rule
 from homegrown.store.events import record_event
 from homegrown.store.failpoints import failpoint
-from homegrown.store.votes import VOTES
+from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
     from homegrown.core.protocols import Progress
@@ -129,14 +129,14 @@ def run_rules(
     """
     started = time.monotonic()
     versions = {s.source_id: s.version for s in store.sources.list()}
-    running = [*_of_data(store, task, helpers, names), *_of_code(store, task, code)]
+    running = _running(store, task, helpers, code, names)
+    doubled = sorted({r.name for r in running if [o.name for o in running].count(r.name) > 1})
+    if doubled:
+        raise InputError(f"Two rules of the task {task.name!r} are called {doubled[0]!r}. Rename one.")
     if again:
         store.rules.set_seen({str(r.label_source_id): {} for r in running if r.label_source_id})
         for one in running:
             one.seen = {}
-    doubled = sorted({r.name for r in running if [o.name for o in running].count(r.name) > 1})
-    if doubled:
-        raise InputError(f"Two rules of the task {task.name!r} are called {doubled[0]!r}. Rename one.")
     n_records = store.records.table.count()
     wanted = [r for r in running if r.seen != versions]
     progress.start("rules", n_records if wanted else 0, "records")
@@ -153,40 +153,41 @@ def run_rules(
     return RulesRun(ran, n_records, time.monotonic() - started)
 
 
-def _of_data(store: Store, task: Task, helpers: Helpers, names: Sequence[str] | None) -> Iterator[_Running]:
-    rows = [r for r in store.rules.list(task.task_id) if "rule" in r["config"]]
-    for name in names or ():
-        store.rules.get(task.task_id, name)
-    rows = [r for r in rows if names is None or r["name"] in names]
-    seen = store.rules.seen([r["label_source_id"] for r in rows])
-    for row in rows:
-        one = _Running(row["name"], row["label_source_id"], seen[row["label_source_id"]])
-        try:
-            rule, ids = stored_rule(task, row)
-            one.matcher, one.value = Matcher(rule, helpers), vote_json(task, ids)
-        except HomegrownError as error:
-            one.problem = error.message
-        yield one
+def _running(
+    store: Store, task: Task, helpers: Helpers, code: Sequence[CodeRule], names: Sequence[str] | None
+) -> list[_Running]:
+    standing = store.rules.list(task.task_id)
+    wanted = standing if names is None else store.rules.list(task.task_id, names)
+    seen = store.rules.seen([r["label_source_id"] for r in standing])
+    data = [_of_data(task, row, seen[row["label_source_id"]], helpers) for row in wanted if "rule" in row["config"]]
+    known = {r["name"]: r for r in standing}
+    return [*data, *(_of_code(task, rule, known.get(rule.name), seen) for rule in code)]
 
 
-def _of_code(store: Store, task: Task, code: Iterable[CodeRule]) -> Iterator[_Running]:
-    standing = {r["name"]: r for r in store.rules.list(task.task_id)}
-    for rule in code:
-        row = standing.get(rule.name)
-        if row is not None and row["config"].get("code", {}).get("digest") == rule.digest:
-            source_id = str(row["label_source_id"])
-            yield _Running(rule.name, source_id, store.rules.seen([source_id])[source_id], code=rule)
-        elif row is not None and "rule" in row["config"]:
-            raise InputError(f"The task {task.name!r} has a rule {rule.name!r} without code. Rename one of them.")
-        else:
-            yield _Running(rule.name, None, {}, code=rule)
+def _of_data(task: Task, row: dict[str, Any], seen: Seen, helpers: Helpers) -> _Running:
+    one = _Running(row["name"], row["label_source_id"], seen)
+    try:
+        rule, ids = stored_rule(task, row)
+        one.matcher, one.value = Matcher(rule, helpers), vote_json(task, ids)
+    except HomegrownError as error:
+        one.problem = error.message
+    return one
+
+
+def _of_code(task: Task, rule: CodeRule, standing: dict[str, Any] | None, seen: dict[str, Seen]) -> _Running:
+    if standing is None:
+        return _Running(rule.name, None, {}, code=rule)
+    if "rule" in standing["config"]:
+        raise InputError(f"The task {task.name!r} has a rule {rule.name!r} without code. Rename one of them.")
+    if standing["config"]["code"].get("digest") != rule.digest:
+        return _Running(rule.name, None, {}, code=rule)
+    source_id = str(standing["label_source_id"])
+    return _Running(rule.name, source_id, seen[source_id], code=rule)
 
 
 def vote_json(task: Task, class_ids: Sequence[str]) -> str:
     """The value of a vote for some classes; for none of them where there are none."""
-    if task.kind is TaskKind.CLASSES:
-        return canonical_json({"classes": list(class_ids)}).decode()
-    return canonical_json({"class": class_ids[0] if class_ids else OUT_OF_SCOPE}).decode()
+    return canonical_json(value_of_ids(task, class_ids)).decode()
 
 
 def _over_records(
@@ -237,20 +238,19 @@ def _unseen(batch: pa.RecordBatch, seen: Seen, versions: dict[str, int]) -> np.n
 
 
 def _ask_data(data: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]) -> None:
-    for one in data:
-        if one.problem or one.matcher is None:
-            continue
-        new = _unseen(batch, one.seen, versions)
-        part = batch if len(new) == batch.num_rows else batch.take(pa.array(new))
-        try:
-            rows = one.matcher.matches(part)
-        except HomegrownError as error:
-            one.stop(error.message)
-            continue
-        one.n_asked += len(new)
-        _note(one, part["record_id"])
-        ids = part["record_id"].take(pa.array(rows))
-        one.add(ids, pa.array([one.value]).take(pa.array(np.zeros(len(ids), np.int32))))
+    for numbers, part in _parts(data, batch, versions):
+        for one in (data[number] for number in numbers):
+            if one.problem or one.matcher is None:
+                continue
+            try:
+                rows = one.matcher.matches(part)
+            except HomegrownError as error:
+                one.stop(error.message)
+                continue
+            one.n_asked += part.num_rows
+            _note(one, part["record_id"])
+            ids = part["record_id"].take(pa.array(rows))
+            one.add(ids, pa.repeat(one.value, len(ids)))
 
 
 def _note(one: _Running, record_ids: pa.Array) -> None:
@@ -258,18 +258,25 @@ def _note(one: _Running, record_ids: pa.Array) -> None:
         one.asked.append(record_ids)
 
 
-def _pieces(code: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]) -> Iterator[Batch]:
-    """The unseen part of a batch for each group of rules that have seen the same."""
+def _parts(
+    running: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]
+) -> Iterator[tuple[list[int], pa.RecordBatch]]:
+    """The unseen part of a batch for each group of rules, by their numbers, that have seen the same."""
     groups: dict[tuple[tuple[str, int], ...], list[int]] = {}
-    for number, one in enumerate(code):
+    for number, one in enumerate(running):
         groups.setdefault(tuple(sorted(one.seen.items())), []).append(number)
     for seen, numbers in groups.items():
         new = _unseen(batch, dict(seen), versions)
-        for start in range(0, len(new), CODE_ROWS):
-            part = batch.take(pa.array(new[start : start + CODE_ROWS]))
+        yield numbers, batch if len(new) == batch.num_rows else batch.take(pa.array(new))
+
+
+def _pieces(code: list[_Running], batch: pa.RecordBatch, versions: dict[str, int]) -> Iterator[Batch]:
+    for numbers, part in _parts(code, batch, versions):
+        for start in range(0, part.num_rows, CODE_ROWS):
+            piece = part.slice(start, CODE_ROWS)
             for number in numbers:
-                _note(code[number], part["record_id"])
-            ids, texts, fields, sources = (part[name].to_pylist() for name in ("record_id", "text", "fields", "source"))
+                _note(code[number], piece["record_id"])
+            ids, texts, fields, sources = (piece[n].to_pylist() for n in ("record_id", "text", "fields", "source"))
             yield Batch(ids, texts, fields, sources, numbers)
 
 
@@ -295,24 +302,13 @@ def _keep(store: Store, task: Task, running: list[_Running], versions: dict[str,
             again[source_id] = pa.concat_arrays(one.asked) if one.asked else pa.array([], pa.string())
         else:
             whole.append(source_id)
-        parts.append(_table(task, source_id, one))
+        columns = (one.record_ids, one.values, one.confidence)
+        types = (pa.string(), pa.string(), pa.float32())
+        ids, values, sure = map(pa.chunked_array, columns, types)
+        parts.append(vote_table(task, source_id, ids, values, sure))
         seen[source_id] = versions
     if parts:
         failpoint("rules.sources")
         store.votes.put(pa.concat_tables(parts), whole=whole, again=again)
         failpoint("rules.votes")
         store.rules.set_seen(seen)
-
-
-def _table(task: Task, label_source_id: str, one: _Running) -> pa.Table:
-    n = one.n_votes
-    same = pa.array(np.zeros(n, np.int32))
-    columns = [
-        pa.array([task.task_id]).take(same),
-        pa.chunked_array(one.record_ids, pa.string()),
-        pa.array([label_source_id]).take(same),
-        pa.chunked_array(one.values, pa.string()),
-        pa.chunked_array(one.confidence, pa.float32()),
-        pa.array([now()], pa.timestamp("us", tz="UTC")).take(same),
-    ]
-    return pa.Table.from_arrays(columns, schema=VOTES)

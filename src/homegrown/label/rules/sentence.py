@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from homegrown.core.rules import Condition, Field, ModelSays, Pattern, Rule, Similar, Sql, Words
 
-_OPS = {
+OPS = {
     "equals": "is", "differs": "is not", "contains": "contains", "above": "is above", "below": "is below",
     "empty": "is empty", "filled": "is filled",
 }  # fmt: skip
@@ -32,7 +32,7 @@ def phrase_of(condition: Condition) -> str:
         return f"{_where(condition.field)} {'does not match' if condition.is_not else 'matches'} {condition.pattern}"
     if isinstance(condition, Field):
         value = "" if condition.op in ("empty", "filled") else f" “{condition.value}”"
-        return f"the field {condition.field} {_OPS[condition.op]}{value}"
+        return f"the field {condition.field} {OPS[condition.op]}{value}"
     if isinstance(condition, Sql):
         return f"in SQL, {' '.join(condition.where.split())}"
     if isinstance(condition, Similar):

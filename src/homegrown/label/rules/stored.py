@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.rules import ModelSays, Rule, Similar, Sql
-from homegrown.core.tasks import Task, TaskKind
+from homegrown.core.tasks import Task
 from homegrown.errors import InputError
 from homegrown.label.person import vote_value
 from homegrown.label.rules.conditions import Helpers, check
 from homegrown.label.rules.taught import taught_threshold
+from homegrown.label.suggest import class_ids_of
 
 if TYPE_CHECKING:
     from homegrown.store import Store
@@ -27,21 +28,23 @@ def add_rule(store: Store, task: Task, rule: Rule, helpers: Helpers) -> str:
         InputError: the task has no such class, or a condition cannot be used.
     """
     checked = prepared(task, rule, helpers)
-    standing = {r["name"]: r for r in store.rules.list(task.task_id)}.get(rule.name)
+    standing = {r["name"]: r for r in store.rules.list(task.task_id)}.get(checked.name)
     if standing is not None and "code" in standing["config"]:
-        raise InputError(f"The rule {rule.name!r} is written in Python. Choose another name, or remove it first.")
-    return store.rules.put(store.actor, task, rule.name, rule_config(task, checked))
+        raise InputError(f"The rule {checked.name!r} is written in Python. Choose another name, or remove it first.")
+    return store.rules.put(store.actor, task, checked.name, rule_config(task, checked))
 
 
 def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
-    """*rule*, checked, with the threshold of each likeness taught by what was said yes and no to.
+    """*rule*, checked: present names of its classes, each threshold of likeness taught by what was judged.
 
     Raises:
         InputError: what is wrong with it.
     """
-    vote_value(task, rule.says)
-    if task.kind is not TaskKind.CLASSES and len(rule.says) > 1:
-        raise InputError(f"In the task {task.name!r} a record is of one class; the rule says {len(rule.says)}.")
+    names = {c.class_id: c.name for c in task.classes}
+    says = [names[i] for i in class_ids_of(vote_value(task, rule.says)) if i in names]
+    name = rule.name.strip()
+    if not name:
+        raise InputError("A rule needs a name.")
     for condition in rule.when:
         check(condition)
         if isinstance(condition, Sql):
@@ -49,7 +52,7 @@ def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
         elif isinstance(condition, ModelSays):
             helpers.probs(condition.model, condition.says, [])
     when = [taught(c, helpers) if isinstance(c, Similar) else c for c in rule.when]
-    return msgspec.structs.replace(rule, name=rule.name.strip() or "rule", when=when)
+    return msgspec.structs.replace(rule, name=name, says=says, when=when)
 
 
 def taught(condition: Similar, helpers: Helpers) -> Similar:

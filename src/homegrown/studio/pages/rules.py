@@ -15,11 +15,11 @@ from homegrown.errors import HomegrownError, InputError
 from homegrown.label.rules.conditions import cost
 from homegrown.label.rules.measure import Estimate
 from homegrown.label.rules.preview import Beside, Preview, Shown
-from homegrown.label.rules.sentence import sentence_of
+from homegrown.label.rules.sentence import OPS, sentence_of
 from homegrown.store.fields import all_values
 from homegrown.studio import words, work
 from homegrown.studio.answer import asked, go, part, posted, show
-from homegrown.studio.rule_form import OPS, RuleForm, form_of, form_of_rule
+from homegrown.studio.rule_form import RuleForm, form_of, form_of_rule
 from homegrown.studio.view import AsCode, Done, Figure
 from homegrown.web import Route, Shape
 
@@ -125,7 +125,7 @@ def rules(call: Call) -> Response:
         task=task.name,
         classes=task.class_names,
         takes_many=task.kind is TaskKind.CLASSES,
-        ops=OPS,
+        ops=tuple(OPS.items()),
         fields=_fields(call.ws),
         models=tuple(dict.fromkeys(v.model_name for v in call.ws.store.models.versions())),
         rules=tuple(_row(task, one, is_edited=one.name == edited) for one in standing),
@@ -243,10 +243,11 @@ def _fields(ws: Workspace) -> tuple[str, ...]:
 
 
 def _python(task: Task, form: RuleForm, problem: str) -> str:
-    if form.is_empty or problem:
+    if problem or form.is_empty:
+        says = next(iter(task.class_names), "a class")
         return (
             f"task = ws.task({task.name!r})\n\n@task.rule\ndef my_rule(record):\n"
-            f"    return {task.class_names[0]!r} if 'some words' in record.text else hg.ABSTAIN\n\ntask.label()"
+            f"    return {says!r} if 'some words' in record.text else hg.ABSTAIN\n\ntask.label()"
         )
     return f"ws.add_rule({task.name!r}, {msgspec.to_builtins(form.rule())!r})\nws.run_rules({task.name!r})"
 
@@ -265,11 +266,11 @@ def save(call: Call) -> Response:
     rule = form.rule()
     before = {r["name"]: r["label_source_id"] for r in ws.store.rules.list(task.task_id)}.get(rule.name, "")
     new = ws.add_rule(task, rule)
-    told = {"saved": rule.name.strip(), "before": before if before != new else ""}
+    told = {"saved": rule.name, "before": before if before != new else ""}
     if max(map(cost, rule.when)) > 1 or ws.store.records.table.count() > _INLINE_RECORDS:
-        job_id = work.queue(ws).submit(call.actor, "rules", {"task_id": task.task_id, "names": [rule.name.strip()]})
+        job_id = work.queue(ws).submit(call.actor, "rules", {"task_id": task.task_id, "names": [rule.name]})
         return go(_here(task.task_id, **told, job=job_id))
-    ws.run_rules(task, names=[rule.name.strip()])
+    ws.run_rules(task, names=[rule.name])
     return go(_here(task.task_id, **told))
 
 

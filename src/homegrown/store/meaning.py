@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import Task
@@ -32,6 +33,14 @@ class Meaning:
     weight: np.ndarray
     vote: np.ndarray
     speaks: np.ndarray
+
+
+def places(column: pa.Array | pa.ChunkedArray, values: pa.Array) -> np.ndarray:
+    """Where each entry of *column* stands in *values*, int64 [n]; -1 where it does not."""
+    found = pc.fill_null(pc.index_in(column, value_set=values), -1)
+    if isinstance(found, pa.ChunkedArray):
+        found = found.combine_chunks()
+    return found.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def read_meaning(task: Task, values: pa.ChunkedArray, record: np.ndarray) -> Meaning:
