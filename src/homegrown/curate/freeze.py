@@ -168,9 +168,7 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
         wanted = pc.or_(wanted, pc.is_in(records["record_id"].combine_chunks(), value_set=source_ids(store, name)))
     kept = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
     if len(kept) < records.num_rows:
-        records = records.take(pa.array(kept))
-        ids = records["record_id"].combine_chunks()
-        labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
+        records, labels = records.take(pa.array(kept)), labels.of(kept)
     records, n_masked = masked(store, records)
     return records, labels, replace(honoured, n_masked=n_masked)
 
