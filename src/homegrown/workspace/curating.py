@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from homegrown import label, train
-from homegrown.core.issues import KINDS, OPEN, Decision, Issue
+from homegrown.core.issues import OPEN, Decision, Issue
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate import Abilities, IssueReport, SnapshotDiff, as_markdown, datasheet, diff, find_issues
 from homegrown.errors import ConflictError, InputError
@@ -140,8 +140,7 @@ class Curating:
 
 
 def _fitting(issue: Issue, decision: Decision | str) -> Decision:
-    allowed = KINDS[issue.kind].decisions if issue.kind in KINDS else tuple(Decision)
-    if decision not in allowed:
-        names = ", ".join(d.value for d in allowed)
+    if decision not in issue.decisions:
+        names = ", ".join(d.value for d in issue.decisions)
         raise InputError(f"{str(decision)!r} is no decision about this issue. Decisions here: {names}.")
     return Decision(decision)
