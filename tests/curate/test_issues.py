@@ -193,6 +193,63 @@ def test_forgetting_a_record_takes_what_was_made_from_it(ws, planted):
     assert not [i for i in ws.issues(state=None, limit=1000) if ids["personal"] in (i.record_id, i.other_id)]
 
 
+def test_forgetting_a_record_takes_what_was_made_from_it_and_taken_back(ws, planted):
+    task, ids = planted
+    ws.find_issues(task)
+    done = ws.decide(by_kind(ws, "personal")[0].issue_id, "mask")
+    ws.undo_decision(done.issue_id)
+    ws.forget(record=ids["personal"])
+    assert ws.store.records.get([str(done.details["masked_id"]), ids["personal"]]) == []
+
+
+def test_a_masked_record_is_out_of_sight_and_doubts_nobody(ws, planted):
+    task, ids = planted
+    ws.find_issues(task)
+    n_records, sources = ws.store.records.count(), ws.store.sources.list()
+    n_twins = len(by_kind(ws, "near_duplicate"))
+    for kind in ("personal", "secret"):
+        ws.decide(by_kind(ws, kind)[0].issue_id, "mask")
+    assert ws.store.records.count() == n_records
+    assert ws.store.sources.list() == sources
+    ws.find_issues(task)
+    assert len(by_kind(ws, "near_duplicate")) == n_twins
+    assert not {i.record_id for i in ws.issues(limit=1000)} & set(ws.store.issues.derived("mask").values())
+    ws.ingest(ws.store.layout.root.parent / "rows.csv", text="text", label="label", name="again")
+    assert ws.store.records.count() == n_records
+    assert ws.snapshot(task).details["n_masked"] == 2
+    assert set(ws.store.issues.derived("mask")) == {ids["personal"], ids["secret"]}
+
+
+def test_a_record_stays_masked_while_another_decision_asks_for_it(ws, put):
+    put([{"text": f"the key is {KEY} write to {MAIL}", "label": "a"}, {"text": "nothing odd in here", "label": "b"}])
+    task = ws.task_from_column("t", "label")
+    ws.find_issues(kinds=["personal", "secret"])
+    first, second = (ws.decide(by_kind(ws, kind)[0].issue_id, "mask") for kind in ("personal", "secret"))
+    assert first.details["masked_id"] == second.details["masked_id"]
+    ws.undo_decision(first.issue_id)
+    assert ws.snapshot(task).details["n_masked"] == 1
+    ws.undo_decision(second.issue_id)
+    assert ws.snapshot(task).details["n_masked"] == 0
+
+
+def test_forgetting_takes_a_masked_record_whose_decision_came_too_late(ws, planted, monkeypatch):
+    task, ids = planted
+    ws.find_issues(task)
+    issue = by_kind(ws, "personal")[0].issue_id
+
+    def late(actor, *_, **facts):
+        made.append(facts["masked_id"])
+        raise ConflictError("This issue was decided meanwhile. Undo that decision first.")
+
+    made = []
+    monkeypatch.setattr(ws.store.issues, "decide", late)
+    with pytest.raises(ConflictError):
+        ws.decide(issue, "mask")
+    assert ws.store.issues.derived("mask") == {}
+    ws.forget(record=ids["personal"])
+    assert ws.store.records.get([*made, ids["personal"]]) == []
+
+
 def test_only_what_fits_may_be_decided(ws, planted):
     task, _ = planted
     ws.find_issues(task)

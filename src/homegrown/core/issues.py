@@ -29,6 +29,8 @@ STATES = {
     Decision.MERGE: "merged",
 }
 OPEN = "open"
+#: kinds of derivations: a masked record that stands for its original, and one that did until that was taken back
+MASKING, UNMASKED = "mask", "unmasked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,8 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
-    records, honoured = without(store, task, store.records.scan(columns).sort_by("record_id"))
+    rulings = store.issues.rulings(task.task_id)
+    records, honoured = without(rulings, store.records.scan(columns).sort_by("record_id"))
     ids = records["record_id"].combine_chunks()
     labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
     if not labels.labelled.any():
@@ -169,7 +170,7 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
     kept = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
     if len(kept) < records.num_rows:
         records, labels = records.take(pa.array(kept)), labels.of(kept)
-    records, n_masked = masked(store, records)
+    records, n_masked = masked(store, rulings.masked, records)
     return records, labels, replace(honoured, n_masked=n_masked)
 
 

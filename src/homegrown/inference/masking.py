@@ -1,14 +1,16 @@
-"""Personal data and secrets masked before a text leaves, as far as patterns and check digits can tell."""
+"""Texts with personal data and secrets masked, as far as patterns and check digits can tell."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from homegrown.inference.personal import find_personal, replaced
 from homegrown.inference.secrets import find_secrets
 
-# Links and postcodes stay: they name places and pages more often than people, and tell a teacher what a text is about.
+# Links and postcodes stay in what leaves: they name places and pages more often than people, and tell a teacher what a
+# text is about.
 KINDS = ("iban", "email", "card", "national_id", "mac", "ip", "phone")
 
 
@@ -33,6 +35,19 @@ class Masker(Protocol):
         ...
 
 
+def masked(text: str, kinds: Iterable[str]) -> Masked:
+    """*text* with secrets, and personal data of *kinds*, replaced by their kind in brackets.
+
+    Example:
+        >>> masked("Write to anna@example.org, password: hunter2-Tr0ub4dor", ["email"]).text
+        'Write to [email], password: [password]'
+    """
+    secrets = find_secrets(text)
+    outside = [p for p in find_personal(text, kinds) if not any(p.start < s.end and s.start < p.end for s in secrets)]
+    found = sorted([*secrets, *outside], key=lambda p: p.start)
+    return Masked(replaced(text, found), dict(Counter(p.kind for p in found)))
+
+
 class PatternMasker:
     """Mail, card, account, identity, phone and network numbers, and secrets; see ``inference.personal``.
 
@@ -47,9 +62,4 @@ class PatternMasker:
 
     def mask(self, text: str) -> Masked:
         """*text* with each finding replaced by its kind in brackets."""
-        secrets = find_secrets(text)
-        outside = [
-            p for p in find_personal(text, KINDS) if not any(p.start < s.end and s.start < p.end for s in secrets)
-        ]
-        found = sorted([*secrets, *outside], key=lambda p: p.start)
-        return Masked(replaced(text, found), dict(Counter(p.kind for p in found)))
+        return masked(text, KINDS)

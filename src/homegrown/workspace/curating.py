@@ -11,7 +11,7 @@ from homegrown.curate import Abilities, IssueReport, SnapshotDiff, as_markdown, 
 from homegrown.errors import ConflictError, InputError
 from homegrown.label import cast_vote
 from homegrown.workspace import handles
-from homegrown.workspace.masking import mask_record, unmask_record
+from homegrown.workspace.masking import mask_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,9 @@ class Curating:
             raise
 
     def undo_decision(self, issue_id: str) -> Issue:
-        """Take a decision back: the issue is open again, a vote or a masked record that was made for it goes.
+        """Take a decision back: the issue is open again, a vote that was made for it goes, and so does the mask.
+
+        A record stays masked while another issue about it is decided so.
 
         Raises:
             ConflictError: the issue is open, or the vote was changed since.
@@ -112,8 +114,6 @@ class Curating:
         issue = self.store.issues.get(issue_id)
         if issue.state == "relabelled" and "vote_id" in issue.details:
             self.store.person_votes.undo(self.store.actor, str(issue.details["vote_id"]))
-        if issue.state == "masked":
-            unmask_record(self.store, issue.record_id)
         return self.store.issues.reopen(self.store.actor, issue_id)
 
     def diff(self, before: Snapshot | str, after: Snapshot | str) -> SnapshotDiff:
