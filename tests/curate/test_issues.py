@@ -250,6 +250,25 @@ def test_forgetting_takes_a_masked_record_whose_decision_came_too_late(ws, plant
     assert ws.store.records.get([*made, ids["personal"]]) == []
 
 
+def test_a_masked_record_stays_on_the_side_of_the_test(ws, put, rows_of):
+    learnt, tested = rows(), [*rows(10, seed=9), {"text": f"write to {MAIL} about my lost card", "label": "card"}]
+    put(learnt, "learnt.csv")
+    put(tested, "tested.csv")
+    task = ws.task_from_column("t", "label")
+    plain = ws.snapshot(task, test_source="tested.csv")
+    ws.find_issues(kinds=["personal"])
+    done = ws.decide(by_kind(ws, "personal")[0].issue_id, "mask")
+    hidden = ws.snapshot(task, test_source="tested.csv")
+    assert hidden.details["n_masked"] == 1
+    assert plain.n_by_split == hidden.n_by_split
+    again = ws.snapshot(task, test_of=plain.snapshot_id)
+    ws.undo_decision(done.issue_id)
+    back = ws.snapshot(task, test_of=hidden.snapshot_id)
+    for snapshot in (hidden, again, back):
+        assert not [r for r in rows_of(snapshot) if "about my lost card" in r["text"] and r["split"] != "test"]
+        assert snapshot.n_by_split["test"] == len(tested)
+
+
 def test_only_what_fits_may_be_decided(ws, planted):
     task, _ = planted
     ws.find_issues(task)
