@@ -359,6 +359,16 @@ def test_a_diff_names_what_changed(ws, planted):
         ws.diff(before, "snap_nothing")
 
 
+def test_in_a_diff_a_class_that_was_renamed_is_the_same(ws, planted):
+    task, ids = planted
+    before = ws.snapshot(task)
+    renamed = ws.rename_class(task, "card", "cards")
+    ws.vote(ids["label_error"], renamed, "cards")
+    found = ws.diff(before, ws.snapshot(renamed))
+    assert [(c.record_id, c.labels) for c in found.relabelled] == [(ids["label_error"], ("refund", "cards"))]
+    assert found.added == found.removed == ()
+
+
 def test_a_datasheet_says_what_is_known_and_holds_no_text(ws, planted):
     task, ids = planted
     ws.find_issues(task)
