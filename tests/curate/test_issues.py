@@ -369,6 +369,18 @@ def test_in_a_diff_a_class_that_was_renamed_is_the_same(ws, planted):
     assert found.added == found.removed == ()
 
 
+def test_a_datasheet_reads_votes_and_frozen_labels_by_what_they_mean_now(ws, planted):
+    task, ids = planted
+    ws.vote(ids["too_short"], task, "card")
+    before = ws.snapshot(task)
+    merged = ws.merge_classes(task, ["card", "login"], "help")
+    ws.vote(ids["secret"], merged, "help")
+    after = ws.snapshot(merged)
+    for snapshot in (before, after):
+        sources = ws.datasheet(snapshot)["labels"]["sources"]
+        assert {s["kind"]: (s["n"], s["agreement"]) for s in sources} == {"imported": (127, 1.0), "person": (2, 1.0)}
+
+
 def test_a_datasheet_says_what_is_known_and_holds_no_text(ws, planted):
     task, ids = planted
     ws.find_issues(task)
