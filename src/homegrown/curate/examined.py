@@ -17,7 +17,7 @@ from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.freeze import source_ids
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import read_labels
-from homegrown.metrics.label_errors import calibrated, label_errors
+from homegrown.metrics.label_errors import label_errors
 from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Examined:
 
     def _cross(self, rows: np.ndarray, n_classes: int) -> Crossed:
         vectors, given = self.vectors(rows), self.given[rows]
-        probs = calibrated(given, self._abilities.out_of_sample(vectors, given, n_classes))
+        probs = self._abilities.out_of_sample(vectors, given, n_classes)
         near = neighbour_probs(given, n_classes, *nearest(vectors, N_NEIGHBOURS))
         both = (probs + near) / 2
         # Only what finders ask for is kept: all probabilities of many records and classes would not fit.

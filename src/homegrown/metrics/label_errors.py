@@ -13,8 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 _ANCHORS = 0.5
 _STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
@@ -71,19 +70,6 @@ def label_errors(given: np.ndarray, probs: np.ndarray) -> LabelErrors:
     disagreement = float((probs.argmax(1) != given).mean())
     trust = min(1.0, table.rate / disagreement) if disagreement else 1.0
     return LabelErrors(trust * posterior + (1.0 - trust) * margin, other, table.rate, trust)
-
-
-def calibrated(given: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """*probs* at the temperature by which the given labels are most probable (Guo and others 2017, 4.2); [n, k]."""
-    logs = np.log(np.clip(np.asarray(probs, np.float64), 1e-12, 1.0))
-    rows = np.arange(len(given))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logs / np.exp(log_temperature)
-        return float((logsumexp(scaled, axis=1) - scaled[rows, given]).mean())
-
-    scaled = logs / np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x)
-    return np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True))
 
 
 class _Mistakes:
