@@ -18,6 +18,7 @@ from homegrown.train.robust import reweighted
 from homegrown.train.rung import Rung, finish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from homegrown.core.models import Fitted, TrainingData
@@ -63,10 +64,24 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
     """Choose, calibrate, fit."""
     started = time.monotonic()
     fit_vectors, judge_vectors = encoder.encode(parts.fit.texts), encoder.encode(parts.judge.texts)
-    fitted = _choose(parts, fit_vectors, judge_vectors, options, seed, progress)
+
+    def choose(some: Parts) -> FittedHead:
+        return choose_head(
+            some,
+            fit_vectors,
+            judge_vectors,
+            options.strengths,
+            stage="train linear",
+            seed=seed,
+            progress=progress,
+            reject=options.reject,
+        )
+
+    fitted = choose(parts)
     decisions: list[str] = []
     if options.robust:
-        fitted, decision = _more_robust(fitted, parts, fit_vectors, judge_vectors, options, seed, progress)
+        lighter = reweighted(parts, np.vstack([fit_vectors, judge_vectors]), seed)
+        fitted, decision = _more_robust(fitted, lighter, choose)
         decisions.append(decision)
     model = LinearModel(encoder, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
     report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
@@ -84,41 +99,14 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
     )
 
 
-def _choose(
-    parts: Parts,
-    fit_vectors: np.ndarray,
-    judge_vectors: np.ndarray,
-    options: LinearOptions,
-    seed: int,
-    progress: Progress,
-) -> FittedHead:
-    return choose_head(
-        parts,
-        fit_vectors,
-        judge_vectors,
-        options.strengths,
-        stage="train linear",
-        seed=seed,
-        progress=progress,
-        reject=options.reject,
-    )
-
-
 def _more_robust(
-    plain: FittedHead,
-    parts: Parts,
-    fit_vectors: np.ndarray,
-    judge_vectors: np.ndarray,
-    options: LinearOptions,
-    seed: int,
-    progress: Progress,
+    plain: FittedHead, found: tuple[Parts, float] | None, choose: Callable[[Parts], FittedHead]
 ) -> tuple[FittedHead, str]:
     """The better of *plain* and of a fit with doubtful labels made light, and how it was decided."""
-    found = reweighted(parts, np.vstack([fit_vectors, judge_vectors]), seed)
     if found is None:
         return plain, "labels were not weighed: too few rows, or several classes per row"
     lighter, rate = found
-    robust = _choose(lighter, fit_vectors, judge_vectors, options, seed, progress)
+    robust = choose(lighter)
     kept = robust if robust.report["accuracy"] >= plain.report["accuracy"] else plain
     kept.report["label_noise"] = rate
     said = f"{robust.report['accuracy']:.1%} against {plain.report['accuracy']:.1%} on held-out rows"
