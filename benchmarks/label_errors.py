@@ -24,13 +24,15 @@ from collections.abc import Iterator
 from statistics import mean
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 from sklearn.metrics import average_precision_score
 
 from benchmarks.common import column, data_folder, machine
 from homegrown.core.models import Examples, TrainingData
 from homegrown.core.progress import Silent
 from homegrown.inference import Encoder
-from homegrown.metrics.label_errors import calibrated, label_errors
+from homegrown.metrics.label_errors import label_errors
 from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
 from homegrown.train.crossed import out_of_sample
 from homegrown.train.linear import LinearOptions, fit_linear
@@ -81,6 +83,19 @@ def changed(truth: np.ndarray, vectors: np.ndarray, rate: float, kind: str, seed
     np.fill_diagonal(alike, -1)
     given[wrong] = alike.argmax(1)[truth[wrong]]
     return given, wrong
+
+
+def calibrated(given: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """*probs* at the temperature by which the given labels are most probable (Guo and others 2017, 4.2); [n, k]."""
+    logs = np.log(np.clip(np.asarray(probs, np.float64), 1e-12, 1.0))
+    rows = np.arange(len(given))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logs / np.exp(log_temperature)
+        return float((logsumexp(scaled, axis=1) - scaled[rows, given]).mean())
+
+    scaled = logs / np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x)
+    return np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True))
 
 
 def at_number(wrong: np.ndarray, score: np.ndarray) -> float:

@@ -193,6 +193,82 @@ def test_forgetting_a_record_takes_what_was_made_from_it(ws, planted):
     assert not [i for i in ws.issues(state=None, limit=1000) if ids["personal"] in (i.record_id, i.other_id)]
 
 
+def test_forgetting_a_record_takes_what_was_made_from_it_and_taken_back(ws, planted):
+    task, ids = planted
+    ws.find_issues(task)
+    done = ws.decide(by_kind(ws, "personal")[0].issue_id, "mask")
+    ws.undo_decision(done.issue_id)
+    ws.forget(record=ids["personal"])
+    assert ws.store.records.get([str(done.details["masked_id"]), ids["personal"]]) == []
+
+
+def test_a_masked_record_is_out_of_sight_and_doubts_nobody(ws, planted):
+    task, ids = planted
+    ws.find_issues(task)
+    n_records, sources = ws.store.records.count(), ws.store.sources.list()
+    n_twins = len(by_kind(ws, "near_duplicate"))
+    for kind in ("personal", "secret"):
+        ws.decide(by_kind(ws, kind)[0].issue_id, "mask")
+    assert ws.store.records.count() == n_records
+    assert ws.store.sources.list() == sources
+    ws.find_issues(task)
+    assert len(by_kind(ws, "near_duplicate")) == n_twins
+    assert not {i.record_id for i in ws.issues(limit=1000)} & set(ws.store.issues.derived("mask").values())
+    ws.ingest(ws.store.layout.root.parent / "rows.csv", text="text", label="label", name="again")
+    assert ws.store.records.count() == n_records
+    assert ws.snapshot(task).details["n_masked"] == 2
+    assert set(ws.store.issues.derived("mask")) == {ids["personal"], ids["secret"]}
+
+
+def test_a_record_stays_masked_while_another_decision_asks_for_it(ws, put):
+    put([{"text": f"the key is {KEY} write to {MAIL}", "label": "a"}, {"text": "nothing odd in here", "label": "b"}])
+    task = ws.task_from_column("t", "label")
+    ws.find_issues(kinds=["personal", "secret"])
+    first, second = (ws.decide(by_kind(ws, kind)[0].issue_id, "mask") for kind in ("personal", "secret"))
+    assert first.details["masked_id"] == second.details["masked_id"]
+    ws.undo_decision(first.issue_id)
+    assert ws.snapshot(task).details["n_masked"] == 1
+    ws.undo_decision(second.issue_id)
+    assert ws.snapshot(task).details["n_masked"] == 0
+
+
+def test_forgetting_takes_a_masked_record_whose_decision_came_too_late(ws, planted, monkeypatch):
+    task, ids = planted
+    ws.find_issues(task)
+    issue = by_kind(ws, "personal")[0].issue_id
+
+    def late(actor, *_, **facts):
+        made.append(facts["masked_id"])
+        raise ConflictError("This issue was decided meanwhile. Undo that decision first.")
+
+    made = []
+    monkeypatch.setattr(ws.store.issues, "decide", late)
+    with pytest.raises(ConflictError):
+        ws.decide(issue, "mask")
+    assert ws.store.issues.derived("mask") == {}
+    ws.forget(record=ids["personal"])
+    assert ws.store.records.get([*made, ids["personal"]]) == []
+
+
+def test_a_masked_record_stays_on_the_side_of_the_test(ws, put, rows_of):
+    learnt, tested = rows(), [*rows(10, seed=9), {"text": f"write to {MAIL} about my lost card", "label": "card"}]
+    put(learnt, "learnt.csv")
+    put(tested, "tested.csv")
+    task = ws.task_from_column("t", "label")
+    plain = ws.snapshot(task, test_source="tested.csv")
+    ws.find_issues(kinds=["personal"])
+    done = ws.decide(by_kind(ws, "personal")[0].issue_id, "mask")
+    hidden = ws.snapshot(task, test_source="tested.csv")
+    assert hidden.details["n_masked"] == 1
+    assert plain.n_by_split == hidden.n_by_split
+    again = ws.snapshot(task, test_of=plain.snapshot_id)
+    ws.undo_decision(done.issue_id)
+    back = ws.snapshot(task, test_of=hidden.snapshot_id)
+    for snapshot in (hidden, again, back):
+        assert not [r for r in rows_of(snapshot) if "about my lost card" in r["text"] and r["split"] != "test"]
+        assert snapshot.n_by_split["test"] == len(tested)
+
+
 def test_only_what_fits_may_be_decided(ws, planted):
     task, _ = planted
     ws.find_issues(task)
@@ -281,6 +357,28 @@ def test_a_diff_names_what_changed(ws, planted):
         ws.diff(before, ws.snapshot(other))
     with pytest.raises(NotFoundError):
         ws.diff(before, "snap_nothing")
+
+
+def test_in_a_diff_a_class_that_was_renamed_is_the_same(ws, planted):
+    task, ids = planted
+    before = ws.snapshot(task)
+    renamed = ws.rename_class(task, "card", "cards")
+    ws.vote(ids["label_error"], renamed, "cards")
+    found = ws.diff(before, ws.snapshot(renamed))
+    assert [(c.record_id, c.labels) for c in found.relabelled] == [(ids["label_error"], ("refund", "cards"))]
+    assert found.added == found.removed == ()
+
+
+def test_a_datasheet_reads_votes_and_frozen_labels_by_what_they_mean_now(ws, planted):
+    task, ids = planted
+    ws.vote(ids["too_short"], task, "card")
+    before = ws.snapshot(task)
+    merged = ws.merge_classes(task, ["card", "login"], "help")
+    ws.vote(ids["secret"], merged, "help")
+    after = ws.snapshot(merged)
+    for snapshot in (before, after):
+        sources = ws.datasheet(snapshot)["labels"]["sources"]
+        assert {s["kind"]: (s["n"], s["agreement"]) for s in sources} == {"imported": (127, 1.0), "person": (2, 1.0)}
 
 
 def test_a_datasheet_says_what_is_known_and_holds_no_text(ws, planted):

@@ -8,7 +8,7 @@ import msgspec
 
 from homegrown.api import schemas as s
 from homegrown.core.access import Permission
-from homegrown.core.issues import KINDS, OPEN, Decision, Issue
+from homegrown.core.issues import Decision, Issue
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
 
@@ -61,17 +61,17 @@ class DecisionBody(s.Strict):
 
 
 def _out(issue: Issue) -> IssueOut:
-    decisions = [d.value for d in KINDS[issue.kind].decisions] if issue.kind in KINDS else []
     return IssueOut(
         issue.issue_id, issue.kind, issue.task_id, issue.record_id, issue.other_id, issue.score, issue.harm,
-        issue.reason, dict(issue.details), issue.state, decisions, issue.decided_by, issue.decided_at,
+        issue.reason, dict(issue.details), issue.state, [d.value for d in issue.decisions], issue.decided_by,
+        issue.decided_at,
     )  # fmt: skip
 
 
 def listing(call: Call) -> Response:
     """Issues."""
     q: IssuesQuery = call.query
-    state = None if q.state == "any" else q.state or OPEN
+    state = None if q.state == "any" else q.state
     found = call.ws.issues(q.task, kind=q.kind, state=state, limit=q.limit, offset=q.offset)
     return json_response(IssuesOut([_out(i) for i in found], call.ws.store.issues.counts()))
 

@@ -17,4 +17,5 @@ from homegrown.workspace import connect
 def command(snapshot: str, workspace: Path, as_json: bool) -> None:
     """Say of SNAPSHOT where it comes from, what is in it, who labelled it, and what is doubtful."""
     with connect(workspace) as ws:
-        emit(ws.datasheet(snapshot), lambda: str(ws.datasheet(snapshot, markdown=True)), as_json=as_json)
+        sheet = ws.datasheet(snapshot, markdown=not as_json)
+    emit(sheet, lambda: str(sheet), as_json=as_json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
-from homegrown.core.issues import KINDS, OPEN, Decision
+from homegrown.core.issues import KINDS, OPEN, Decision, kind_of
 from homegrown.workspace import connect
 
 if TYPE_CHECKING:
@@ -49,13 +49,9 @@ def command(
         ws.progress = TerminalProgress()
         report = None if only_list else ws.find_issues(task, kinds=kinds or None, source=source)
         found = _listed(ws, task, kinds, decided=decided, limit=limit)
-        document = {
-            "task": task,
-            "counts": ws.store.issues.counts(),
-            "notes": list(report.notes) if report else [],
-            "issues": [_document(issue) for issue in found],
-        }
-        emit(document, lambda: _text(ws, found, document["notes"]), as_json=as_json)
+        counts, notes = ws.store.issues.counts(), list(report.notes) if report else []
+    document = {"task": task, "counts": counts, "notes": notes, "issues": [_document(issue) for issue in found]}
+    emit(document, lambda: _text(found, counts, notes), as_json=as_json)
 
 
 def _listed(ws: Workspace, task: str | None, kinds: tuple[str, ...], *, decided: bool, limit: int) -> list[Issue]:
@@ -70,15 +66,14 @@ def _document(issue: Issue) -> dict[str, object]:
     return {**asdict(issue), "harm": round(issue.harm, 4)}
 
 
-def _text(ws: Workspace, found: list[Issue], notes: list[str]) -> str:
-    counts = ws.store.issues.counts()
+def _text(found: list[Issue], counts: dict[str, dict[str, int]], notes: list[str]) -> str:
     waiting = {kind: states[OPEN] for kind, states in counts.items() if states.get(OPEN)}
     if not waiting:
         return "\n".join(["Nothing doubtful waits.", *(f"note: {n}" for n in notes)])
     lines = [
-        f"{sum(waiting.values()):,} issues wait: " + ", ".join(f"{n:,} {KINDS[k].title}" for k, n in waiting.items())
+        f"{sum(waiting.values()):,} issues wait: " + ", ".join(f"{n:,} {kind_of(k).title}" for k, n in waiting.items())
     ]
-    lines += [f"{i.harm:4.2f}  {i.issue_id}  {i.state:10}  {KINDS[i.kind].title}: {i.reason}" for i in found]
+    lines += [f"{i.harm:4.2f}  {i.issue_id}  {i.state:10}  {i.title}: {i.reason}" for i in found]
     return "\n".join(
         [*lines, *(f"note: {n}" for n in notes), "Decide: homegrown curate issues --decide ISSUE DECISION"]
     )

@@ -29,6 +29,8 @@ STATES = {
     Decision.MERGE: "merged",
 }
 OPEN = "open"
+#: kinds of derivations: a masked record that stands for its original, and one that did until that was taken back
+MASKING, UNMASKED = "mask", "unmasked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class IssueKind:
     about_task: bool = False
 
 
+UNKNOWN_HARM = 0.5
 _D = Decision
 KINDS: Mapping[str, IssueKind] = {
     k.name: k
@@ -69,6 +72,11 @@ KINDS: Mapping[str, IssueKind] = {
         IssueKind("rare_class", "rare class", 0.3, (_D.KEEP,), about_task=True),
     )
 }
+
+
+def kind_of(name: str) -> IssueKind:
+    """The kind called *name*; one that nobody knows any more may be decided in every way."""
+    return KINDS.get(name) or IssueKind(name, name, UNKNOWN_HARM, tuple(Decision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +121,19 @@ class Issue:
     decided_at: str | None = None
 
     @property
+    def title(self) -> str:
+        """Its kind, for people."""
+        return kind_of(self.kind).title
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What may be done about it, the usual one first."""
+        return kind_of(self.kind).decisions
+
+    @property
     def harm(self) -> float:
         """How much harm is to be expected of it: the kind's times the score."""
-        return self.score * (KINDS[self.kind].harm if self.kind in KINDS else 0.5)
+        return self.score * kind_of(self.kind).harm
 
 
 def issue_id(task_id: str | None, found: Found) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.issues import KINDS
+from homegrown.core.issues import kind_of
+from homegrown.curate.rulings import as_originals
 from homegrown.store.meaning import places, read_meaning
 from homegrown.store.snapshots import probs_matrix
 
@@ -84,20 +85,19 @@ def _labels(store: Store, task: Task, rows: pa.Table) -> dict[str, Any]:
     probs = probs_matrix(rows)
     labelled = probs.sum(1) > 0
     top = np.where(labelled, probs.argmax(1), -1)
-    ids = rows["record_id"].combine_chunks()
-    originals = {made: original for original, made in store.issues.derived("mask").items()}
-    if originals:
-        ids = pa.array([originals.get(i, i) for i in ids.to_pylist()], pa.string())
+    ids = as_originals(store, rows["record_id"])
     votes = store.votes.of_task(task.task_id)
     people = store.person_votes.standing(task.task_id)
     sure = probs.max(1)[labelled]
     names = {s["label_source_id"]: s for s in store.tasks.label_sources(task.task_id)}
+    now = store.tasks.get(task.task_id)
     sources = [
-        _agreement(ids, top, task, names[i]["kind"], names[i]["name"], mine) for i, mine in _by_source(votes, names)
+        {"kind": names[i]["kind"], "name": names[i]["name"], **_agreement(ids, top, task, now, mine)}
+        for i, mine in _by_source(votes, names)
     ]
     if people:
         said = pa.table({"record_id": [r for r, _ in people], "value": [v for _, v in people]})
-        sources.append(_agreement(ids, top, task, "person", "people", said))
+        sources.append({"kind": "person", "name": "people", **_agreement(ids, top, task, now, said)})
     return {
         "n_labelled": int(labelled.sum()),
         "n_certain": int((sure >= 0.999).sum()),
@@ -112,15 +112,18 @@ def _by_source(votes: pa.Table, names: dict[str, Any]) -> Iterator[tuple[str, pa
             yield label_source_id, votes.filter(pc.equal(votes["label_source_id"], label_source_id))
 
 
-def _agreement(ids: pa.Array, top: np.ndarray, task: Task, kind: str, name: str, votes: pa.Table) -> dict[str, Any]:
-    """On how many of the records a source voted, and the share on which it says what was frozen."""
-    row = places(votes["record_id"], ids)
-    frozen = np.append(top, -1)[row]  # the last one stands for a record that is not in it
-    judged = (frozen >= 0) & votes["value"].is_valid().to_numpy()
-    said = read_meaning(task, votes["value"].filter(pa.array(judged)), row[judged])
-    n = int(judged.sum())
-    agreed = len(np.unique(said.vote[said.column == top[said.record]]))
-    return {"kind": kind, "name": name, "n": n, "agreement": round(agreed / n, 4) if n else None}
+def _agreement(ids: pa.Array, top: np.ndarray, frozen: Task, now: Task, votes: pa.Table) -> dict[str, Any]:
+    """On how many of the records a source voted, and the share on which it says what was frozen, by its meaning now."""
+    place = places(votes["record_id"], ids)
+    heard = place >= 0
+    heard[heard] = top[place[heard]] >= 0
+    said = read_meaning(now, votes["value"].filter(pa.array(heard)), place[heard])
+    column = {class_id: i for i, class_id in enumerate(now.class_ids)}
+    n_columns = len(column) + 1
+    same = [i * n_columns + column[c] for i, old in enumerate(frozen.class_ids) for c in now.meaning(old)]
+    agrees = np.isin(top[said.record] * n_columns + said.column, same)
+    n, agreed = int(said.speaks.sum()), len(np.unique(said.vote[agrees]))
+    return {"n": n, "agreement": round(agreed / n, 4) if n else None}
 
 
 def as_markdown(sheet: dict[str, Any]) -> str:
@@ -154,9 +157,8 @@ def as_markdown(sheet: dict[str, Any]) -> str:
     )
     lines += ["", "## What is doubtful", "", "| issue | open | decided |", "| --- | --- | --- |"]
     for kind, states in sheet["issues"].items():
-        title = KINDS[kind].title if kind in KINDS else kind
         still = states.get("open", 0)
-        lines.append(f"| {title} | {still:,} | {sum(states.values()) - still:,} |")
+        lines.append(f"| {kind_of(kind).title} | {still:,} | {sum(states.values()) - still:,} |")
     lines += ["", *(f"- {_plain(w)}" for w in sheet["warnings"])]
     return "\n".join(lines).rstrip() + "\n"
 

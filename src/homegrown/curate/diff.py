@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from homegrown.curate.rulings import as_originals
 from homegrown.errors import InputError
 from homegrown.store.snapshots import probs_matrix
 
 if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
     from homegrown.store import Store
 
 
@@ -22,7 +24,7 @@ class Change:
 
     Attributes:
         splits: before and after.
-        labels: names of the likeliest class before and after; None without one.
+        labels: names of the likeliest class, as it was called before and after; None without one.
     """
 
     record_id: str
@@ -66,41 +68,42 @@ def diff(store: Store, before: str, after: str) -> SnapshotDiff:
     first, second = store.models.snapshot(before), store.models.snapshot(after)
     if first.task_id != second.task_id:
         raise InputError("These snapshots are of two tasks; only snapshots of one task can be compared.")
-    left, right = (_read(store, s.snapshot_id, s.task_id, s.task_version) for s in (first, second))
+    tasks = [store.tasks.get(s.task_id, s.task_version) for s in (first, second)]
+    left, right = (_read(store, s.snapshot_id, t) for s, t in zip((first, second), tasks, strict=True))
     found = left.join(right, keys="record_id", join_type="full outer", left_suffix="_1", right_suffix="_2")
     found = found.sort_by("record_id").combine_chunks()
-    split = [found[f"split_{i}"].to_pylist() for i in (1, 2)]
-    label = [found[f"label_{i}"].to_pylist() for i in (1, 2)]
+    ids = found["record_id"].to_pylist()
+    splits, classes = (
+        list(zip(*(found[f"{column}_{i}"].to_pylist() for i in (1, 2)), strict=True)) for column in ("split", "class")
+    )
+    called = [dict(zip(t.class_ids, t.class_names, strict=True)) for t in tasks]
     rows = [
-        Change(record_id, splits, labels)
-        for record_id, splits, labels in zip(
-            found["record_id"].to_pylist(), zip(*split, strict=True), zip(*label, strict=True), strict=True
-        )
+        Change(record_id, split, (called[0].get(before), called[1].get(after)))
+        for record_id, split, (before, after) in zip(ids, splits, classes, strict=True)
     ]
-    both = [r for r in rows if None not in r.splits]
+    # By id: a class that was only renamed is the same class.
+    both = [
+        (row, before != after) for row, (before, after) in zip(rows, classes, strict=True) if None not in row.splits
+    ]
     names = dict.fromkeys([*first.n_by_split, *second.n_by_split])
     return SnapshotDiff(
         before=first.snapshot_id,
         after=second.snapshot_id,
         added=tuple(r for r in rows if r.splits[0] is None),
         removed=tuple(r for r in rows if r.splits[1] is None),
-        moved=tuple(r for r in both if r.splits[0] != r.splits[1]),
-        relabelled=tuple(r for r in both if r.labels[0] != r.labels[1]),
-        n_same=sum(r.splits[0] == r.splits[1] and r.labels[0] == r.labels[1] for r in both),
+        moved=tuple(r for r, _ in both if r.splits[0] != r.splits[1]),
+        relabelled=tuple(r for r, relabelled in both if relabelled),
+        n_same=sum(r.splits[0] == r.splits[1] and not relabelled for r, relabelled in both),
         n_by_split={n: (first.n_by_split.get(n, 0), second.n_by_split.get(n, 0)) for n in names},
         same_test=first.details.get("test_digest") == second.details.get("test_digest"),
     )
 
 
-def _read(store: Store, snapshot_id: str, task_id: str, version: int) -> pa.Table:
-    """record_id, split and name of the likeliest class; masked records under the id of their original."""
+def _read(store: Store, snapshot_id: str, task: Task) -> pa.Table:
+    """record_id, split and id of the likeliest class; masked records under the id of their original."""
     rows = store.snapshots.read(snapshot_id)
-    names = store.tasks.get(task_id, version).class_names
     probs = probs_matrix(rows)
     top = np.where(probs.sum(1) > 0, probs.argmax(1), -1)
-    label = pa.array([names[i] if i >= 0 else None for i in top.tolist()], pa.string())
-    originals = {made: original for original, made in store.issues.derived("mask").items()}
-    ids = rows["record_id"]
-    if originals:
-        ids = pa.chunked_array([pa.array([originals.get(i, i) for i in ids.to_pylist()], pa.string())])
-    return pa.table({"record_id": ids, "split": pc.cast(rows["split"], pa.string()), "label": label})
+    classes = pa.array([task.class_ids[i] if i >= 0 else None for i in top.tolist()], pa.string())
+    ids = as_originals(store, rows["record_id"])
+    return pa.table({"record_id": ids, "split": pc.cast(rows["split"], pa.string()), "class": classes})

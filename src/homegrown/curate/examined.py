@@ -1,6 +1,7 @@
 """What finders look at: the current records and, for a task, their labels, vectors and out-of-sample probabilities.
 
-Each is read when a finder first asks for it. Texts are streamed; what needs all records at once works in pieces.
+Each is read when a finder first asks for it. Texts are streamed where one at a time is enough; vectors
+are compared in pieces.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.freeze import source_ids
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import read_labels
-from homegrown.metrics.label_errors import calibrated, label_errors, with_neighbours
+from homegrown.metrics.label_errors import label_errors
+from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +111,8 @@ class Examined:
     ) -> None:
         self.store, self.task, self.progress = store, task, progress
         self._abilities, self._source = abilities, source
+        self._vectors: tuple[bytes, np.ndarray] | None = None
+        self._near: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     @cached_property
     def _wanted(self) -> pa.Array | None:
@@ -130,8 +134,8 @@ class Examined:
 
     @cached_property
     def table(self) -> pa.Table:
-        """``record_id``, ``text``, ``source`` of all records, in order of id."""
-        columns = ["record_id", "text", "source"]
+        """``record_id`` and ``text`` of all records, in order of id."""
+        columns = ["record_id", "text"]
         found = list(self.batches(columns))
         whole = pa.Table.from_batches(found) if found else pa.schema([(c, pa.string()) for c in columns]).empty_table()
         return whole.sort_by("record_id")
@@ -147,8 +151,24 @@ class Examined:
         return np.where(stratum < labels.n_classes, stratum, -1)
 
     def vectors(self, rows: np.ndarray) -> np.ndarray:
-        """float32 [len(rows), dim] of rows of ``table``."""
-        return self._abilities.encode(self.table["text"].take(pa.array(rows)).to_pylist())
+        """float32 [len(rows), dim] of rows of ``table``; those that were asked for last are at hand."""
+        key = rows.tobytes()
+        if self._vectors is None or self._vectors[0] != key:
+            self._vectors = key, self._abilities.encode(self.table["text"].take(pa.array(rows)).to_pylist())
+        return self._vectors[1]
+
+    def near(self, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The *k* nearest others, at most ``N_NEIGHBOURS``, among *rows* of ``table``; compared once for all finders.
+
+        Returns:
+            Positions in *rows* int32 [n, k] and similarities float32 [n, k], as ``metrics.neighbours.nearest``.
+        """
+        key = rows.tobytes()
+        if key not in self._near:
+            found, similarity = nearest(self.vectors(rows), N_NEIGHBOURS)
+            self._near[key] = found.astype(np.int32), similarity
+        found, similarity = self._near[key]
+        return found[:, :k], similarity[:, :k]
 
     def pieces(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """*rows* of ``table`` in pieces of at most ``PIECE``, drawn by chance where there are several."""
@@ -172,8 +192,9 @@ class Examined:
 
     def _cross(self, rows: np.ndarray, n_classes: int) -> Crossed:
         vectors, given = self.vectors(rows), self.given[rows]
-        probs = calibrated(given, self._abilities.out_of_sample(vectors, given, n_classes))
-        both = with_neighbours(given, probs, vectors)
+        probs = self._abilities.out_of_sample(vectors, given, n_classes)
+        near = neighbour_probs(given, n_classes, *self.near(rows, N_NEIGHBOURS))
+        both = (probs + near) / 2
         # Only what finders ask for is kept: all probabilities of many records and classes would not fit.
         found = label_errors(given, both)
         pair = np.argsort(-both, axis=1, kind="stable")[:, :2]

@@ -19,7 +19,7 @@ from homegrown.curate import splits
 from homegrown.curate.columns import group_codes, moments
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import Labels, read_labels
-from homegrown.curate.rulings import Honoured, masked, without
+from homegrown.curate.rulings import Honoured, as_originals, masked, without
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
 from homegrown.curate.warnings import warnings_about
 from homegrown.errors import EmptyDataError, InputError
@@ -28,6 +28,7 @@ from homegrown.store.snapshots import snapshot_schema
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
     from homegrown.store import Store
+    from homegrown.store.issues import Rulings
 
 
 CAME_LATER = ("exclude_terms", "test_of")
@@ -91,10 +92,12 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     """
     plan = plan or SplitPlan()
     _check(plan)
-    records, labels, honoured = _rows(store, task, plan, join)
+    rulings = store.issues.rulings(task.task_id)
+    records, labels, honoured = _rows(store, task, plan, join, rulings)
+    shown, n_masked = masked(store, rulings.masked, records)
     stratum = labels.stratum()
     held = _held_out(store, records, labels, plan)
-    twins = twin_groups(records["text"].combine_chunks(), plan.similarity)
+    twins = twin_groups(shown["text"].combine_chunks(), plan.similarity)
     unit, group = _units(records, twins, labels, plan)
     done = splits.assign(
         unit, stratum, seed=plan.seed, held_out=held.rows, balanced=plan.group_by is None,
@@ -104,14 +107,14 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     # "P or Q" may be learnt from, and cannot judge.
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
-    table = _table(records, labels, split, group, kept)
+    table = _table(shown, labels, split, group, kept)
     facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": _named(plan)}
     snapshot_id = store.snapshots.write(table, facts)
     counts = {name: int((split == i).sum()) for i, name in enumerate(splits.NAMES)}
     details = {
         **asdict(plan),
         **held.facts,
-        **asdict(honoured),
+        **asdict(replace(honoured, n_masked=n_masked)),
         "split_by": plan.split_by,
         "n_twins_removed": done.n_twins_removed,
         "n_unlabelled_removed": done.n_unlabelled_removed,
@@ -152,14 +155,15 @@ def _check(plan: SplitPlan) -> None:
         raise InputError(f"similarity is {plan.similarity}; it lies between 0.5 and 1 (1: equal texts only).")
 
 
-def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple[pa.Table, Labels, Honoured]:
-    """Records with a label, and those without that may be learnt from, in order of id; what was decided is honoured."""
+def _rows(
+    store: Store, task: Task, plan: SplitPlan, join: Join | None, rulings: Rulings
+) -> tuple[pa.Table, Labels, Honoured]:
+    """Records with a label, and those without that may be learnt from, in order of id, as it was decided."""
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
-    records, honoured = without(store, task, store.records.scan(columns).sort_by("record_id"))
-    ids = records["record_id"].combine_chunks()
-    labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
+    records, honoured = without(rulings, store.records.scan(columns).sort_by("record_id"))
+    labels = read_labels(store, task, records["record_id"].combine_chunks(), join, exclude_terms=plan.exclude_terms)
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -168,11 +172,8 @@ def _rows(store: Store, task: Task, plan: SplitPlan, join: Join | None) -> tuple
         wanted = pc.or_(wanted, pc.is_in(records["record_id"].combine_chunks(), value_set=source_ids(store, name)))
     kept = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
     if len(kept) < records.num_rows:
-        records = records.take(pa.array(kept))
-        ids = records["record_id"].combine_chunks()
-        labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms)
-    records, n_masked = masked(store, records)
-    return records, labels, replace(honoured, n_masked=n_masked)
+        records, labels = records.take(pa.array(kept)), labels.of(kept)
+    return records, labels, honoured
 
 
 def source_ids(store: Store, name: str) -> pa.Array:
@@ -212,10 +213,17 @@ def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) 
 
 
 def _as_before(store: Store, records: pa.Table, labels: Labels, snapshot_id: str) -> _Held:
-    """Rows that hold a text of an earlier test split; whether or not they still have a label, they are held out."""
+    """Rows that hold a text of an earlier test split; whether or not they still have a label, they are held out.
+
+    A text that was masked then is known by its original.
+    """
     before = store.snapshots.read(snapshot_id)
-    hashes = before.filter(pc.equal(before["split"], "test"))["text_hash"].combine_chunks()
-    rows = pc.is_in(records["text_hash"], value_set=hashes).to_numpy()
+    tested = before.filter(pc.equal(before["split"], "test"))
+    hashes = tested["text_hash"].combine_chunks()
+    originals = as_originals(store, tested["record_id"])
+    masked_then = originals.filter(pc.not_equal(originals, tested["record_id"].combine_chunks()))
+    known = [hashes, *store.records.rows(masked_then, ["text_hash"])["text_hash"].chunks]
+    rows = pc.is_in(records["text_hash"], value_set=pa.concat_arrays(known)).to_numpy()
     if not (rows & labels.labelled & ~labels.undecided).any():
         raise EmptyDataError("No text of the earlier test split is here with a label any more: freeze a new one.")
     return _Held(rows, rows & ~labels.labelled, {"n_test_texts_before": len(pc.unique(hashes))})

@@ -60,12 +60,20 @@ class Labels:
 
     def dense(self, chosen: np.ndarray) -> np.ndarray:
         """Label probabilities float32 [len(chosen), n_classes] of the records *chosen*."""
+        found = self.of(chosen)
+        matrix = np.zeros((len(chosen), self.n_classes), np.float32)
+        matrix[found.row, found.column] = found.prob
+        return matrix
+
+    def of(self, chosen: np.ndarray) -> Labels:
+        """The labels of the records *chosen*, numbered as they stand there."""
         place = np.full(len(self.labelled), -1)
         place[chosen] = np.arange(len(chosen))
-        matrix = np.zeros((len(chosen), self.n_classes), np.float32)
-        kept = place[self.row] >= 0
-        matrix[place[self.row[kept]], self.column[kept]] = self.prob[kept]
-        return matrix
+        row = place[self.row]
+        kept = row >= 0
+        return Labels(
+            row[kept], self.column[kept], self.prob[kept], self.labelled[chosen], self.n_classes, self.undecided[chosen]
+        )
 
 
 def read_labels(

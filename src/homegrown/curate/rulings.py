@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from homegrown.core.tasks import Task
+    from collections.abc import Iterable, Mapping
+
     from homegrown.store import Store
+    from homegrown.store.issues import Rulings
 
 _SWAPPED = ("record_id", "text_hash", "text")
 
@@ -25,39 +27,45 @@ class Honoured:
     n_masked: int = 0
 
 
-def without(store: Store, task: Task, records: pa.Table) -> tuple[pa.Table, Honoured]:
-    """*records* without those that were dropped or that another stands for, and without records made from others.
+def without(rulings: Rulings, records: pa.Table) -> tuple[pa.Table, Honoured]:
+    """*records* without those that were dropped or that another stands for.
 
     A record that was merged leaves only while the one that stands for it is there.
     """
-    rulings = store.issues.rulings(task.task_id)
     ids = records["record_id"].combine_chunks()
     dropped = _among(ids, rulings.dropped)
     here = set(ids.filter(pa.array(~dropped)).to_pylist()) if rulings.merged else set()
     merged = _among(ids, [r for r in rulings.merged if _stands(r, rulings.merged, here)]) & ~dropped
-    made = _among(ids, rulings.masked.values())
-    kept = ~(dropped | merged | made)
+    kept = ~(dropped | merged)
     done = Honoured(int(dropped.sum()), int(merged.sum()))
     return records if kept.all() else records.filter(pa.array(kept)), done
 
 
-def masked(store: Store, records: pa.Table) -> tuple[pa.Table, int]:
-    """*records* with the masked ones in place of their originals, and how many there are; other columns stay."""
-    made = store.issues.derived("mask")
+def masked(store: Store, made: Mapping[str, str], records: pa.Table) -> tuple[pa.Table, int]:
+    """*records* with the masked ones in place of their originals, and how many there are; other columns stay.
+
+    Args:
+        store: the workspace.
+        made: original → the masked record.
+        records: with ``record_id``, ``text_hash``, ``text``.
+    """
     ids = records["record_id"].combine_chunks()
-    place = np.flatnonzero(_among(ids, made))
-    if not len(place):
+    hidden = pa.array(_among(ids, made))
+    wanted = pa.array([made[i] for i in ids.filter(hidden).to_pylist()], pa.string())
+    if not len(wanted):
         return records, 0
-    wanted = [made[i] for i in ids.take(pa.array(place)).to_pylist()]
-    found = store.records.rows(pa.chunked_array([pa.array(wanted, pa.string())]), list(_SWAPPED))
-    by_id = {row["record_id"]: row for row in found.to_pylist()}
+    found = store.records.rows(wanted, list(_SWAPPED))
     for name in _SWAPPED:
-        values = records[name].to_pylist()
-        for row, derived in zip(place.tolist(), wanted, strict=True):
-            if derived in by_id:
-                values[row] = by_id[derived][name]
-        records = records.set_column(records.schema.get_field_index(name), name, pa.array(values, pa.string()))
-    return records, len(place)
+        values = pc.replace_with_mask(records[name].combine_chunks(), hidden, found[name].combine_chunks())
+        records = records.set_column(records.schema.get_field_index(name), name, values)
+    return records, len(wanted)
+
+
+def as_originals(store: Store, record_ids: pa.ChunkedArray) -> pa.Array:
+    """*record_ids* of a snapshot, each masked record under the id of the one that it was made from."""
+    ids = record_ids.combine_chunks()
+    originals = store.issues.originals()
+    return pa.array([originals.get(i, i) for i in ids.to_pylist()], pa.string()) if originals else ids
 
 
 def _stands(record_id: str, merged: dict[str, str], here: set[str]) -> bool:
@@ -70,6 +78,5 @@ def _stands(record_id: str, merged: dict[str, str], here: set[str]) -> bool:
     return at in here and at not in seen
 
 
-def _among(ids: pa.Array, wanted: object) -> np.ndarray:
-    values = pa.array(list(wanted), pa.string())  # type: ignore[call-overload]
-    return pc.is_in(ids, value_set=values).to_numpy(zero_copy_only=False)
+def _among(ids: pa.Array, wanted: Iterable[str]) -> np.ndarray:
+    return pc.is_in(ids, value_set=pa.array(list(wanted), pa.string())).to_numpy(zero_copy_only=False)

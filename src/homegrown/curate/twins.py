@@ -74,7 +74,7 @@ def join(groups: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarra
 
 
 def _similar(texts: pa.Array, similarity: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of distinct texts that are at least so similar. Sees pairs at 0.8 with probability 0.9998."""
+    """Pairs of distinct texts that are at least so similar. Sees a pair at 0.8 with probability 0.9997."""
     values, starts = _shingles(texts)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(values, starts, N_PERM, 1)
     flags = RMinHashLSH(similarity, N_PERM, N_BANDS).query_duplicate_flags_matrix_one_shot(matrix)

@@ -1,4 +1,4 @@
-"""Personal data and secrets masked before a text leaves, as far as patterns and check digits can tell."""
+"""Texts with personal data and secrets masked, as far as patterns and check digits can tell."""
 
 from __future__ import annotations
 

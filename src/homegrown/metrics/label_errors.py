@@ -13,8 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
 
@@ -88,19 +87,6 @@ def with_neighbours(
     """
     near = neighbour_probs(given, probs.shape[1], *nearest(vectors, N_NEIGHBOURS, others=others))
     return (probs + near) / 2
-
-
-def calibrated(given: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """*probs* at the temperature by which the given labels are most probable (Guo and others 2017, 4.2); [n, k]."""
-    logs = np.log(np.clip(np.asarray(probs, np.float64), 1e-12, 1.0))
-    rows = np.arange(len(given))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logs / np.exp(log_temperature)
-        return float((logsumexp(scaled, axis=1) - scaled[rows, given]).mean())
-
-    scaled = logs / np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x)
-    return np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True))
 
 
 class _Mistakes:

@@ -13,7 +13,18 @@ import msgspec
 import sqlalchemy as sa
 
 from homegrown.core.ids import canonical_json, timestamp
-from homegrown.core.issues import KINDS, OPEN, STATES, Decision, Found, Issue, issue_id
+from homegrown.core.issues import (
+    KINDS,
+    MASKING,
+    OPEN,
+    STATES,
+    UNKNOWN_HARM,
+    UNMASKED,
+    Decision,
+    Found,
+    Issue,
+    issue_id,
+)
 from homegrown.errors import ConflictError, NotFoundError
 from homegrown.store import tables
 from homegrown.store.events import record_event
@@ -87,10 +98,7 @@ class IssueStore:
 
     def get(self, issue: str) -> Issue:
         """One issue, or a ``NotFoundError``."""
-        row = self._db.one(sa.select(*_I.c).where(_I.c.issue_id == issue))
-        if row is None:
-            raise NotFoundError("There is no such issue. Its record may have been forgotten.")
-        return _issue(row)
+        return _issue(_found(self._db.one(_by_id(issue))))
 
     def list(
         self,
@@ -102,7 +110,7 @@ class IssueStore:
         offset: int = 0,
     ) -> list[Issue]:
         """Issues, the most harmful first; of *task_id* and of no task where one is named."""
-        harm = sa.case({k.name: k.harm for k in KINDS.values()}, value=_I.c.kind, else_=0.5) * _I.c.score
+        harm = sa.case({k.name: k.harm for k in KINDS.values()}, value=_I.c.kind, else_=UNKNOWN_HARM) * _I.c.score
         wanted = sa.select(*_I.c).where(*_conditions(state, kind, task_id))
         rows = self._db.all(wanted.order_by(harm.desc(), _I.c.issue_id).limit(limit).offset(offset))
         return [_issue(row) for row in rows]
@@ -116,21 +124,16 @@ class IssueStore:
             found.setdefault(row["kind"], {})[row["state"]] = int(row["n"])
         return found
 
-    def n_open(self) -> int:
-        """How many wait for a decision."""
-        row = self._db.one(sa.select(sa.func.count().label("n")).where(_I.c.state == OPEN))
-        return int(row["n"]) if row else 0
-
     def decide(self, actor: Actor, issue: str, decision: Decision, **facts: Any) -> Issue:
         """Keep what *actor* decided; *facts* (ids of what was made for it) join the details.
+
+        For ``mask`` the fact ``masked_id`` names the record (``made``) that stands for the issue's own from now on.
 
         Raises:
             ConflictError: somebody has decided already.
         """
         with self._db.write() as connection:
-            row = connection.execute(sa.select(*_I.c).where(_I.c.issue_id == issue)).mappings().first()
-            if row is None:
-                raise NotFoundError("There is no such issue. Its record may have been forgotten.")
+            row = _found(connection.execute(_by_id(issue)).mappings().first())
             if row["state"] != OPEN:
                 raise ConflictError("This issue was decided meanwhile. Undo that decision first.")
             details = canonical_json({**msgspec.json.decode(row["details"]), **facts}).decode()
@@ -138,52 +141,50 @@ class IssueStore:
                 "state": STATES[decision], "decided_by": actor.actor_id, "decided_at": timestamp(), "details": details,
             }  # fmt: skip
             connection.execute(sa.update(_I).where(_I.c.issue_id == issue, _I.c.state == OPEN).values(**changed))
+            if decision is Decision.MASK:
+                _link(connection, actor, str(facts["masked_id"]), row["record_id"])
             record_event(
                 connection, actor, "curate.decide_issue", f"issue:{issue}", decision=decision.value, kind=row["kind"]
             )
         return _issue({**row, **changed})
 
     def reopen(self, actor: Actor, issue: str) -> Issue:
-        """Take a decision back; the issue waits again.
+        """Take a decision back; the issue waits again, its record unmasked unless another one asks for it.
 
         Raises:
             ConflictError: it is open.
         """
         with self._db.write() as connection:
-            row = connection.execute(sa.select(*_I.c).where(_I.c.issue_id == issue)).mappings().first()
-            if row is None:
-                raise NotFoundError("There is no such issue. Its record may have been forgotten.")
+            row = _found(connection.execute(_by_id(issue)).mappings().first())
             if row["state"] == OPEN:
                 raise ConflictError("This issue is open: there is nothing to take back.")
             changed = {"state": OPEN, "decided_by": None, "decided_at": None}
             connection.execute(sa.update(_I).where(_I.c.issue_id == issue).values(**changed))
+            if row["state"] == STATES[Decision.MASK]:
+                _unlink(connection, actor, row["record_id"])
             record_event(connection, actor, "curate.undo_decision", f"issue:{issue}", was=row["state"])
         return _issue({**row, **changed})
 
-    def derive(self, actor: Actor, record_id: str, from_record_id: str, kind: str) -> None:
-        """Keep that *record_id* was made from another; the same again changes nothing."""
+    def made(self, record_id: str, from_record_id: str) -> None:
+        """Keep that a record is being made from another by masking, so that forgetting takes both, decided or not."""
         d = tables.derivations
-        row = {"record_id": record_id, "from_record_id": from_record_id, "kind": kind}
+        mine = sa.select(d.c.kind).where(d.c.record_id == record_id, d.c.from_record_id == from_record_id)
+        row = {"record_id": record_id, "from_record_id": from_record_id, "kind": UNMASKED, "created_at": timestamp()}
         with self._db.write() as connection:
-            same = sa.select(d.c.record_id).where(*(d.c[c] == v for c, v in row.items()))
-            if connection.execute(same).first() is None:
-                connection.execute(sa.insert(d).values(**row, created_at=timestamp()))
-                record_event(
-                    connection, actor, "curate.derive", f"record:{record_id}", kind=kind, source=from_record_id
-                )
-
-    def underive(self, actor: Actor, from_record_id: str, kind: str) -> None:
-        """Forget that something was made from a record."""
-        d = tables.derivations
-        with self._db.write() as connection:
-            connection.execute(sa.delete(d).where(d.c.from_record_id == from_record_id, d.c.kind == kind))
-            record_event(connection, actor, "curate.undo_derive", f"record:{from_record_id}", kind=kind)
+            if connection.execute(mine).first() is None:
+                connection.execute(sa.insert(d).values(**row))
 
     def derived(self, kind: str) -> dict[str, str]:
         """Original → the record made from it."""
         d = tables.derivations
         rows = self._db.all(sa.select(d.c.from_record_id, d.c.record_id).where(d.c.kind == kind))
         return {row["from_record_id"]: row["record_id"] for row in rows}
+
+    def originals(self) -> dict[str, str]:
+        """Record → the one that it was made from, whether or not it still stands for it."""
+        d = tables.derivations
+        rows = self._db.all(sa.select(d.c.record_id, d.c.from_record_id))
+        return {row["record_id"]: row["from_record_id"] for row in rows}
 
     def rulings(self, task_id: str) -> Rulings:
         """What was decided about records, for snapshots of a task: its own issues and those of no task."""
@@ -194,7 +195,38 @@ class IssueStore:
         rows = self._db.all(wanted)
         dropped = frozenset(r["record_id"] for r in rows if r["state"] == STATES[Decision.DROP])
         merged = {r["record_id"]: r["other_id"] for r in rows if r["state"] != STATES[Decision.DROP] and r["other_id"]}
-        return Rulings(dropped, merged, self.derived("mask"))
+        return Rulings(dropped, merged, self.derived(MASKING))
+
+
+def _by_id(issue: str) -> sa.Select[Any]:
+    return sa.select(*_I.c).where(_I.c.issue_id == issue)
+
+
+def _found(row: Any) -> Any:
+    if row is None:
+        raise NotFoundError("There is no such issue. Its record may have been forgotten.")
+    return row
+
+
+def _link(connection: sa.Connection, actor: Actor, record_id: str, from_record_id: str) -> None:
+    """Let a record that was made by masking stand for its original; one that did before does so no more."""
+    d = tables.derivations
+    of_it = d.c.from_record_id == from_record_id
+    standing = connection.execute(sa.select(d.c.record_id).where(of_it, d.c.kind == MASKING)).scalar()
+    if standing != record_id:
+        kind = sa.case((d.c.record_id == record_id, MASKING), else_=UNMASKED)
+        connection.execute(sa.update(d).where(of_it, d.c.kind.in_([MASKING, UNMASKED])).values(kind=kind))
+        record_event(connection, actor, "curate.derive", f"record:{record_id}", kind=MASKING, source=from_record_id)
+
+
+def _unlink(connection: sa.Connection, actor: Actor, from_record_id: str) -> None:
+    """Let a record stand for itself again, unless an issue is still decided so; what was made from it stays known."""
+    d = tables.derivations
+    asked = sa.select(_I.c.issue_id).where(_I.c.record_id == from_record_id, _I.c.state == STATES[Decision.MASK])
+    if connection.execute(asked).first() is None:
+        mine = d.c.from_record_id == from_record_id, d.c.kind == MASKING
+        connection.execute(sa.update(d).where(*mine).values(kind=UNMASKED))
+        record_event(connection, actor, "curate.undo_derive", f"record:{from_record_id}", kind=MASKING)
 
 
 def _rows(about: Mapping[str, str | None], found: Iterable[Found]) -> dict[str, dict[str, Any]]:
@@ -246,16 +278,4 @@ def _conditions(state: str | None, kind: str | None, task_id: str | None) -> lis
 def _issue(row: Any) -> Issue:
     details = msgspec.json.decode(row["details"])
     reason = str(details.pop("reason", ""))
-    names = (
-        "issue_id",
-        "task_id",
-        "record_id",
-        "other_id",
-        "kind",
-        "score",
-        "state",
-        "created_at",
-        "decided_by",
-        "decided_at",
-    )
-    return Issue(reason=reason, details=details, **{n: row[n] for n in names})
+    return Issue(reason=reason, details=details, **{n: v for n, v in row.items() if n != "details"})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from homegrown import label, train
-from homegrown.core.issues import KINDS, OPEN, Decision, Issue
+from homegrown.core.issues import OPEN, Decision, Issue
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate import Abilities, IssueReport, SnapshotDiff, as_markdown, datasheet, diff, find_issues
 from homegrown.errors import ConflictError, InputError
 from homegrown.label import cast_vote
 from homegrown.workspace import handles
-from homegrown.workspace.masking import mask_record, unmask_record
+from homegrown.workspace.masking import mask_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,9 @@ class Curating:
             raise
 
     def undo_decision(self, issue_id: str) -> Issue:
-        """Take a decision back: the issue is open again, a vote or a masked record that was made for it goes.
+        """Take a decision back: the issue is open again, a vote that was made for it goes, and so does the mask.
+
+        A record stays masked while another issue about it is decided so.
 
         Raises:
             ConflictError: the issue is open, or the vote was changed since.
@@ -112,8 +114,6 @@ class Curating:
         issue = self.store.issues.get(issue_id)
         if issue.state == "relabelled" and "vote_id" in issue.details:
             self.store.person_votes.undo(self.store.actor, str(issue.details["vote_id"]))
-        if issue.state == "masked":
-            unmask_record(self.store, issue.record_id)
         return self.store.issues.reopen(self.store.actor, issue_id)
 
     def diff(self, before: Snapshot | str, after: Snapshot | str) -> SnapshotDiff:
@@ -140,8 +140,7 @@ class Curating:
 
 
 def _fitting(issue: Issue, decision: Decision | str) -> Decision:
-    allowed = KINDS[issue.kind].decisions if issue.kind in KINDS else tuple(Decision)
-    if decision not in allowed:
-        names = ", ".join(d.value for d in allowed)
+    if decision not in issue.decisions:
+        names = ", ".join(d.value for d in issue.decisions)
         raise InputError(f"{str(decision)!r} is no decision about this issue. Decisions here: {names}.")
     return Decision(decision)

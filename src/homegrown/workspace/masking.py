@@ -1,21 +1,15 @@
-"""Masked records: made from others, under a source of their own whose newest import always lists all of them."""
+"""Masked records: made from others and kept out of sight; a snapshot puts each in the place of its original."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import pyarrow as pa
 
-from homegrown.core.progress import Silent
-from homegrown.core.records import ReadOptions
+from homegrown.core.ids import canonical_json, identity, now, record_id, text_hash
 from homegrown.errors import InputError, NotFoundError
 from homegrown.inference.masking import masked
-from homegrown.ingest import IngestRequest, import_file
-from homegrown.store.lance_tables import quoted
-from homegrown.store.locks import FileLock
+from homegrown.store.records import RECORDS
 
 if TYPE_CHECKING:
     from homegrown.store import Store
@@ -23,61 +17,34 @@ if TYPE_CHECKING:
 #: the source of the records that masking made
 MASKED = "masked"
 _ORIGINAL = "masked_from"
-KIND = "mask"
+_WAIT_S = 60.0
 
 
-def mask_record(store: Store, record_id: str) -> str:
-    """Make a masked record from one, keep the link, and return its id; the original stays, for who may see it.
+def mask_record(store: Store, original: str) -> str:
+    """Make a masked record from one and return its id; the original stays, for who may see it.
+
+    The new record is retired from the start: nobody labels, counts or looks at the same content twice.
 
     Raises:
         NotFoundError: there is no such record.
         InputError: nothing in it can be masked.
     """
-    text = store.records.texts([record_id]).get(record_id)
+    text = store.records.texts([original]).get(original)
     if text is None:
         raise NotFoundError("There is no such record here. It may have been forgotten.")
     hidden = masked(text).text
     if hidden == text:
         raise InputError("Nothing in this record has a form that can be masked. Drop it instead, or keep it.")
-    with _lock(store):
-        made = _write(store, {**_texts(store), record_id: hidden})
-        store.issues.derive(store.actor, made[record_id], record_id, KIND)
-    return made[record_id]
-
-
-def unmask_record(store: Store, record_id: str) -> None:
-    """Take the masked record out of use again, and cut the link."""
-    with _lock(store):
-        derived = store.issues.derived(KIND).get(record_id)
-        if derived is None:
-            return
-        store.issues.underive(store.actor, record_id, KIND)
-        left = {original: text for original, text in _texts(store).items() if original != record_id}
-        if left:
-            _write(store, left)
-        with store.imports.exclusive():
-            store.records.retire(pa.array([derived]))
-
-
-def _lock(store: Store) -> FileLock:
-    return FileLock(store.layout.folder("locks") / "masked.lock", exclusive=True, wait_s=60.0)
-
-
-def _texts(store: Store) -> dict[str, str]:
-    """Original → masked text, of all that are masked now."""
-    made = store.issues.derived(KIND)
-    texts = store.records.texts(made.values())
-    return {original: texts[derived] for original, derived in made.items() if derived in texts}
-
-
-def _write(store: Store, texts: dict[str, str]) -> dict[str, str]:
-    """Make *texts* the content of the source; returns original → id of the masked record."""
-    with tempfile.TemporaryDirectory(dir=store.layout.folder("tmp")) as folder:
-        path = Path(folder) / "masked.jsonl"
-        rows = ({"text": text, _ORIGINAL: original} for original, text in texts.items())
-        path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-        request = IngestRequest(path, "text", None, _ORIGINAL, MASKED, None, ReadOptions())
-        import_file(store, request, progress=Silent())
-    where = f"source IN {quoted([MASKED])}"
-    rows = store.records.table.scan(["record_id", "external_id"], where=where)
-    return dict(zip(rows["external_id"].to_pylist(), rows["record_id"].to_pylist(), strict=True))
+    fields = {_ORIGINAL: original}
+    hashed = text_hash(hidden)
+    made = record_id(hashed, identity(fields))
+    row = {
+        "record_id": made, "text_hash": hashed, "text": hidden, "fields": canonical_json(fields).decode(),
+        "source": MASKED, "source_id": store.sources.ensure(MASKED), "external_id": original, "n_chars": len(hidden),
+        "created_at": now(),
+    }  # fmt: skip
+    store.issues.made(made, original)
+    with store.imports.exclusive(_WAIT_S):
+        store.records.retire(pa.array([made]))
+        store.records.table.insert_missing(pa.Table.from_pylist([row], schema=RECORDS), "record_id")
+    return made

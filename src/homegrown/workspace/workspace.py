@@ -223,7 +223,7 @@ class Workspace(
 
         Args:
             task: what to freeze.
-            **plan: ``seed``, ``test_source``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``,
+            **plan: ``seed``, ``test_source``, ``test_of``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``,
                 ``test_share``, ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``.
         """
         return freeze(self.store, task, SplitPlan(**plan), label.join_votes)

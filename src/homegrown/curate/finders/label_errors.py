@@ -69,7 +69,7 @@ class RareClassFinder:
     kinds = ("rare_class",)
 
     def find(self, here: Examined) -> Iterator[Found]:
-        """One record of each class that has fewer than ten and a tenth of the middle class."""
+        """One record of each class that has fewer than ten, or than a tenth of the middle class."""
         if here.task is None:
             return
         given = here.given

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from homegrown.core.issues import Found
-from homegrown.metrics.neighbours import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +34,7 @@ class OutlierFinder:
         if n < _FEWEST:
             return
         for rows in here.pieces(np.arange(n)):
-            _, similarity = nearest(here.vectors(rows), _K)
+            _, similarity = here.near(rows, _K)
             near = similarity.mean(1)
             usual = float(np.median(near))
             spread = 1.4826 * float(np.median(np.abs(near - usual))) + 1e-6

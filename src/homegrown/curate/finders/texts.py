@@ -72,12 +72,12 @@ class LengthFinder:
 
     def find(self, here: Examined) -> Iterator[Found]:
         """By characters, against the middle of all."""
-        lengths = [batch["n_chars"].to_numpy() for batch in here.batches(["record_id", "n_chars"])]
-        if not lengths:
+        batches = list(here.batches(["record_id", "n_chars"]))
+        if not batches:
             return
-        middle = float(np.median(np.concatenate(lengths)))
+        middle = float(np.median(np.concatenate([batch["n_chars"].to_numpy() for batch in batches])))
         short, long = min(8.0, middle / 4), max(4000.0, 25 * middle)
-        for batch in here.batches(["record_id", "n_chars"]):
+        for batch in batches:
             n_chars = batch["n_chars"].to_numpy()
             for row in np.flatnonzero((n_chars < short) | (n_chars > long)).tolist():
                 n, record_id = int(n_chars[row]), batch["record_id"][row].as_py()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from homegrown.core.issues import Found
+from homegrown.curate.rulings import as_originals
 from homegrown.curate.twins import join, normalised, twin_groups
-from homegrown.metrics.neighbours import nearest
 from homegrown.store import tables
 
 if TYPE_CHECKING:
@@ -30,33 +32,35 @@ class TwinFinder:
 
     def find(self, here: Examined) -> Iterator[Found]:
         """Twins of an earlier record; those of which one is tested on and the other learnt from are leakage."""
-        table = here.table
-        if table.num_rows < 2:
+        if here.table.num_rows < 2:
             return
-        texts = table["text"].combine_chunks()
-        exact = normalised(texts).dictionary_encode().indices.to_numpy()
+        texts = here.table["text"].combine_chunks()
         by_words = twin_groups(texts)
-        by_meaning = join(by_words, *_alike(here))
+        head = _heads(join(by_words, *_alike(here)), here.given)
+        rows = np.flatnonzero(head != np.arange(len(head)))
+        first = head[rows]
+        mine, theirs = (normalised(texts.take(pa.array(side))) for side in (rows, first))
+        equal = pc.equal(mine, theirs).to_numpy(zero_copy_only=False)
+        how = np.where(equal, "equal", np.where(by_words[rows] == by_words[first], "words", "meaning"))
         split = _splits(here)
-        head = _heads(by_meaning, here.given)
-        for row in np.flatnonzero(head != np.arange(len(head))).tolist():
-            first = int(head[row])
-            how = "equal" if exact[row] == exact[first] else "words" if by_words[row] == by_words[first] else "meaning"
-            yield self._found(here, row, first, how, split)
+        pairs = zip(here.ids(rows), here.ids(first), strict=True)
+        labels = zip(here.given[rows].tolist(), here.given[first].tolist(), strict=True)
+        for ids, given, why in zip(pairs, labels, how.tolist(), strict=True):
+            yield self._found(here, ids, given, why, {split.get(i) for i in ids})
 
-    def _found(self, here: Examined, row: int, first: int, how: str, split: dict[str, str]) -> Found:
-        record_id, other_id = here.ids(np.array([row, first]))
+    def _found(
+        self, here: Examined, ids: tuple[str, str], given: tuple[int, int], how: str, sides: set[str | None]
+    ) -> Found:
         score = {"equal": 1.0, "words": 0.9, "meaning": 0.7}[how]
         kind, reason = "near_duplicate", f"{_WORDS[how]} as another record"
-        sides = {split.get(record_id), split.get(other_id)}
-        mine, theirs = int(here.given[row]), int(here.given[first])
+        mine, theirs = given
         if here.task is not None and mine >= 0 and theirs >= 0 and mine != theirs:
             names = here.task.class_names
             reason += f", which is labelled “{names[theirs]}” and not “{names[mine]}”: one of them is wrong"
             score = min(1.0, score + 0.2)
         elif "test" in sides and sides & {"train", "valid"}:
             kind, reason = "leakage", f"{_WORDS[how]} is in the test split and in what is learnt from"
-        return Found(record_id, kind, score, reason + ".", other_id, {"how": how})
+        return Found(ids[0], kind, score, reason + ".", ids[1], {"how": how})
 
 
 def _alike(here: Examined) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +68,7 @@ def _alike(here: Examined) -> tuple[np.ndarray, np.ndarray]:
     first: list[np.ndarray] = []
     second: list[np.ndarray] = []
     for rows in here.pieces(np.arange(here.table.num_rows)):
-        found, similarity = nearest(here.vectors(rows), _NEAREST)
+        found, similarity = here.near(rows, _NEAREST)
         row, column = np.nonzero(similarity >= MEANING)
         first.append(rows[row])
         second.append(rows[found[row, column]])
@@ -83,7 +87,7 @@ def _heads(group: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def _splits(here: Examined) -> dict[str, str]:
-    """The split of each record in the newest snapshot of the task."""
+    """The split of each record in the newest snapshot of the task, masked or not."""
     if here.task is None:
         return {}
     s = tables.snapshots
@@ -92,4 +96,4 @@ def _splits(here: Examined) -> dict[str, str]:
     if newest is None:
         return {}
     rows = here.store.snapshots.read(newest["snapshot_id"])
-    return dict(zip(rows["record_id"].to_pylist(), rows["split"].to_pylist(), strict=True))
+    return dict(zip(as_originals(here.store, rows["record_id"]).to_pylist(), rows["split"].to_pylist(), strict=True))

@@ -30,7 +30,6 @@ _KEYS = {
     Decision.KEEP: ("k", "Keep", "it is right as it is"),
 }
 _DONE = {"kept": "Kept.", "relabelled": "Relabelled.", "dropped": "Dropped.", "masked": "Masked.", "merged": "Merged."}
-_NOTHING_WAITS = "Nothing doubtful waits for you."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +103,6 @@ class Case:
     issue_id: str
     title: str
     reason: str
-    harm: float
     sides: tuple[Side, ...]
     choices: tuple[Choice, ...]
     classes: tuple[str, ...]
@@ -185,17 +183,19 @@ def issues(call: Call) -> Response:
     """``GET /curate/issues``: `kind` narrows the queue, `after` skips, `issue` shows one, `done` was decided last."""
     ws, kind = call.ws, asked(call, "kind")
     kind = kind if kind in KINDS else ""
-    after = int(asked(call, "after")) if asked(call, "after").isdecimal() and len(asked(call, "after")) < 7 else 0
+    skipped = asked(call, "after")
+    after = int(skipped) if skipped.isdecimal() and len(skipped) < 7 else 0
     found = ws.issues(kind=kind or None, limit=_SHOWN, offset=after)
     if asked(call, "issue"):
         chosen = ws.store.issues.get(asked(call, "issue"))
         rest = [i for i in found if i.issue_id != chosen.issue_id]
         found = [chosen, *rest] if chosen.state == OPEN else rest
+    rows = _rows(ws)
     case = _case(ws, found[0]) if found else None
     page = IssuesPage(
         kind=kind,
-        n_open=sum(row.n_open for row in _rows(ws) if not kind or row.title == KINDS[kind].title),
-        filters=tuple(row for row in _rows(ws) if row.n_open),
+        n_open=sum(row.n_open for row in rows if not kind or row.title == KINDS[kind].title),
+        filters=tuple(row for row in rows if row.n_open),
         case=case,
         skip_href="/curate/issues?" + words.query_string(kind=kind, after=after + 1) if len(found) > 1 else "",
         queue=tuple(_waiting(i, kind) for i in found[1:]),
@@ -211,18 +211,15 @@ def issues(call: Call) -> Response:
 
 
 def _waiting(issue: Issue, kind: str) -> Waiting:
-    title = KINDS[issue.kind].title if issue.kind in KINDS else issue.kind
     href = "/curate/issues?" + words.query_string(kind=kind, issue=issue.issue_id)
-    return Waiting(title=title, reason=issue.reason, href=href)
+    return Waiting(title=issue.title, reason=issue.reason, href=href)
 
 
 def _case(ws: Workspace, issue: Issue) -> Case:
-    kind = KINDS.get(issue.kind)
     task = ws.store.tasks.get(issue.task_id) if issue.task_id else None
-    decisions = kind.decisions if kind else tuple(Decision)
     said = _suggested(issue, task)
     choices = []
-    for decision in decisions:
+    for decision in issue.decisions:
         key, name, says = _KEYS[decision]
         if decision is Decision.RELABEL:
             if not said:
@@ -231,12 +228,11 @@ def _case(ws: Workspace, issue: Issue) -> Case:
         choices.append(Choice(decision=decision.value, key=key, name=name, says=says))
     return Case(
         issue_id=issue.issue_id,
-        title=kind.title if kind else issue.kind,
+        title=issue.title,
         reason=issue.reason,
-        harm=issue.harm,
         sides=_sides(ws, issue),
         choices=tuple(choices),
-        classes=task.class_names if task and Decision.RELABEL in decisions else (),
+        classes=task.class_names if task and Decision.RELABEL in issue.decisions else (),
         takes_many=task is not None and task.kind.value == "classes",
     )
 
