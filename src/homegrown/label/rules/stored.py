@@ -13,7 +13,7 @@ from homegrown.errors import InputError
 from homegrown.label.person import vote_value
 from homegrown.label.rules.conditions import Helpers, check
 from homegrown.label.rules.taught import taught_threshold
-from homegrown.label.suggest import class_ids_of
+from homegrown.label.suggest import named_ids
 
 if TYPE_CHECKING:
     from homegrown.store import Store
@@ -41,7 +41,7 @@ def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
         InputError: what is wrong with it.
     """
     names = {c.class_id: c.name for c in task.classes}
-    says = [names[i] for i in class_ids_of(vote_value(task, rule.says)) if i in names]
+    says = [names[i] for i in named_ids(task, vote_value(task, rule.says))]
     name = rule.name.strip()
     if not name:
         raise InputError("A rule needs a name.")
