@@ -54,6 +54,12 @@ def test_importing_costs_nothing():
     assert out.strip() == "[]"
 
 
+def test_opening_a_workspace_brings_no_library_that_few_commands_use():
+    code = "import sys, homegrown.workspace; print([m for m in 'torch sklearn scipy.optimize'.split() if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
+
+
 def test_no_machine_paths_or_index_hosts_in_the_tree():
     banned = ["/".join(["", "work", ""]) + "shared", ".".join(["pypi", "org"]), ".".join(["npmjs", "org"])]
     checked = 0
