@@ -2,8 +2,11 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 export HOMEGROWN_DATA ?= $(firstword $(wildcard ../shared/data))
-# One thread per process in tests: two cores that several workers share go faster that way.
-TEST_ENV := OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+# One thread per process in tests: two cores that several processes share go faster that way. Bytecode is kept, even
+# where the environment says otherwise: the tests start some hundred processes, and each would compile the package.
+TEST_ENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+# Processes that share the tests, a file to each at a time and in order, so that what a file sets up is set up once.
+WORKERS ?= 2
 
 .PHONY: demo test test-slow check format benchmark clean setup studio
 setup: .stamp-python .stamp-studio
@@ -23,7 +26,7 @@ demo: setup
 
 test: setup
 	scripts/system
-	$(TEST_ENV) $(PY) -m pytest -q
+	$(TEST_ENV) $(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
 	scripts/system

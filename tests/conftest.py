@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,12 @@ def write_messages(path: Path, n_per_class: int = 12) -> Path:
             for i in range(n_per_class):
                 rows.writerow([f"{texts[i % len(texts)]} ({topic} case {i})", topic, "app" if i % 2 else "mail"])
     return path
+
+
+def in_a_loop(coroutine):
+    """What *coroutine* returns, run in a loop of its own: a browser that is open holds the loop of this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from homegrown.server import ServeOptions, serve
 from homegrown.store import Store
 from homegrown.testing.server import running
 from homegrown.workspace import connect
+from tests.conftest import in_a_loop
 
 PREDICT = "/api/v1/endpoints/intent/predict"
 
@@ -166,7 +167,7 @@ def test_a_bad_text_fails_alone_and_answers_keep_their_order():
         calls = [["a"], ["bad"], ["b", "c"], [f"x{i}" for i in range(11)], ["d"]]
         return await asyncio.gather(*(batcher.submit(run, texts) for texts in calls), return_exceptions=True)
 
-    got = asyncio.run(ask())
+    got = in_a_loop(ask())
     batcher.stop()
     assert isinstance(got[1], HomegrownError)
     assert got[0] == ["A"]
@@ -191,7 +192,7 @@ def test_cancelled_requests_give_their_places_back():
                 batcher._take()
         assert batcher.n_waiting == 0
 
-    asyncio.run(ask())
+    in_a_loop(ask())
 
 
 def test_traces_are_all_on_the_disk_when_the_server_has_stopped(fresh):

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from homegrown.core.access import Role
+from tests.conftest import in_a_loop
 
 MESSAGES = [{"role": "system", "content": "Classify."}, {"role": "user", "content": "where is my card?"}]
 
@@ -64,7 +65,7 @@ def test_async_and_many_at_once(served):
             streamed = [c async for c in stream]
         return answers, streamed
 
-    answers, streamed = asyncio.run(ask())
+    answers, streamed = in_a_loop(ask())
     assert {a.choices[0].message.content for a in answers} == {"card"}
     assert len({a.id for a in answers}) == 40
     assert streamed[1].choices[0].delta.content == "card"

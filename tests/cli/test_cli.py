@@ -93,7 +93,7 @@ def test_grow_tells_a_person_the_ladder_the_doubts_and_what_was_set_aside(tmp_pa
     rows = [f"please refund case {i},{('Refund', 'refund')[i % 2]}\nsign in fails {i},login\n" for i in range(20)]
     file.write_bytes(b"text,topic\n" + "".join(rows).encode() + b"cut \x00 here,login\n")
     asked = ("--text", "text", "--label", "topic", "--workspace", tmp_path / "w")
-    done = run("grow", file, *asked, "--budget", "20s")
+    done = run("grow", file, *asked, "--budget", "6s")
     assert done.returncode == 0, done.stderr
     for word in ("lexical", "linear", "that it never saw", "--merge", "1 rows of cases.csv", "set aside", "Report: "):
         assert word in done.stdout

@@ -1,6 +1,5 @@
 """A teacher in a second process, well behaved and not (RELIABILITY F11 to F13, F15, T30, T33)."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -30,7 +29,7 @@ from homegrown.label.teacher import ask_teacher
 from homegrown.label.teacher_work import TeachPlan
 from homegrown.testing.upstream import fake_upstream
 from homegrown.workspace import connect
-from tests.conftest import write_messages
+from tests.conftest import in_a_loop, write_messages
 
 KEY = "sk-CANARYteacher0123456789"
 CLASSES = ["card", "refund", "login"]
@@ -424,9 +423,7 @@ def test_inside_a_running_loop(ws):
     async def cell():
         return task(ws).ask("fake")
 
-    # In a thread of its own: where a browser was driven before, a loop runs in this one.
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(lambda: asyncio.run(cell())).result().n_votes == 36
+    assert in_a_loop(cell()).n_votes == 36
 
 
 def test_several_classes_per_record(ws, upstream):
