@@ -22,9 +22,9 @@ from homegrown.train.judge import right
 from homegrown.train.lexical import LexicalOptions, fit_lexical
 from homegrown.train.linear import LinearOptions, fit_linear
 from homegrown.train.options import parse_options
-from homegrown.train.parts import make_parts
 from homegrown.train.rung import finish
 from homegrown.train.static import StaticOptions, fit_static
+from homegrown.train.weak import ready_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from homegrown.train.rung import Rung
 
 RUNGS = ("lexical", "static", "linear", "finetune")
+#: cross-fitted: they know how often they name each class where nobody voted
+CROSSED = ("lexical", "linear")
 SURE, SURE_WITH_FEW = 0.75, 0.5
 GOOD_ENOUGH = 0.995
 
@@ -72,7 +74,7 @@ class AutoTrainer:
         unknown = sorted(set(chosen.rungs) - set(RUNGS))
         if unknown or not chosen.rungs:
             raise InputError(f"The recipe auto knows no rung {unknown}; its rungs: {', '.join(RUNGS)}.")
-        return _Climb(make_parts(data), chosen, seed, folder, encoder, progress).run()
+        return _Climb(ready_parts(data, encoder, seed, progress), chosen, seed, folder, encoder, progress).run()
 
 
 class _Climb:
@@ -128,6 +130,8 @@ class _Climb:
     def _reason_to_stop(self, name: str) -> str | None:
         if self._best is None or (self._folder / name / "plan.json").is_file():
             return None
+        if self._parts.n_guessed and name not in CROSSED:
+            return "labels are weak: its line between the classes cannot be drawn on the texts without a vote"
         if self._best.report["accuracy"] >= GOOD_ENOUGH:
             return f"{self._best.recipe.trainer} is right on {self._best.report['accuracy']:.1%} already"
         # One rung may not eat the time of the rungs above it, of which each is slower than the last.

@@ -18,11 +18,11 @@ from homegrown.inference.finetuned import FinetunedModel
 from homegrown.train.encoder_files import write_encoder
 from homegrown.train.finetune_fit import FinetuneOptions, Fitter
 from homegrown.train.finetune_plan import decide
-from homegrown.train.heads import best_of
+from homegrown.train.heads import balance, best_of
 from homegrown.train.judge import fit_readout, judge, transfer
 from homegrown.train.options import parse_options
-from homegrown.train.parts import make_parts
 from homegrown.train.rung import Rung, finish
+from homegrown.train.weak import ready_parts
 
 LEAST_COMPARED = 30
 
@@ -49,7 +49,7 @@ class FinetuneTrainer:
     ) -> Fitted:
         """Fit encoder and head; see ``core.protocols.Trainer``."""
         chosen = parse_options(FinetuneOptions, "finetune", options)
-        parts = make_parts(data)
+        parts = ready_parts(data, encoder, seed, progress)
         rung = fit_finetune(parts, chosen, seed, folder, encoder, progress)
         fitted = finish(rung, folder, parts.judge.texts)
         shutil.rmtree(folder / "finetune", ignore_errors=True)
@@ -69,6 +69,8 @@ def fit_finetune(
     judged = fitter.fit("judge", fitter.fit_rows, teacher)
     candidates = fitter.heads(judged, teacher)
     logits = [fitter.logits(head, fitter.judge_rows) for _, head in candidates]
+    added = [balance(parts, z, parts.judge) for z in logits]
+    logits = [z + a for z, a in zip(logits, added, strict=True)]
     best = best_of(logits, parts.judge, multi=parts.data.multi) if len(parts.judge) else 0
     readout = fit_readout(
         logits[best], parts.judge.probs, multi=parts.data.multi, none_column=parts.none_column, reject=options.reject
@@ -86,6 +88,7 @@ def fit_finetune(
     if taught is not None and len(taught) >= LEAST_COMPARED:
         readout = transfer(readout, taught, fitter.logits(head, fitter.compared_rows))
         decisions.append(f"the student is as sure as its calibrated teacher on {len(taught)} texts that neither learnt")
+    head = head.plus(added[best])
     path = write_encoder(fitter.net, fitter.folder, scratch / "encoder")
     model = FinetunedModel(path, parts.data.class_names, head.weight, head.bias, readout)
     report |= {"seconds": time.monotonic() - started, "warnings": [*parts.warnings, *fitter.warnings]}

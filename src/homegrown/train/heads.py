@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import vstack
 
+from homegrown.train.balance import offsets
 from homegrown.train.crossed import crossed_logits
 from homegrown.train.judge import fit_readout, judge, right
-from homegrown.train.parts import folds
+from homegrown.train.parts import folds, subset
 from homegrown.train.softmax import Head, fit_head, fit_path
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from homegrown.train.parts import Parts
 
 CROSS_VALIDATE_BELOW = 3000
+#: weak labels lose by a line between classes that a few rows have drawn
+WEAK_BELOW = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def choose_head(
     """
     multi = parts.data.multi
     both_inputs = _stack(fit_inputs, judge_inputs)
-    crossed = len(parts.both) < CROSS_VALIDATE_BELOW or len(parts.judge) == 0
+    crossed = len(parts.both) < (WEAK_BELOW if parts.weak else CROSS_VALIDATE_BELOW) or len(parts.judge) == 0
     cuts = list(folds(parts.both.probs, seed)) if crossed else []
     progress.start(stage, len(strengths) * len(cuts) + 2 if crossed else len(strengths) + 1, "fits")
     targets, weights = parts.targets(parts.both), parts.weights(parts.both)
@@ -81,6 +84,10 @@ def choose_head(
         path = fit_path(fit_inputs, parts.targets(parts.fit), parts.weights(parts.fit), strengths, multi=multi)
         held_out, logits = parts.judge, [h.logits(judge_inputs) for h in path]
         progress.advance(len(strengths))
+    added = [balance(parts, z, held_out) for z in logits]
+    logits = [z + a for z, a in zip(logits, added, strict=True)]
+    if crossed and parts.n_guessed:
+        held_out, logits = subset(held_out, parts.voted_rows), [z[parts.voted_rows] for z in logits]
     best = best_of(logits, held_out, multi=multi)
     strength = sorted(strengths)[best]
     readout = fit_readout(logits[best], held_out.probs, multi=multi, none_column=parts.none_column, reject=reject)
@@ -94,7 +101,14 @@ def choose_head(
     head = fit_head(both_inputs, targets, weights, strength, multi=multi, start=start)
     progress.advance(2 if crossed else 1)
     progress.finish()
-    return FittedHead(head, judging, readout, report)
+    return FittedHead(head.plus(added[best]), judging.plus(added[best]), readout, report)
+
+
+def balance(parts: Parts, logits: np.ndarray, held_out: Examples) -> np.ndarray:
+    """What to add to *logits* of the *held_out* rows, float32 [n_outputs]: nothing unless labels are weak."""
+    if not parts.weak:
+        return np.zeros(logits.shape[1], np.float32)
+    return offsets(logits, parts.targets(held_out).mean(0))
 
 
 def best_of(candidates: list[np.ndarray], held_out: Examples, *, multi: bool) -> int:

@@ -13,8 +13,8 @@ from homegrown.inference.lexical import LexicalFeatures, LexicalModel
 from homegrown.train.heads import choose_head
 from homegrown.train.judge import REJECT_SHARE
 from homegrown.train.options import parse_options
-from homegrown.train.parts import make_parts
 from homegrown.train.rung import Rung, finish
+from homegrown.train.weak import ready_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +54,9 @@ class LexicalTrainer:
         encoder: Encoder,
         progress: Progress,
     ) -> Fitted:
-        """Fit the head; see ``core.protocols.Trainer``. *encoder* is not used."""
+        """Fit the head; see ``core.protocols.Trainer``. *encoder* only helps to correct weak labels."""
         chosen = parse_options(LexicalOptions, "lexical", options)
-        parts = make_parts(data)
+        parts = ready_parts(data, encoder, seed, progress)
         return finish(fit_lexical(parts, chosen, seed, progress), folder, parts.judge.texts)
 
 

@@ -14,9 +14,9 @@ from homegrown.inference.linear import LinearModel
 from homegrown.train.heads import FittedHead, choose_head
 from homegrown.train.judge import REJECT_SHARE
 from homegrown.train.options import parse_options
-from homegrown.train.parts import make_parts
 from homegrown.train.robust import reweighted
 from homegrown.train.rung import Rung, finish
+from homegrown.train.weak import ready_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class LinearTrainer:
     ) -> Fitted:
         """Fit the head; see ``core.protocols.Trainer``."""
         chosen = parse_options(LinearOptions, "linear", options)
-        parts = make_parts(data)
+        parts = ready_parts(data, encoder, seed, progress)
         return finish(fit_linear(parts, chosen, seed, encoder, progress), folder, parts.judge.texts)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from homegrown.core.models import Examples
 from homegrown.errors import EmptyDataError, UnsuitableLabelsError
+from homegrown.train.balance import hard
 from homegrown.train.judge import with_none_column
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Parts:
         fit / judge / both: labelled rows that fit, that judge, and the two together.
         none_column: whether out-of-scope rows are among them, so that a model learns one more output.
         warnings: sentences for the report.
+        weak: the labels were corrected by ``train.weak``: the likeliest class is learnt, not the probabilities.
+        n_guessed: the last of the ``fit`` rows, on which nobody voted; they judge nothing.
     """
 
     data: TrainingData
@@ -37,15 +40,24 @@ class Parts:
     both: Examples
     none_column: bool
     warnings: tuple[str, ...]
+    weak: bool = False
+    n_guessed: int = 0
 
     @property
     def few(self) -> bool:
         """Whether there are so few labels per class that unlabelled rows are worth their time."""
         return len(self.both) <= FEW_PER_CLASS * len(self.data.class_names)
 
+    @property
+    def voted_rows(self) -> np.ndarray:
+        """Positions among ``both`` of the rows that have a label of their own."""
+        n_fit = len(self.fit)
+        return np.concatenate([np.arange(n_fit - self.n_guessed), np.arange(n_fit, len(self.both))])
+
     def targets(self, examples: Examples) -> np.ndarray:
         """float32 [n, n_outputs]: the probabilities, with the none column where there is one."""
-        return with_none_column(examples.probs) if self.none_column else examples.probs
+        probs = with_none_column(examples.probs) if self.none_column else examples.probs
+        return hard(probs) if self.weak else probs
 
     def weights(self, examples: Examples) -> np.ndarray:
         """float32 [n]; the out-of-scope rows together weigh no less than a twentieth of all."""
@@ -67,7 +79,7 @@ def make_parts(data: TrainingData) -> Parts:
     """
     train, n_train = _without_empty(data.train)
     valid, n_valid = _without_empty(data.valid)
-    both = _join(train, valid)
+    both = join_examples(train, valid)
     if len(both) == 0:
         raise EmptyDataError("There is no labelled text to train on. Label some records, then freeze a snapshot.")
     n_classes = len(data.class_names)
@@ -106,7 +118,8 @@ def subset(examples: Examples, rows: np.ndarray) -> Examples:
     )
 
 
-def _join(first: Examples, second: Examples) -> Examples:
+def join_examples(first: Examples, second: Examples) -> Examples:
+    """The rows of both, in that order."""
     return Examples(
         [*first.texts, *second.texts],
         np.vstack([first.probs, second.probs]),

@@ -40,6 +40,10 @@ class Head:
         """float32 [n, n_outputs] for dense or sparse inputs [n, dim]."""
         return np.asarray(inputs @ self.weight + self.bias, dtype=np.float32)
 
+    def plus(self, added: np.ndarray) -> Head:
+        """A head whose logits are larger by *added*, float32 [n_outputs]."""
+        return Head(self.weight, self.bias + added)
+
 
 def fit_head(
     inputs: Any,

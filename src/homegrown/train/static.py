@@ -19,13 +19,13 @@ from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.ngrams import HashedTexts, word_pairs
 from homegrown.inference.readout import softmax
 from homegrown.inference.static import StaticModel, StaticVectors
-from homegrown.train.heads import choose_head
+from homegrown.train.heads import balance, choose_head
 from homegrown.train.judge import REJECT_SHARE, fit_readout, judge, right
 from homegrown.train.options import parse_options
-from homegrown.train.parts import make_parts
 from homegrown.train.rung import Rung, finish
 from homegrown.train.softmax import fit_head
 from homegrown.train.static_tune import tune
+from homegrown.train.weak import ready_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ class StaticTrainer:
     ) -> Fitted:
         """Distil, then fit the head; see ``core.protocols.Trainer``."""
         chosen = parse_options(StaticOptions, "static", options)
-        parts = make_parts(data)
+        parts = ready_parts(data, encoder, seed, progress)
         return finish(fit_static(parts, chosen, seed, encoder, progress), folder, parts.judge.texts)
 
 
@@ -101,9 +101,14 @@ def fit_static(parts: Parts, options: StaticOptions, seed: int, encoder: Encoder
     features, head, readout, report = first, fitted.head, fitted.readout, fitted.report
     logits = fitted.judging.logits(judge_vectors)
     decisions = [f"{len(first.keys):,} words and pairs in {options.dim} dimensions"]
+    # Only a cross-fitted head knows how often it names each class among the texts on which nobody voted.
+    if parts.n_guessed:
+        options = replace(options, epochs=0)
     if options.epochs and len(parts.judge):
         judging = _tune(first, fitted.judging, parts, parts.fit, encoder, options, seed)
         tuned = judging[1].logits(judging[0].encode(parts.judge.texts))
+        added = balance(parts, tuned, parts.judge)
+        tuned += added
         multi, probs = parts.data.multi, parts.judge.probs
         before, after = (int(right(z, probs, multi=multi).sum()) for z in (logits, tuned))
         decisions.append(f"trained together {options.epochs} epochs: {before} → {after} right of {len(parts.judge)}")
@@ -112,6 +117,7 @@ def fit_static(parts: Parts, options: StaticOptions, seed: int, encoder: Encoder
             readout = fit_readout(tuned, probs, multi=multi, none_column=parts.none_column, reject=options.reject)
             report = {**judge(readout, tuned, parts.judge), "strength": report["strength"]}
             features, head = _tune(first, fitted.head, parts, parts.both, encoder, options, seed)
+            head = head.plus(added)
         else:
             options = replace(options, epochs=0)
     model = StaticModel(features, parts.data.class_names, head.weight, head.bias, readout)
