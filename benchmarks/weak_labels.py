@@ -71,16 +71,13 @@ def workspace(train: Part, folder: Path) -> tuple[hg.Workspace, hg.Task]:
     return ws, task
 
 
-def through_the_product(train: Part, test: Part, recipe: Recipe) -> tuple[np.ndarray, str]:
+def through_the_product(ws: hg.Workspace, task: hg.Task, test: Part, recipe: Recipe) -> tuple[np.ndarray, str]:
     """Classes int [n] of the test texts by a model of the rules' votes, and what was chosen."""
-    with tempfile.TemporaryDirectory() as folder:
-        ws, task = workspace(train, Path(folder))
-        with ws:
-            # WRENCH has its own test split: hardly a row is set aside for another one.
-            snapshot = task.snapshot(seed=recipe.seed, test_share=0.01)
-            model = ws.train(snapshot, recipe, "spam")
-            probs = ws.predictor(model).predict(test.texts).probs
-            return probs.argmax(1), f"{model.recipe}, {snapshot.n_by_split}"
+    # WRENCH has its own test split: hardly a row is set aside for another one.
+    snapshot = task.snapshot(seed=recipe.seed, test_share=0.01)
+    model = ws.train(snapshot, recipe, "spam")
+    probs = ws.predictor(model).predict(test.texts).probs
+    return probs.argmax(1), f"{model.recipe}, {snapshot.n_by_split}"
 
 
 def on_majority(train: Part, test: Part, recipe: Recipe, encoder: Encoder) -> tuple[np.ndarray, str]:
@@ -111,24 +108,16 @@ def measured(kind: str, gold: np.ndarray, said: np.ndarray) -> float:
     return 100 * 2 * right / max(int(gold.sum() + said.sum()), 1)
 
 
-def one(name: str, trainer: str, options: dict[str, object], seeds: list[int], split: str, encoder: Encoder) -> None:
+def one(name: str, trainer: str, options: dict[str, object], seeds: list[int], split: str) -> None:
     """Print what each seed reaches, and the means."""
     kind, figure = FIGURES[name]
     train, test = Part(name, "train"), Part(name, split)
-    ours, theirs, right = [], [], []
-    for seed in seeds:
-        recipe, started = Recipe(trainer, options, seed), time.perf_counter()
-        said, how = through_the_product(train, test, recipe)
-        seconds = time.perf_counter() - started
-        ours.append(measured(kind, test.gold, said))
-        right.append((said == test.gold).mean())
-        base, plain = on_majority(train, test, recipe, encoder)
-        theirs.append(measured(kind, test.gold, base))
-        print(
-            f"  seed {seed}: {kind} {ours[-1]:.1f}, accuracy {100 * right[-1]:.1f} ({how}; {seconds:.0f} s); on the "
-            f"majority's labels {theirs[-1]:.1f} ({plain})",
-            flush=True,
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        ws, task = workspace(train, Path(folder))
+        print(f"  {len(ws.rules(task))} rules over {len(train.texts):,} texts: {time.perf_counter() - started:.0f} s")
+        with ws:
+            ours, theirs, right = _seeds(ws, task, (train, test), kind, [Recipe(trainer, options, s) for s in seeds])
     n = len(test.gold)
     low, high = wilson(float(np.mean(right)) * n, n)
     print(
@@ -137,6 +126,27 @@ def one(name: str, trainer: str, options: dict[str, object], seeds: list[int], s
         f"{np.mean(theirs):.1f}",
         flush=True,
     )
+
+
+def _seeds(
+    ws: hg.Workspace, task: hg.Task, parts: tuple[Part, Part], kind: str, recipes: list[Recipe]
+) -> tuple[list[float], list[float], list[float]]:
+    train, test = parts
+    ours, theirs, right = [], [], []
+    for recipe in recipes:
+        started = time.perf_counter()
+        said, how = through_the_product(ws, task, test, recipe)
+        seconds = time.perf_counter() - started
+        ours.append(measured(kind, test.gold, said))
+        right.append((said == test.gold).mean())
+        base, plain = on_majority(train, test, recipe, ws.encoder)
+        theirs.append(measured(kind, test.gold, base))
+        print(
+            f"  seed {recipe.seed}: {kind} {ours[-1]:.1f}, accuracy {100 * right[-1]:.1f} ({how}; {seconds:.0f} s); on the "
+            f"majority's labels {theirs[-1]:.1f} ({plain})",
+            flush=True,
+        )
+    return ours, theirs, right
 
 
 def main() -> None:
@@ -149,10 +159,9 @@ def main() -> None:
     chosen = options.parse_args()
     print(machine())
     cheap = chosen.recipe == "auto" and not chosen.finetune
-    encoder = inference.Encoder.load()
     for name in chosen.only:
         print(f"{name}: the votes of rules, frozen, to a model ({chosen.recipe})")
-        one(name, chosen.recipe, {"rungs": list(CHEAP)} if cheap else {}, chosen.seeds, chosen.split, encoder)
+        one(name, chosen.recipe, {"rungs": list(CHEAP)} if cheap else {}, chosen.seeds, chosen.split)
 
 
 if __name__ == "__main__":
