@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from homegrown.core.models import TrainingData
     from homegrown.core.protocols import Encoder, Progress
 
-#: labels of which a twentieth is expected to be wrong are weak
-DOUBT = 0.05
+#: labels of which a hundredth is expected to be wrong are weak
+DOUBT = 0.01
 FEWEST_ROWS = 50
 #: unlabelled texts that are learnt from, and rows from which a view learns, at most
 MOST_ROWS = 20_000
