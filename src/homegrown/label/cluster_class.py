@@ -17,7 +17,7 @@ from homegrown.errors import ConflictError, InputError
 from homegrown.label.grouping import NAME_CHARACTERS, became, cluster_of
 from homegrown.label.person import keep_vote, vote_value
 from homegrown.metrics.intervals import wilson
-from homegrown.store.votes import vote_table
+from homegrown.store.votes import VOTES, vote_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
