@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 
 from homegrown.evaluate import evaluate
-from homegrown.evaluate.checked import checked
+from homegrown.store.vouched import vouched
 
 SAYS = {"card": "card lost", "refund": "money back", "login": "cannot enter"}
 
@@ -27,7 +27,7 @@ def by_rules(ws, world, tmp_path):
 def test_labels_of_rules_are_told_from_those_of_people(ws, world, by_rules):
     task, said = by_rules
     every = ws.store.records.scan(["record_id"])["record_id"].to_pylist()
-    known = checked(ws.store, task.task_id, every)
+    known = vouched(ws.store, task.task_id, every)
     assert {i for i, one in zip(every, known, strict=True) if one} == said
     snapshot = ws.snapshot(task)
     version = world.register(ws, snapshot)

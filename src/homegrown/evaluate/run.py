@@ -15,7 +15,6 @@ from homegrown.core.ids import timestamp
 from homegrown.errors import EmptyDataError
 from homegrown.evaluate.answers import MULTI_THRESHOLD, Answers, Rows, answer, as_index, hard_truth, split_rows
 from homegrown.evaluate.baselines import baselines
-from homegrown.evaluate.checked import checked
 from homegrown.evaluate.document import SCHEMA, ClassRow, Evaluation
 from homegrown.evaluate.faults import Faults
 from homegrown.evaluate.latency import latency
@@ -28,6 +27,7 @@ from homegrown.metrics.coverage import coverage_at, coverage_curve
 from homegrown.metrics.multilabel import MultiLabel, multilabel
 from homegrown.metrics.scope import scope
 from homegrown.store.snapshots import probs_matrix
+from homegrown.store.vouched import vouched
 
 if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion, Snapshot
@@ -112,8 +112,8 @@ class _Measured:
         classes = self._classes(score)
         looks = self._looks()
         n, n_right = int(inside.sum()), int(right[inside].sum())
-        vouched = inside & checked(self.store, version.task_id, self.rows.record_ids)
-        n_checked, n_checked_right = int(vouched.sum()), int(right[vouched].sum())
+        given = inside & vouched(self.store, version.task_id, self.rows.record_ids)
+        n_checked, n_checked_right = int(given.sum()), int(right[given].sum())
         guessed = n_checked < n / 2
         skip = {c for c in (task.column,) if c}
         document = Evaluation(

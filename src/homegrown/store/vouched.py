@@ -1,4 +1,4 @@
-"""Which labels of a split somebody vouched for: a person, or a file. What rules and models vote is a guess."""
+"""Which labels somebody vouched for: a person, or a file. What rules, groups and models vote is a guess."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _GUESS = (LabelSourceKind.RULE, LabelSourceKind.MODEL)
 
 
-def checked(store: Store, task_id: str, record_ids: Sequence[str]) -> np.ndarray:
+def vouched(store: Store, task_id: str, record_ids: Sequence[str]) -> np.ndarray:
     """For each record whether a person or an imported column says what it is, bool [n].
 
     Where no rule and no model votes on the task, all labels were given by somebody, and no vote is read.
 
     Example:
-        >>> checked(store, task.task_id, ids).mean()  # doctest: +SKIP
+        >>> vouched(store, task.task_id, ids).mean()  # doctest: +SKIP
         0.09
     """
     sources = store.tasks.label_sources(task_id)
