@@ -126,6 +126,11 @@ class IssueStore:
             found.setdefault(row["kind"], {})[row["state"]] = int(row["n"])
         return found
 
+    def n_open(self) -> int:
+        """How many wait for a decision."""
+        row = self._db.one(sa.select(sa.func.count().label("n")).where(_I.c.state == OPEN))
+        return int(row["n"]) if row else 0
+
     def decide(self, actor: Actor, issue: str, decision: Decision, **facts: Any) -> Issue:
         """Keep what *actor* decided; *facts* (ids of what was made for it) join the details.
 
