@@ -1,5 +1,6 @@
 """The notebook runs, in a kernel of its own: what a notebook does differently (the event loop, display) is in it."""
 
+import ast
 import json
 import os
 import shutil
@@ -11,10 +12,11 @@ from jupyter_client.manager import start_new_kernel
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOK = EXAMPLES / "support-desk.ipynb"
+FROM_NO_LABELS = EXAMPLES / "from-no-labels.ipynb"
 
 
-def code_cells():
-    return [c for c in json.loads(NOTEBOOK.read_text())["cells"] if c["cell_type"] == "code"]
+def code_cells(notebook=NOTEBOOK):
+    return [c for c in json.loads(notebook.read_text())["cells"] if c["cell_type"] == "code"]
 
 
 @pytest.fixture
@@ -62,6 +64,19 @@ def test_the_notebook_goes_from_the_file_to_a_deployed_model(kernel):
     assert "refund_request" in of("to_polars")["text/html"]
 
 
-def test_the_notebook_is_kept_without_outputs():
-    cells = code_cells()
+@pytest.mark.slow
+def test_texts_without_labels_become_a_better_model_than_the_answers_alone(kernel):
+    said = {}
+    for cell in code_cells(FROM_NO_LABELS):
+        source = "".join(cell["source"])
+        said[source] = run(kernel, source)
+    (worth,) = (data for source, (data, *_) in ((s, d) for s, d in said.items() if d) if "worth[name]" in source)
+    found = ast.literal_eval(worth["text/plain"])
+    assert found["rules, groups and answers"] > found["the answers alone"], found
+    assert found["rules, groups and answers"] > 0.8
+
+
+@pytest.mark.parametrize("notebook", [NOTEBOOK, FROM_NO_LABELS])
+def test_the_notebook_is_kept_without_outputs(notebook):
+    cells = code_cells(notebook)
     assert all(c["outputs"] == [] and c["execution_count"] is None for c in cells)

@@ -42,7 +42,11 @@ def desk(tmp_path_factory):
     folder = tmp_path_factory.mktemp("station")
     with connect(folder / "desk", actor=SYSTEM) as ws:
         ws.ingest(write_cases(folder / "cases.csv", 120), text="text")
-        ws.task("intent", classes=["card", f"refund {HOSTILE}", "login"], guidelines=f"Say what they want. {HOSTILE}")
+        ws.task(
+            "intent",
+            classes=["card", f"refund {HOSTILE}", "login"],
+            guidelines=f"Say what they **want**.\n\n- not more\n\n{HOSTILE}",
+        )
         ws.set_station("intent", StationSettings(fields=("channel",)))
         ws.store.tasks.define(SYSTEM, "topics", ["x", "y", "z"], kind=TaskKind.CLASSES)
         ws.task("wide", classes=[f"kind number {i}" for i in range(77)])
@@ -110,6 +114,9 @@ def test_a_person_labels_by_keys_and_goes_back(chromium, desk):
         ]
         page.keyboard.press("g")
         assert HOSTILE in page.inner_text(".station-guide")
+        assert page.inner_text(".station-guide strong") == "want"
+        assert page.locator(".station-guide li").count() == 1
+        assert page.locator("label-station img, label-station script").count() == 0
         page.keyboard.press("?")
         page.wait_for_selector("dialog[open] >> text=skip: let somebody else say")
         page.keyboard.press("Escape")

@@ -313,3 +313,28 @@ def test_as_many_fits_are_done_as_were_announced(recipe, below, encoder, tmp_pat
     (fits,) = [stage for stage in told.stages if stage[0] == f"train {recipe}"]
     assert fits[1] == fits[2] == (12 if below else 3)
     assert fits[3:] == ["finished"]
+
+
+def test_labels_that_nobody_looked_at_count_only_as_far_as_they_help(tmp_path, encoder):
+    sure = ["card lost", "money back", "cannot enter"]
+    texts = [f"{words} number {i}" for i in range(20) for words in sure]
+    given = np.tile(np.eye(3, dtype=np.float32), (20, 1))
+    guesses = [f"{words} case {i}" for i in range(60) for words in sure]
+    wrong = np.tile(np.array([[1, 0, 0]], np.float32), (180, 1))
+    right = np.tile(np.eye(3, dtype=np.float32), (60, 1))
+
+    def trained(guessed):
+        both = Examples(
+            [*texts, *guesses], np.vstack([given, guessed]),
+            np.concatenate([np.ones(60, np.float32), np.full(180, 0.99, np.float32)]), [str(i) for i in range(240)],
+        )  # fmt: skip
+        nothing = Examples([], np.zeros((0, 3), np.float32), np.zeros(0, np.float32), [])
+        names = ("card", "refund", "login")
+        return fit("lexical", TrainingData(names, names, False, both, nothing), tmp_path, encoder).report
+
+    misled = trained(wrong)
+    assert misled["trust"] < 0.1
+    assert misled["n"] == 60, "judged on what is sure"
+    assert misled["accuracy"] > 0.95
+    assert any("nobody looked at" in said for said in misled["decisions"])
+    assert trained(right)["accuracy"] > 0.95

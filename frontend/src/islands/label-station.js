@@ -1,12 +1,12 @@
 // @ts-check
 import { areFixed, dots, found, keyed, SEARCH_ABOVE } from "../station/choices.js";
 import { newId, Outbox } from "../station/outbox.js";
-import { brief, command, dialog, keyList, make } from "../station/view.js";
+import { breakable, brief, command, dialog, guidelines, keyList, make } from "../station/view.js";
 
 /** @typedef {import("../station/choices.js").Waiting} Waiting */
 /** @typedef {{ record: Waiting, act: string, id: string, classIds: string[] }} Said */
 /** @typedef {{ task_id: string, task: string, actor_id: string, back: string, many: boolean, reviews: boolean, selection: string,
- *   hides: boolean, guidelines: string, classes: import("../station/choices.js").LabelClass[] }} Setup */
+ *   hides: boolean, classes: import("../station/choices.js").LabelClass[] }} Setup */
 
 const HELD = 20; // records fetched ahead
 const FEW = 12; // with fewer than so many left, more are fetched
@@ -73,7 +73,7 @@ class LabelStation extends HTMLElement {
   }
 
   #build() {
-    const { task, back, guidelines, classes, reviews } = this.#setup;
+    const { task, back, classes, reviews } = this.#setup;
     const search = make("input", {
       class: "input", type: "search", placeholder: `/ search ${classes.length} classes`, "aria-label": "Search classes",
       autocomplete: "off", spellcheck: "false", enterkeyhint: "done", hidden: classes.length <= SEARCH_ABOVE,
@@ -97,7 +97,7 @@ class LabelStation extends HTMLElement {
       search, comment: text,
       votes: make("ul", { class: "station-votes", "aria-label": "What others say" }),
       guide: make("aside", { class: "station-guide card", "aria-label": "Guidelines", hidden: true },
-        make("h2", {}, "Guidelines"), make("p", {}, guidelines || "Nobody has written guidelines for this task yet."),
+        make("h2", {}, "Guidelines"), guidelines(),
         make("dl", {}, ...classes.flatMap((one) => one.description ? [make("dt", {}, one.name), make("dd", {}, one.description)] : []))),
       keys: dialog("Keys", keyList()),
       say: dialog("Say something of this record", text,
@@ -385,7 +385,7 @@ class LabelStation extends HTMLElement {
       const button = make("button", {
         type: "button", class: "station-class", "data-class": one.id, title: one.description || undefined, disabled: !this.#now,
         "aria-pressed": this.#setup.many ? String(this.#chosen.has(one.id)) : undefined, "data-best": Boolean(typed ? at === 0 : suggestions[0]?.class_id === one.id),
-      }, key ? make("kbd", {}, key) : "", make("span", {}, one.name));
+      }, key ? make("kbd", {}, key) : "", make("span", {}, ...breakable(one.name)));
       if (share !== undefined && share >= 0.05) button.append(make("span", { class: "station-dots", title: `${Math.round(100 * share)}%`, "aria-label": `suggested, ${Math.round(100 * share)}%` }, dots(share)));
       return button;
     }));

@@ -41,3 +41,12 @@ export function keyList() {
 
 /** A value of a field in a few words. @param {unknown} value */
 export const brief = (value) => (typeof value === "string" ? value : JSON.stringify(value)).slice(0, 400);
+
+/** A name that may break after `_`, `-`, `/` and `.`, so that a long one stays inside its button. @param {string} name */
+export const breakable = (name) => name.split(/(?<=[_\-/.])/).flatMap((part, at) => (at ? [make("wbr"), part] : [part]));
+
+/** The guidelines as the server rendered them: Markdown without raw HTML, parsed with the page and never from a string. */
+export function guidelines() {
+  const template = document.querySelector("template#guidelines");
+  return template instanceof HTMLTemplateElement ? template.content.cloneNode(true) : "";
+}

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from homegrown.core.ids import digest
 from homegrown.core.models import Snapshot
+from homegrown.core.tasks import TaskKind
 from homegrown.curate import splits
 from homegrown.curate.columns import group_codes, moments
 from homegrown.curate.joined import Join
@@ -24,6 +25,7 @@ from homegrown.curate.twins import SIMILARITY, join, twin_groups
 from homegrown.curate.warnings import warnings_about
 from homegrown.errors import EmptyDataError, InputError
 from homegrown.store.snapshots import snapshot_schema
+from homegrown.store.vouched import vouched
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from homegrown.store.issues import Rulings
 
 
+#: the most that a label counts which rules or models gave and nobody looked at; trainers tell guesses by it
+GUESSED = 0.99
 CAME_LATER = ("exclude_terms", "test_of")
 
 
@@ -107,7 +111,8 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     # "P or Q" may be learnt from, and cannot judge.
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
-    table = _table(shown, labels, split, group, kept)
+    weights = _weights(store, task, records, labels)
+    table = _table(shown, labels, weights, split, group, kept)
     facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": _named(plan)}
     snapshot_id = store.snapshots.write(table, facts)
     counts = {name: int((split == i).sum()) for i, name in enumerate(splits.NAMES)}
@@ -255,8 +260,22 @@ def _units(
     return unit, group
 
 
+def _weights(store: Store, task: Task, records: pa.Table, labels: Labels) -> np.ndarray:
+    """How much each record counts, float32 [n]; a label that nobody vouched for never counts in full."""
+    weights = labels.weights()
+    if task.kind is TaskKind.CLASSES:
+        return weights
+    guess = labels.labelled & ~vouched(store, task.task_id, records["record_id"].to_pylist())
+    return np.where(guess, np.minimum(weights, GUESSED), weights).astype(np.float32)
+
+
 def _table(
-    records: pa.Table, labels: Labels, split: np.ndarray, group: np.ndarray | None, kept: np.ndarray
+    records: pa.Table,
+    labels: Labels,
+    weights: np.ndarray,
+    split: np.ndarray,
+    group: np.ndarray | None,
+    kept: np.ndarray,
 ) -> pa.Table:
     n = len(kept)
     chosen = records.select(["record_id", "text_hash"]).take(pa.array(kept))
@@ -269,7 +288,7 @@ def _table(
         chosen["text_hash"].combine_chunks(),
         names,
         groups,
-        pa.array(labels.weights()[kept]),
+        pa.array(weights[kept]),
         pa.FixedSizeListArray.from_arrays(pa.array(labels.dense(kept).reshape(-1)), labels.n_classes),
     ]
     return pa.Table.from_arrays(columns, schema=snapshot_schema(labels.n_classes))

@@ -131,6 +131,8 @@ class Evaluation:
 
     Attributes:
         schema: version of this shape.
+        n_checked: of the *n*, those whose label a person or a file gave; the others are what rules and models vote.
+        n_checked_right: of these, those that were answered right.
         sentence: for somebody who reads one sentence.
         accuracy: answers as served, so "none of these" on an in-scope row is wrong; exact match with many classes.
         accuracy_forced: if the model always had to name a class.
@@ -191,3 +193,5 @@ class Evaluation:
     seconds: float
     schema: int = SCHEMA
     comparison: Opponent | None = None
+    n_checked: int | None = None
+    n_checked_right: int | None = None

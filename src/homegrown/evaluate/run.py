@@ -27,6 +27,7 @@ from homegrown.metrics.coverage import coverage_at, coverage_curve
 from homegrown.metrics.multilabel import MultiLabel, multilabel
 from homegrown.metrics.scope import scope
 from homegrown.store.snapshots import probs_matrix
+from homegrown.store.vouched import vouched
 
 if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion, Snapshot
@@ -111,9 +112,12 @@ class _Measured:
         classes = self._classes(score)
         looks = self._looks()
         n, n_right = int(inside.sum()), int(right[inside].sum())
+        given = inside & vouched(self.store, version.task_id, self.rows.record_ids)
+        n_checked, n_checked_right = int(given.sum()), int(right[given].sum())
+        guessed = n_checked < n / 2
         skip = {c for c in (task.column,) if c}
         document = Evaluation(
-            sentence=headline(n, n_right, score.accuracy_ci95, multi=version.multi, split=self.split),
+            sentence=headline(n, n_right, score.accuracy_ci95, multi=version.multi, split=self.split, guessed=guessed),
             version_id=version.version_id,
             model=f"{version.model_name}@{version.number}",
             recipe=version.recipe,
@@ -159,11 +163,15 @@ class _Measured:
                 suspects=noise["share"] if noise else None,
                 error=1 - score.accuracy,
                 warnings=self.snapshot.details.get("warnings", ()),
+                n_checked=n_checked,
+                n_checked_right=n_checked_right,
             ),
             learning=learning(self.store, version) if self.split == "test" else None,
             looks=looks,
             made=self._made(),
             seconds=time.monotonic() - started,
+            n_checked=n_checked,
+            n_checked_right=n_checked_right,
         )
         return msgspec.json.decode(msgspec.json.encode(document, enc_hook=lambda scalar: scalar.item()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from homegrown.evaluate.document import Caution
+from homegrown.metrics.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,13 +46,15 @@ def odds(share: float) -> str:
     return f"about {best[0]} of {best[1]}"
 
 
-def headline(n: int, n_right: int, interval: tuple[float, float], *, multi: bool, split: str) -> str:
-    """The one sentence for somebody who reads one sentence."""
-    what = "gets every class right on" if multi else "is right on"
+def headline(
+    n: int, n_right: int, interval: tuple[float, float], *, multi: bool, split: str, guessed: bool = False
+) -> str:
+    """The one sentence for somebody who reads one sentence; *guessed*: most labels are what rules and models vote."""
+    what = "agrees with the votes on" if guessed else "gets every class right on" if multi else "is right on"
     seen = "texts that it never saw" if split == "test" else f"texts of the {split} split"
     if n < 10:
         return f"It {what} {n_right} of {n} {seen}: far too few to say how good it is."
-    if n_right == n:
+    if n_right == n and not guessed:
         return f"It {what} all {n:,} {seen}; up to {percent(1 - interval[0])} of future answers may still be wrong."
     span = f"{percent(n_right / n)}, 95% interval {percent(interval[0])} to {percent(interval[1])}, n = {n:,}"
     return f"It {what} {odds(n_right / n)} {seen} ({span})."
@@ -88,9 +91,12 @@ def cautions(
     suspects: float | None,
     error: float,
     warnings: Sequence[str],
+    n_checked: int,
+    n_checked_right: int,
 ) -> tuple[Caution, ...]:
     """What the data cannot support, most serious first."""
     found = [
+        *_about_labels(n, n_checked, n_checked_right),
         *_about_rows(split, n, n_missing, interval),
         *_about_classes(classes),
         *_about_opponents(opponents),
@@ -98,6 +104,24 @@ def cautions(
     ]
     found += [Caution("snapshot", w) for w in warnings]
     return tuple(found)
+
+
+def _about_labels(n: int, n_checked: int, n_right: int) -> list[Caution]:
+    """Labels that nobody gave: agreeing with a rule is not being right."""
+    if n_checked == n:
+        return []
+    of = f"{n - n_checked:,} of the {n:,} labels here are what rules and models vote, and nobody has looked"
+    if not n_checked:
+        return [Caution("guessed", f"{of}: how often the model is right is not known. Label some by hand.")]
+    low, high = wilson(n_right, n_checked)
+    return [
+        Caution(
+            "guessed",
+            f"{of}. On the {n_checked:,} that people or a file labelled it is right on {percent(n_right / n_checked)} "
+            f"(95% interval {percent(low)} to {percent(high)}); they are no random draw from all, so take it as a "
+            "hint.",
+        )
+    ]
 
 
 def _about_rows(split: str, n: int, n_missing: int, interval: tuple[float, float]) -> list[Caution]:

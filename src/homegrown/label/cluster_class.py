@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from homegrown.core.classes import clean_name
 from homegrown.core.discovery import Check, Cluster, Discovery
@@ -114,11 +116,13 @@ def take_back(store: Store, discovery_id: str, cluster_id: str) -> Cluster:
     return done
 
 
-def covered_records(store: Store, task: Task) -> set[str]:
-    """Records that somebody or something gives a class of *task*."""
+def covered_records(store: Store, task: Task, among: Sequence[str] | None = None) -> set[str]:
+    """Records, all or *among* some, that somebody or something gives a class of *task*."""
     sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
-    found = set(store.votes.of_sources(sources, ["record_id"])["record_id"].to_pylist())
-    return found | {record_id for record_id, _ in store.person_votes.standing(task.task_id)}
+    found = store.votes.of_sources(sources, ["record_id"])["record_id"]
+    if among is not None:
+        found = found.filter(pc.is_in(found, value_set=pa.array(among, pa.string())))
+    return set(found.to_pylist()) | {record_id for record_id, _ in store.person_votes.standing(task.task_id)}
 
 
 def _became(found: Discovery, new: Cluster, task: Task) -> Discovery:
@@ -150,7 +154,7 @@ def _vote(store: Store, task: Task, cluster: Cluster, class_id: str, check: Chec
         "n_checked": check.n,
         "n_right": check.n_right,
     }
-    name = f"cluster {cluster.name}"
+    name = f"group {cluster.name}"
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.RULE, name, config)
     ids = [r for r in (*cluster.record_ids, *cluster.twins) if r not in wrong]
     values, sure = [canonical_json({"class": class_id}).decode()], [(check.n_right + 1) / (check.n + 2)]

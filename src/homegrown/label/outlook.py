@@ -97,12 +97,12 @@ def forecast(
 
 def _advice(twice: LearningPoint) -> tuple[str, str]:
     gain, (_, high) = twice.gain, twice.gain_ci95
-    most = f"twice as many labels would bring at most {high * 100:.1f} points (97.5% sure)"
+    most = f"at most {high * 100:.1f} points (97.5% sure)"
     if high < STOP_GAIN:
-        return STOP, f"Stop here: {most}."
+        return STOP, f"Stop here: twice as many labels would bring {most}."
     if gain < STOP_GAIN:
-        return SOON, f"Little is left: about {gain * 100:.1f} points for twice as many labels, though {most}."
-    return GO_ON, f"Go on: twice as many labels should bring about {gain * 100:.1f} points; {most}."
+        return SOON, f"Little is left: about {gain * 100:.1f} points for twice as many labels, {most}."
+    return GO_ON, f"Go on: twice as many labels should bring about {gain * 100:.1f} points, {most}."
 
 
 def _some_more(n: int) -> int:

@@ -111,9 +111,11 @@ class IssueStore:
     ) -> list[Issue]:
         """Issues, the most harmful first; of *task_id* and of no task where one is named."""
         harm = sa.case({k.name: k.harm for k in KINDS.values()}, value=_I.c.kind, else_=UNKNOWN_HARM) * _I.c.score
-        wanted = sa.select(*_I.c).where(*_conditions(state, kind, task_id))
-        rows = self._db.all(wanted.order_by(harm.desc(), _I.c.issue_id).limit(limit).offset(offset))
-        return [_issue(row) for row in rows]
+        # Ids alone are sorted: a hundred thousand reasons need not be carried along.
+        first = sa.select(_I.c.issue_id).where(*_conditions(state, kind, task_id))
+        first = first.order_by(harm.desc(), _I.c.issue_id).limit(limit).offset(offset).subquery()
+        wanted = sa.select(*_I.c).join(first, first.c.issue_id == _I.c.issue_id)
+        return [_issue(row) for row in self._db.all(wanted.order_by(harm.desc(), _I.c.issue_id))]
 
     def counts(self, task_id: str | None = None) -> dict[str, dict[str, int]]:
         """How many issues there are: kind → state → n."""
@@ -123,6 +125,11 @@ class IssueStore:
         for row in self._db.all(wanted.group_by(_I.c.kind, _I.c.state)):
             found.setdefault(row["kind"], {})[row["state"]] = int(row["n"])
         return found
+
+    def n_open(self) -> int:
+        """How many wait for a decision."""
+        row = self._db.one(sa.select(sa.func.count().label("n")).where(_I.c.state == OPEN))
+        return int(row["n"]) if row else 0
 
     def decide(self, actor: Actor, issue: str, decision: Decision, **facts: Any) -> Issue:
         """Keep what *actor* decided; *facts* (ids of what was made for it) join the details.

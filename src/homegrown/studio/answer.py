@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from homegrown.core.access import Permission
 from homegrown.studio import render
-from homegrown.studio.frame import Frame, frame
+from homegrown.studio.frame import Frame, Waits, frame
 from homegrown.studio.guide import after, situation
 from homegrown.studio.view import NextStep
 from homegrown.studio.work import n_running
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from homegrown.web import Call
 
 
-def framed(call: Call, step: NextStep | None = None) -> Frame:
-    """What stands round the page that *call* asks for, and the next step that it ends in."""
+def framed(call: Call, step: NextStep | None = None, waiting: dict[str, Waits] | None = None) -> Frame:
+    """What stands round the page that *call* asks for, the next step that it ends in, and what waits in which room."""
     return frame(
         project=call.ws.store.layout.root.name,
         actor=call.actor.name,
@@ -29,7 +29,16 @@ def framed(call: Call, step: NextStep | None = None) -> Frame:
         path=call.request.scope["path"],
         step=step,
         only_labels=not call.actor.may(Permission.READ),
+        waiting=waiting,
     )
+
+
+def _waiting(call: Call) -> dict[str, Waits]:
+    """What waits for somebody, by the address of its room."""
+    return {
+        "/label": Waits.of(call.ws.n_to_label(), "record"),
+        "/curate": Waits.of(call.ws.store.issues.n_open(), "doubtful case"),
+    }
 
 
 def show(call: Call, page: render.Page, status: int = 200, *, step: NextStep | None = None) -> Response:
@@ -37,7 +46,7 @@ def show(call: Call, page: render.Page, status: int = 200, *, step: NextStep | N
     ends = call.actor.may(Permission.READ) and not render.wants_json(call.request)
     if ends and step is None and not getattr(page, "has_step", False):
         step = after(situation(call.ws), call.request.scope["path"])
-    return render.respond(call.request, page, framed(call, step), status)
+    return render.respond(call.request, page, framed(call, step, _waiting(call) if ends else None), status)
 
 
 def part(call: Call, template: str, page: render.Page) -> Response:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from homegrown.studio.view import NextStep
+from homegrown.studio.words import compact, plural
 
 #: name, address, icon, group, further words to find it by
 _MENU = (
@@ -33,9 +36,21 @@ _ACTIONS = (
 )
 
 
+class Waits(NamedTuple):
+    """How much waits for somebody in a room, and what it is."""
+
+    n: int
+    says: str
+
+    @classmethod
+    def of(cls, n: int, what: str) -> Waits:
+        """*n* of *what*: ``Waits.of(38, "case")`` says "38 cases wait"."""
+        return cls(n, f"{plural(n, what)} {'waits' if n == 1 else 'wait'}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class MenuItem:
-    """One line of the menu."""
+    """One line of the menu; `count` of what `waits` there for somebody, empty where nothing does."""
 
     name: str
     href: str
@@ -43,6 +58,8 @@ class MenuItem:
     group: str
     words: str
     is_here: bool
+    count: str = ""
+    waits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +101,13 @@ def frame(
     path: str,
     step: NextStep | None = None,
     only_labels: bool = False,
+    waiting: Mapping[str, Waits] | None = None,
 ) -> Frame:
-    """The frame of the page at `path`, which ends in `step`; its menu is labelling alone for who only labels."""
+    """The frame of the page at `path`, which ends in `step`; its menu is labelling alone for who only labels.
+
+    `waiting` says by address what waits for somebody there.
+    """
+    counts = waiting or {}
     menu_rows, action_rows = (_LABELLING, ()) if only_labels else (_MENU, _ACTIONS)
     room = "/" + path.lstrip("/").split("/", 1)[0]
     menu = tuple(
@@ -96,6 +118,8 @@ def frame(
             group=group,
             words=words,
             is_here=room == "/" + href.lstrip("/").split("/", 1)[0],
+            count=compact(counts[href].n) if href in counts and counts[href].n else "",
+            waits=counts[href].says if href in counts else "",
         )
         for name, href, icon, group, words in menu_rows
     )

@@ -117,6 +117,7 @@ def step(now: Situation) -> NextStep:
 def _begin(counts: Counts, task_id: str) -> NextStep:
     reason = f"{words.plural(counts.n_records, 'record')} are here and nothing has learned from them yet."
     if counts.n_votes >= FEW_VOTES:
+        reason = f"{words.plural(counts.n_votes, 'vote')} say what records are, and no model has learned from them yet."
         return NextStep(title="Train a first model", reason=reason, action="Train", href="/train")
     if task_id:
         return NextStep(

@@ -31,6 +31,18 @@ def evaluation(ws: Workspace, version_id: str) -> dict[str, Any] | None:
     return found[0]["result"] if found else None
 
 
+def is_guess(result: dict[str, Any]) -> bool:
+    """Whether most labels it was measured on are what rules and models vote: it agrees with them, right or wrong."""
+    checked = result.get("n_checked")
+    return checked is not None and checked < result["n"] / 2
+
+
+def measured_as(result: dict[str, Any]) -> str:
+    """What the figure of an evaluation is called."""
+    what = "Agreement with the votes" if is_guess(result) else "Accuracy"
+    return f"{what} on records it had never seen"
+
+
 def title(version: ModelVersion) -> str:
     """How pages name a version: ``intent v3``."""
     return f"{version.model_name} v{version.number}"
@@ -56,6 +68,6 @@ def _rung(row: dict[str, Any], chosen: str | None) -> Rung:
         ms=words.duration(row["ms_per_text"] / 1000) if row.get("ms_per_text") is not None else "",
         size=words.size(row.get("size_bytes")),
         took=words.duration(row.get("seconds")),
-        note=str(row.get("note") or " ".join(map(str, row.get("decisions", ())))),
+        note=str(row.get("note") or "; ".join(map(str, row.get("decisions", ())))),
         is_chosen=name == chosen,
     )

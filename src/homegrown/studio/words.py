@@ -19,6 +19,15 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
+def compact(n: int) -> str:
+    """A count where there is little room: ``compact(7904) == "7.9k"``, ``compact(1_200_000) == "1.2M"``."""
+    for size, letter in ((1_000_000, "M"), (1000, "k")):
+        if n >= size:
+            short = f"{int(n / size * 10) / 10:.1f}" if n < 100 * size else f"{n // size:,}"
+            return short.removesuffix(".0") + letter
+    return str(n)
+
+
 def plural(n: int, one: str, many: str = "") -> str:
     """A count with its noun: ``plural(1, "record") == "1 record"``, ``plural(2, "class", "classes")``."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 CROSS_VALIDATE_BELOW = 3000
 #: weak labels lose by a line between classes that a few rows have drawn
 WEAK_BELOW = 10_000
+#: how much labels that nobody looked at may count beside those that are sure, chosen on the sure ones alone: guesses of
+#: rules cover some classes and not others, and can then do more harm than good
+TRUSTS = (0.0, 0.03, 0.1, 0.3, 1.0)
+SURE, FEWEST_SURE, MOST_SURE = 0.999, 40, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +78,43 @@ def choose_head(
     both_inputs = _stack(fit_inputs, judge_inputs)
     crossed = len(parts.both) < (WEAK_BELOW if parts.weak else CROSS_VALIDATE_BELOW) or len(parts.judge) == 0
     cuts = list(folds(parts.both.probs, seed)) if crossed else []
-    progress.start(stage, len(strengths) * len(cuts) + 2 if crossed else len(strengths) + 1, "fits")
-    targets, weights = parts.targets(parts.both), parts.weights(parts.both)
-    path: list[Any] = []
-    if crossed:
-        held_out = parts.both
-        logits = crossed_logits(both_inputs, targets, weights, strengths, cuts, multi=multi, progress=progress)
-    else:
-        path = fit_path(fit_inputs, parts.targets(parts.fit), parts.weights(parts.fit), strengths, multi=multi)
-        held_out, logits = parts.judge, [h.logits(judge_inputs) for h in path]
-        progress.advance(len(strengths))
-    added = [balance(parts, z, held_out) for z in logits]
-    logits = [z + a for z, a in zip(logits, added, strict=True)]
-    if crossed and parts.n_guessed:
-        held_out, logits = subset(held_out, parts.voted_rows), [z[parts.voted_rows] for z in logits]
+    everyone = parts.both if crossed else parts.judge
+    sure = None if multi else sure_rows(everyone)
+    trusts = (1.0,) if sure is None else TRUSTS
+    n_fits = len(trusts) * len(strengths) * (len(cuts) if crossed else 1)
+    progress.start(stage, n_fits + (2 if crossed else 1), "fits")
+    voted = parts.voted_rows if crossed and parts.n_guessed else np.arange(len(everyone))
+    judged = voted if sure is None else sure
+    held_out = subset(everyone, judged)
+    targets = parts.targets(parts.both)
+    added: list[np.ndarray] = []
+    logits: list[np.ndarray] = []
+    paths: list[Head] = []
+    for trust in trusts:
+        if crossed:
+            weights = trusted(parts.weights(parts.both), parts.both, trust)
+            found = crossed_logits(both_inputs, targets, weights, strengths, cuts, multi=multi, progress=progress)
+        else:
+            weights = trusted(parts.weights(parts.fit), parts.fit, trust)
+            path = fit_path(fit_inputs, parts.targets(parts.fit), weights, strengths, multi=multi)
+            found = [h.logits(judge_inputs) for h in path]
+            paths += path
+            progress.advance(len(strengths))
+        moved = [balance(parts, rows, everyone) for rows in found]
+        logits += [(rows + line)[judged] for rows, line in zip(found, moved, strict=True)]
+        added += moved
     best = best_of(logits, held_out, multi=multi)
-    strength = sorted(strengths)[best]
+    trust, strength = trusts[best // len(strengths)], sorted(strengths)[best % len(strengths)]
     readout = fit_readout(logits[best], held_out.probs, multi=multi, none_column=parts.none_column, reject=reject)
     report = {**judge(readout, logits[best], held_out), "strength": strength, "cross_validated": crossed}
+    if len(trusts) > 1:
+        report["trust"] = trust
+    fit_weights = trusted(parts.weights(parts.fit), parts.fit, trust)
     judging = (
-        fit_head(fit_inputs, parts.targets(parts.fit), parts.weights(parts.fit), strength, multi=multi)
-        if crossed
-        else path[best]
+        fit_head(fit_inputs, parts.targets(parts.fit), fit_weights, strength, multi=multi) if crossed else paths[best]
     )
     start = judging if len(parts.fit) else None
+    weights = trusted(parts.weights(parts.both), parts.both, trust)
     head = fit_head(both_inputs, targets, weights, strength, multi=multi, start=start)
     progress.advance(2 if crossed else 1)
     progress.finish()
@@ -109,6 +126,28 @@ def balance(parts: Parts, logits: np.ndarray, held_out: Examples) -> np.ndarray:
     if not parts.weak:
         return np.zeros(logits.shape[1], np.float32)
     return offsets(logits, parts.targets(held_out).mean(0))
+
+
+def trust_said(report: dict[str, Any]) -> list[str]:
+    """What was decided about labels that nobody looked at, in a sentence; none where there was nothing to decide."""
+    if "trust" not in report:
+        return []
+    much = "not at all" if not report["trust"] else f"{report['trust']:g} times as much"
+    return [f"labels that nobody looked at count {much}: best on the {report['n']:,} that people or a file gave"]
+
+
+def sure_rows(examples: Examples) -> np.ndarray | None:
+    """Rows whose label is sure, int [n]; None where nearly all are, or too few are to choose by.
+
+    A label that people agree on, or a file, is sure. One that rules and groups alone vote never weighs 1 in a snapshot.
+    """
+    sure = np.flatnonzero(examples.weights >= SURE)
+    return sure if FEWEST_SURE <= len(sure) < MOST_SURE * len(examples) else None
+
+
+def trusted(weights: np.ndarray, examples: Examples, trust: float) -> np.ndarray:
+    """*weights* with those of unsure labels times *trust*, float32 [n]."""
+    return np.where(examples.weights >= SURE, weights, np.float32(trust) * weights)
 
 
 def best_of(candidates: list[np.ndarray], held_out: Examples, *, multi: bool) -> int:

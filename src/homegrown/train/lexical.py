@@ -10,7 +10,7 @@ import numpy as np
 
 from homegrown.core.models import Recipe
 from homegrown.inference.lexical import LexicalFeatures, LexicalModel
-from homegrown.train.heads import choose_head
+from homegrown.train.heads import choose_head, trust_said
 from homegrown.train.judge import REJECT_SHARE
 from homegrown.train.options import parse_options
 from homegrown.train.rung import Rung, finish
@@ -86,5 +86,10 @@ def fit_lexical(parts: Parts, options: LexicalOptions, seed: int, progress: Prog
         model=model,
         judge_logits=fitted.judging.logits(judge_rows),
         report=report,
-        decisions=[f"{len(features.buckets):,} n-grams", f"strength {report['strength']:g}", *parts.warnings],
+        decisions=[
+            f"{len(features.buckets):,} n-grams",
+            f"strength {report['strength']:g}",
+            *trust_said(report),
+            *parts.warnings,
+        ],
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from homegrown.core.models import Recipe
 from homegrown.inference.linear import LinearModel
-from homegrown.train.heads import FittedHead, choose_head
+from homegrown.train.heads import FittedHead, choose_head, trust_said
 from homegrown.train.judge import REJECT_SHARE
 from homegrown.train.options import parse_options
 from homegrown.train.robust import reweighted
@@ -76,7 +76,7 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
         reject=options.reject,
     )
     fitted = choose(parts)
-    decisions: list[str] = []
+    decisions = trust_said(fitted.report)
     if options.robust:
         fitted, decision = _more_robust(fitted, choose, parts, np.vstack([fit_vectors, judge_vectors]), seed)
         decisions.append(decision)

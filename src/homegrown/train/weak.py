@@ -37,7 +37,7 @@ N_FOLDS = 3
 MEANING, LETTERS = 0.03, 10.0
 MAX_WEIGHTS = 5_000_000
 MAX_FEATURES = 100_000
-SURE = 0.999
+SURE, MOST_LEAD = 0.999, 0.99
 _TINY = 1e-6
 
 
@@ -151,6 +151,6 @@ class _Correction:
 
 
 def _lead(probs: np.ndarray) -> np.ndarray:
-    """By how much the likeliest class leads the second, float [n]."""
+    """By how much the likeliest class leads the second, float [n]; below 1, which says that somebody gave the label."""
     top = np.partition(probs, -2, axis=1)[:, -2:]
-    return top[:, 1] - top[:, 0]
+    return np.minimum(top[:, 1] - top[:, 0], MOST_LEAD)

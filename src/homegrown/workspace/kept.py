@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import sqlalchemy as sa
 
+from homegrown.errors import HomegrownError
 from homegrown.store import tables
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class Kept(Generic[T]):
         self._work_out = work_out
         self._lock = threading.Lock()
         self._held: dict[str, tuple[tuple[object, ...], T]] = {}
+        self._asked: set[str] = set()
 
     def of(self, store: Store, task: Task) -> T:
         """The result as things stand now."""
@@ -36,6 +39,30 @@ class Kept(Generic[T]):
             if task.task_id not in self._held or self._held[task.task_id][0] != key:
                 self._held[task.task_id] = key, self._work_out(store, task)
             return self._held[task.task_id][1]
+
+    def soon(self, store: Store, task: Task, wait_s: float = 0.03) -> T | None:
+        """The result as it stands or stood last, waiting no longer than *wait_s*; None where nothing is known yet.
+
+        What is out of date is worked out meanwhile, so that whoever asks next finds it.
+        """
+        held = self._held.get(task.task_id)
+        if held is not None and held[0] == _state(store, task):
+            return held[1]
+        if task.task_id not in self._asked:
+            self._asked.add(task.task_id)
+            thread = threading.Thread(target=self._work, args=(store, task), name="counts", daemon=True)
+            thread.start()
+            thread.join(wait_s)
+        held = self._held.get(task.task_id)
+        return held[1] if held else None
+
+    def _work(self, store: Store, task: Task) -> None:
+        try:
+            # The workspace may be closed meanwhile, and nobody waits for this any more.
+            with suppress(HomegrownError, sa.exc.SQLAlchemyError, OSError):
+                self.of(store, task)
+        finally:
+            self._asked.discard(task.task_id)
 
 
 def _state(store: Store, task: Task) -> tuple[object, ...]:

@@ -98,3 +98,13 @@ class Tasks:
     def task_counts(self, task: AnyTask) -> TaskCounts:
         """Votes per class, and what waits for somebody."""
         return self._task_counts.of(self.store, self.store.tasks.get(self._task(task).task_id))
+
+    def n_to_label(self) -> int:
+        """Records that wait for somebody, over all tasks, as far as that is known without making anybody wait.
+
+        Example:
+            >>> ws.n_to_label()  # doctest: +SKIP
+            7904
+        """
+        known = (self._task_counts.soon(self.store, task) for task in self.store.tasks.all())
+        return sum(counts.n_waiting for counts in known if counts is not None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from homegrown.core.models import Recipe
-from homegrown.errors import InputError
+from homegrown.errors import EmptyDataError, InputError
 from homegrown.workspace.grow import GrowRequest, grow
 from homegrown.workspace.retrain import MARGIN
 from homegrown.workspace.workspace import Workspace
@@ -103,7 +103,12 @@ class Verb(NamedTuple):
 
 def _train(ws: Workspace, a: TrainArguments) -> dict[str, Any]:
     version = ws.train(ws.store.models.snapshot(a.snapshot_id), a.recipe, a.name)
-    return {"model_id": version.version_id, "recipe": version.recipe}
+    made = {"model_id": version.version_id, "recipe": version.recipe, "ladder": version.details["ladder"]}
+    try:
+        result = ws.evaluate(version)
+    except EmptyDataError:  # nothing was held back: it is trained, and nobody can say how good it is
+        return made
+    return {**made, "n_test": result["n"], **{k: result[k] for k in ("accuracy", "accuracy_ci95", "n_checked")}}
 
 
 def _teach(ws: Workspace, a: TeachArguments) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def _step(n_open: int, rows: tuple[KindRow, ...]) -> NextStep | None:
         worst = next(row for row in rows if row.n_open)
         return NextStep(
             title=f"Review {words.plural(n_open, 'doubtful case')}",
-            reason=f"The most harmful stand first: {words.plural(worst.n_open, worst.title, worst.title)}. "
+            reason=f"The most harmful stand first: {worst.title} ({worst.n_open:,}). "
             "One key decides each, and each decision can be taken back.",
             action="Begin",
             href="/curate/issues",
@@ -181,7 +181,7 @@ def find(call: Call) -> Response:
 
 def issues(call: Call) -> Response:
     """``GET /curate/issues``: `kind` narrows the queue, `after` skips, `issue` shows one, `done` was decided last."""
-    ws, kind = call.ws, asked(call, "kind")
+    ws, kind, rows = call.ws, asked(call, "kind"), _rows(call.ws)
     kind = kind if kind in KINDS else ""
     skipped = asked(call, "after")
     after = int(skipped) if skipped.isdecimal() and len(skipped) < 7 else 0

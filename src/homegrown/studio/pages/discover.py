@@ -12,7 +12,8 @@ from homegrown.core.access import Permission
 from homegrown.errors import InputError
 from homegrown.studio import words, work
 from homegrown.studio.answer import asked, go, posted, show
-from homegrown.studio.view import AsCode, Done
+from homegrown.studio.guide import label_more
+from homegrown.studio.view import AsCode, Done, NextStep
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 EXAMPLES = 3
 TERMS = 5
 OUTLIERS = 5
+#: share of all records below which a group is no longer worth a page of its own
+SMALL = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,7 @@ class BeginPage:
     job_share: float | None
     job_problem: str
     found_href: str
+    came: Done | None
     as_code: AsCode
 
 
@@ -98,7 +102,13 @@ class ClustersPage:
     took: str
     done: Done | None
     may_build: bool
+    step: NextStep | None
     as_code: AsCode
+
+    @property
+    def has_step(self) -> bool:
+        """Naming goes on here while large groups have no class."""
+        return self.step is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +116,7 @@ class ClusterPage:
     """One cluster, with the sample to look at before it becomes a class."""
 
     template: ClassVar[str] = "label/cluster.html"
+    has_step: ClassVar[bool] = True
     discovery_id: str
     cluster_id: str
     name: str
@@ -118,6 +129,7 @@ class ClusterPage:
     class_names: tuple[str, ...]
     checked: str
     is_class: bool
+    next_href: str
     may_build: bool
     as_code: AsCode
 
@@ -143,6 +155,7 @@ def begin(call: Call) -> Response:
         job_words=work.said(job) if job else "",
         job_share=work.share(job) if job else None,
         job_problem=(job.error or "It was stopped.") if job and job.status in ("failed", "cancelled") else "",
+        came=_came(ws, asked(call, "came")),
         found_href=f"/label/discover/{job.result['discovery_id']}" if job and done and job.result else "",
         as_code=AsCode(
             cli="homegrown label discover" + (f" --task {words.shell(task.name)} --uncovered" if task else ""),
@@ -152,6 +165,17 @@ def begin(call: Call) -> Response:
     if page.found_href and whole:
         return go(page.found_href)
     return show(call, page)
+
+
+def _came(ws: Workspace, name: str) -> Done | None:
+    """What is said after a file without labels came in."""
+    source = next((s for s in ws.store.sources.list() if s.name == name), None) if name else None
+    if source is None:
+        return None
+    return Done(
+        sentence=f"{words.plural(source.n_records, 'record')} came in from {source.name}.",
+        more="Nobody has said what they are. Find groups of like ones, and name those that you recognise.",
+    )
 
 
 def _uncovered(ws: Workspace, task: Task) -> int:
@@ -191,7 +215,8 @@ def clusters(call: Call) -> Response:
     ws = call.ws
     found = ws.store.discoveries.get(call.path["discovery_id"])
     task = ws.store.tasks.get(found.task_id) if found.task_id else None
-    covered = label.covered_records(ws.store, task) if task else set[str]()
+    grouped = [r for c in found.clusters for r in (*c.record_ids, *c.twins)] + list(found.outliers)
+    covered = label.covered_records(ws.store, task, grouped) if task else set[str]()
     shown = [r for c in found.clusters for r in c.record_ids[:EXAMPLES]] + list(found.outliers[:OUTLIERS])
     texts = ws.store.records.texts(shown)
     rows = tuple(_row(found, c, texts, covered) for c in found.clusters)
@@ -209,6 +234,7 @@ def clusters(call: Call) -> Response:
         took=words.duration(found.seconds),
         done=_done(call, found),
         may_build=call.actor.may(Permission.BUILD),
+        step=_step(rows, found.n_records, task.task_id if task else "", asked(call, "said")),
         as_code=AsCode(
             cli=f"homegrown label discover --show {found.discovery_id}",
             python=f'ws.store.discoveries.get("{found.discovery_id}").clusters',
@@ -216,6 +242,23 @@ def clusters(call: Call) -> Response:
         ),
     )
     return show(call, page)
+
+
+def _step(rows: tuple[ClusterRow, ...], n_records: int, task_id: str, said: str) -> NextStep | None:
+    """Name the next group, the largest after the one that was named last; once what is left is small, label by keys."""
+    named = sum(row.n_records for row in rows if row.is_class)
+    after = next((at + 1 for at, row in enumerate(rows) if row.cluster_id == said), 0)
+    left = [row for row in rows[after:] if not row.is_class and row.n_covered < row.n_records / 2]
+    largest = max(left, key=lambda row: row.n_records, default=None)
+    if largest and (not task_id or largest.n_records >= SMALL * n_records):
+        share = f"Groups that are a class hold {words.percent(named / n_records, 0)} of the records. " if named else ""
+        return NextStep(
+            title=f"Read ten texts of “{largest.name}”",
+            reason=f"{share}This group of {words.plural(largest.n_records, 'record')} has no class yet.",
+            action="Read them",
+            href=largest.href,
+        )
+    return label_more(task_id, n_records - named) if task_id else None
 
 
 def _row(found: Discovery, cluster: Cluster, texts: dict[str, str], covered: set[str]) -> ClusterRow:
@@ -240,9 +283,9 @@ def _done(call: Call, found: Discovery) -> Done | None:
         fields = (("discovery_id", found.discovery_id), ("cluster_id", made.cluster_id))
         return Done(
             sentence=f"“{made.name}” is a class now: {made.check.n_right} of {made.check.n} looked at belong.",
-            more="The rest of the cluster votes for it."
+            more="The rest of the group votes for it."
             if made.label_source_id
-            else "Too few belong to speak for the rest: it got no votes. Split the cluster, or label one by one.",
+            else "Too few belong to speak for the rest: it got no votes. Split the group, or label one by one.",
             undo="/label/discover/back",
             fields=fields,
         )
@@ -273,6 +316,7 @@ def cluster(call: Call) -> Response:
         class_names=task.class_names if task else (),
         checked=words.with_doubt(check.share, check.low, check.high, check.n) if check else "",
         is_class=one.class_id is not None,
+        next_href=_next_group(found, one),
         may_build=call.actor.may(Permission.BUILD),
         as_code=AsCode(
             cli=f"homegrown label discover --show {found.discovery_id} --sample {one.cluster_id}",
@@ -280,6 +324,13 @@ def cluster(call: Call) -> Response:
         ),
     )
     return show(call, page)
+
+
+def _next_group(found: Discovery, one: Cluster) -> str:
+    """The group after *one* that is no class yet; the list where there is none."""
+    here = [c.cluster_id for c in found.clusters].index(one.cluster_id)
+    after = next((c for c in found.clusters[here + 1 :] if c.class_id is None), None)
+    return f"/label/discover/{found.discovery_id}" + (f"/{after.cluster_id}" if after else "")
 
 
 def merge(call: Call) -> Response:

@@ -112,6 +112,7 @@ class ReportPage:
     name: str
     sentence: str
     meaning: str
+    measured_as: str
     accuracy: Figure | None
     metrics: tuple[Metric, ...]
     cautions: tuple[str, ...]
@@ -177,7 +178,8 @@ def report(call: Call) -> Response:
         model_id=version.version_id,
         name=name,
         sentence=result.get("sentence") or ("" if result else "It was trained, but not measured yet."),
-        meaning=words.one_in(1 - result["accuracy"]) if result else "",
+        meaning=words.one_in(1 - result["accuracy"]) if result and not scores.is_guess(result) else "",
+        measured_as=scores.measured_as(result) if result else "",
         accuracy=scores.figure(result) if result else None,
         metrics=_metrics(result, version),
         cautions=tuple(c["text"] for c in result.get("cautions", ())),

@@ -217,6 +217,8 @@ def start(call: Call) -> Response:
         raise InputError("Say which column to read: move one to “Read this”.")
     if label is None:
         call.ws.ingest(upload.path, text=text, name=upload.name)
+        if not call.ws.store.tasks.names():
+            return go("/label/discover?" + words.query_string(came=upload.name))
         return go("/query/records?" + words.query_string(source=upload.name))
     arguments = {
         "file": str(upload.path),
@@ -285,7 +287,10 @@ def _advice(seen: Preview, text: str | None, label: str | None, hints: tuple[Hin
         title, reason, action, do = "Choose what to read", "Move the column with the text to “Read this”.", "Train", ""
     elif column is None:
         title, action, do = "Keep these records", "Keep", "keep"
-        reason = "Without a column that says what each one is, nothing can be learned yet; they can be searched."
+        reason = (
+            "No column says what each one is. That is enough to begin: like records are put into groups next, and each "
+            "group that you check becomes a class."
+        )
     else:
         title, action = f"Learn to tell “{label}” from “{text}”", "Train"
         do = "" if any(h.kind == "wrong" for h in found) else "train"

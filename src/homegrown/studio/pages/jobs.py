@@ -12,11 +12,15 @@ from homegrown.jobs import Job
 from homegrown.studio import render, work
 from homegrown.studio.answer import framed, go, part, show
 from homegrown.studio.stream import live
-from homegrown.studio.view import AsCode
+from homegrown.studio.view import AsCode, NextStep
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
     from homegrown.web import Call
+
+
+#: verbs whose work has a page of its own
+_TRAININGS = ("grow", "train")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +71,15 @@ class JobPage:
     job_id: str
     name: str
     watch_href: str
+    result: NextStep | None
     live: LiveJob
     facts: tuple[tuple[str, str], ...]
     as_code: AsCode
+
+    @property
+    def has_step(self) -> bool:
+        """What a finished job made is looked at next, and nothing is done while it runs."""
+        return self.result is not None or self.live.is_running
 
 
 def listing(call: Call) -> Response:
@@ -117,7 +127,8 @@ def _page(call: Call, job_id: str) -> JobPage:
     return JobPage(
         job_id=job.job_id,
         name=work.title(job),
-        watch_href=f"/train/{job.job_id}" if job.verb == "grow" else "",
+        watch_href=f"/train/{job.job_id}" if job.verb in _TRAININGS else "",
+        result=_result(job) if job.status == "succeeded" else None,
         live=_live(job),
         facts=(("Job", job.job_id), ("Verb", job.verb), *((k.replace("_", " "), str(v)) for k, v in shown.items())),
         as_code=AsCode(
@@ -126,6 +137,21 @@ def _page(call: Call, job_id: str) -> JobPage:
             sql=f"select * from jobs where job_id = '{job.job_id}'",
         ),
     )
+
+
+def _result(job: Job) -> NextStep | None:
+    """Where what the job made is looked at; None where that is nowhere in particular."""
+    made = job.result or {}
+    if job.verb == "issues":
+        return NextStep(title="Look at what was found", action="To Curate", href="/curate",
+                        reason="Each doubtful case has its reason, and one key decides it.")  # fmt: skip
+    if job.verb == "discover" and made.get("discovery_id"):
+        return NextStep(title="Look at the groups", action="See them", href=f"/label/discover/{made['discovery_id']}",
+                        reason="Each becomes a class once you have read ten of its texts.")  # fmt: skip
+    if job.verb in ("grow", "train", "evaluate", "retrain") and made.get("model_id"):
+        return NextStep(title="Read the report", action="Read it", href=f"/evaluate/{made['model_id']}",
+                        reason="How often it is right, on what, and what it mixes up.")  # fmt: skip
+    return None
 
 
 def _live(job: Job) -> LiveJob:
@@ -189,7 +215,7 @@ def again(call: Call) -> Response:
     """``POST /jobs/{job_id}/resume``: the same work as a new job; it goes on from what was finished."""
     job = work.queue(call.ws).get(call.path["job_id"])
     job_id = work.submit(call.ws, call.actor, job.verb, job.arguments)
-    return go(f"/train/{job_id}" if job.verb == "grow" else f"/jobs/{job_id}")
+    return go(f"/train/{job_id}" if job.verb in _TRAININGS else f"/jobs/{job_id}")
 
 
 ROUTES = (

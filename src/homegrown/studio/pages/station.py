@@ -28,6 +28,7 @@ class StationPage:
     template: ClassVar[str] = "label/station.html"
     has_step: ClassVar[bool] = True
     task: str
+    guidelines: str
     setup: str
     as_code: AsCode
 
@@ -59,11 +60,13 @@ def _station(call: Call, *, reviews: bool) -> Response:
         "reviews": reviews,
         "selection": selection,
         "hides": ws.station_settings(task).hides_suggestions,
-        "guidelines": task.guidelines,
         "classes": [{"id": c.class_id, "name": c.name, "description": c.description} for c in task.classes],
     }
     page = StationPage(
-        task=task.name, setup=msgspec.json.encode(setup).decode(), as_code=_as_code(task, reviews=reviews)
+        task=task.name,
+        guidelines=task.guidelines,
+        setup=msgspec.json.encode(setup).decode(),
+        as_code=_as_code(task, reviews=reviews),
     )
     return show(call, page)
 

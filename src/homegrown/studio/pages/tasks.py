@@ -31,6 +31,7 @@ ROOMS = (
     ("What next", "next", "Which records teach the most now, and what more labels would bring."),
     ("Discover", "discover", "Find classes in texts that have none, and what no class covers."),
     ("Rules", "rules", "Say it once for many records: words, patterns, fields, examples."),
+    ("In bulk", "bulk", "One answer for all that holds some words, after a look at a few."),
     ("Teachers", "teachers", "Let a model outside vote, within a budget."),
     ("People", "people", "Who labels, how far they agree, what they ask."),
 )

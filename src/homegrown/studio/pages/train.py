@@ -111,7 +111,7 @@ def choose(call: Call) -> Response:
 
 
 def _task(ws: Workspace, task: Task) -> TaskChoice:
-    n_labels = ws.store.votes.table.count(f"task_id = '{task.task_id}'")
+    n_labels = ws.task_counts(task).n_voted
     return TaskChoice(task_id=task.task_id, name=task.name, n_labels=n_labels, n_classes=len(task.classes))
 
 
@@ -216,6 +216,13 @@ def _finished(ws: Workspace, result: dict[str, Any]) -> dict[str, Any]:
         return facts | {"sentence": "It was not measured yet; the report will say how often it is right."}
     n = int(result.get("n_test") or measured.get("n") or 0)
     low, high = measured["accuracy_ci95"]
+    if scores.is_guess({"n": n, **measured}):
+        return facts | {
+            "headline": f"Agrees with the votes on {words.percent(measured['accuracy'])} of {n:,} records it had never "
+            "seen",
+            "sentence": f"Most of these votes are guesses of rules and groups; people labelled "
+            f"{measured['n_checked']:,} of the records. The report says how often it is right on those.",
+        }
     return facts | {
         "headline": f"Right on {words.percent(measured['accuracy'])} of {n:,} records it had never seen",
         "sentence": f"{words.one_in(1 - measured['accuracy'])} "
