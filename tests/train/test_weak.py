@@ -84,7 +84,7 @@ def test_what_a_person_said_stays(encoder):
 def test_certain_labels_few_labels_and_several_classes_are_left_alone(encoder):
     rows, *_ = data()
     for left in (
-        data(wrong=0.02)[0],
+        data(wrong=0.005)[0],
         replace(rows, multi=True),
         replace(data(n=60)[0], valid=replace(rows.valid, texts=[], probs=rows.valid.probs[:0], record_ids=[])),
     ):
