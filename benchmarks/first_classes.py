@@ -8,6 +8,10 @@ its defaults, one start a seed. Up to 15,000 texts differ in each set, so that n
 chosen on multidogo software with a look at CLINC150. On insurance it was then below k-means, so that drawn starts beside the
 communities' were added, the tightest of them standing: that was seen on insurance, software and Banking77. None of the three is
 unseen. CLINC150 is printed for comparison: its 150 equal classes are more than ours finds.
+
+On twelve draws of 8 to 60 classes of CLINC150, 10 or 25 neighbours, one, three or four rounds of averaging and a resolution of
+1.5 or 2 were no better on average than 15, two and 1 (0.922 against 0.914 to 0.922), so that nothing was changed for
+insurance. Averaging by how many texts each stands for helps there (0.619) and costs on software (0.549): not taken.
 """
 
 import argparse
