@@ -2,6 +2,7 @@
 
 import pytest
 
+from homegrown.cost.sentences import usd
 from homegrown.errors import InputError, NotFoundError
 from homegrown.workspace import connect
 
@@ -104,3 +105,11 @@ def test_names_and_numbers_that_are_not_known(ws):
         ws.compare_costs(calls_per_day=1, horizon_months=1.5)
     with pytest.raises(InputError, match="With no calls"):
         ws.compare_costs(calls_per_day=0)
+
+
+def test_amounts_read_as_money():
+    said = [usd(v) for v in (0, 1234567.8, 999.994, 12.345, 0.1, 0.0999, 0.000033, -2149.27, 1e-12)]
+    assert said == [
+        "0.00 USD", "1,234,568 USD", "999.99 USD", "12.35 USD", "0.10 USD", "0.100 USD", "0.000033 USD", "-2,149 USD",
+        "0.00 USD",
+    ]  # fmt: skip

@@ -161,7 +161,7 @@ def _title(s: Scenario, name: str, best_api: Api) -> str:
         "cheapest": f"cheapest API as good, {best_api.name}",
         "rent": f"rented {s.rental}",
         "own": f"owned {s.hardware}",
-        "mix": f"owned {s.hardware} and {best_api.name} for the rest",
+        "mix": f"owned {s.hardware}, rest {best_api.name}",
     }[name]
 
 

@@ -126,7 +126,9 @@ class _Resolving:
                 "No calls have been captured yet: say how many there are a day (--calls-per-day 40000) and how many "
                 "tokens a call has, where you know it."
             )
-        says = f"{seen.n_calls:,} captured calls over {seen.days:,.1f} days" if seen else "a short call, assumed"
+        says = (
+            f"{seen.n_calls:,} captured calls over {seen.days:,.1f} days" if seen else "the length of a call, assumed"
+        )
         origin = "measured" if seen else "assumed"
         facts = (seen.calls_per_day, seen.n_tokens_in, seen.n_tokens_out) if seen else (0, 500, 20)
         for name, value in zip(("calls_per_day", "n_tokens_in", "n_tokens_out"), facts, strict=True):
@@ -167,8 +169,7 @@ class _Resolving:
             says = _of(self._prices, "unmeasured_calls_per_s")[0]
             if self._asked.numbers.get("calls_per_s") is None:
                 self._notes.append(
-                    "How many calls a second a machine answers was not measured: train and evaluate a model, or say "
-                    "it (--calls-per-s)."
+                    "How many calls a second a machine answers was not measured: train and evaluate a model, or say it."
                 )
         self._take("calls_per_s", rate, origin, says, not self._measured)
         if self._asked.numbers.get("calls_per_s") is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,11 @@ def usd(amount: float) -> str:
     """An amount of money as a person reads it.
 
     Example:
-        >>> usd(1234567.8), usd(12.345), usd(0.00012)
-        ('1,234,568 USD', '12.35 USD', '0.00012 USD')
+        >>> usd(1234567.8), usd(12.345), usd(0.000033)
+        ('1,234,568 USD', '12.35 USD', '0.000033 USD')
     """
     if abs(amount) >= 1000:
         return f"{amount:,.0f} USD"
-    return f"{amount:,.2f} USD" if abs(amount) >= 0.1 or not amount else f"{amount:.2g} USD"
+    if abs(amount) >= 0.1 or abs(amount) < 1e-9:
+        return f"{amount:,.2f} USD"
+    return f"{amount:.{1 - math.floor(math.log10(abs(amount)))}f} USD"
