@@ -96,6 +96,14 @@ def test_machines_by_demand_whole_or_the_part_that_is_used(plain):
     assert own_bill(shared).monthly[0] == pytest.approx(D("7.2337962962962962963") * 9_000)
 
 
+def test_machines_that_are_needed_no_more_are_kept_to_the_end_and_rented_ones_given_back(plain):
+    """100,000 calls a day are two machines of 1 a second, half as many from the second month on are one."""
+    s = replace(plain, calls_per_s=D(1), rental_calls_per_s=D(1), growth_per_month=D("-0.5"), horizon_months=2)
+    assert own_bill(s).n_machines == (0, 2, 2)
+    assert own_bill(s).monthly == (18_000, 0, 0)
+    assert rent_bill(s).n_machines == (0, 2, 1)
+
+
 def test_the_mix_pays_the_api_for_what_is_not_answered_at_home_and_for_audits(plain):
     """80% at home, of them 5% audited: 0.2 + 0.04 = 0.24 of the API's 3,043.75."""
     s = replace(plain, coverage=D("0.8"), audit_share=D("0.05"))

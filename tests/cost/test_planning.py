@@ -69,6 +69,12 @@ def test_the_rate_is_bandwidth_over_what_a_token_reads_and_the_price_follows():
     assert serve.rented_usd_per_million is None
 
 
+def test_a_long_context_is_read_too_half_of_it_on_average():
+    """10e9 × 2 bytes of weights, and 2 × 10 × 10,000 × 0.25 × 2 bytes × 200,000 tokens / 2 = 10e9: 30e9 in all."""
+    asked = PlanAsked(n_params=1e10, hardware="m", context=200_000, n_at_once=1, n_layers=10, hidden=10_000)
+    assert plan_model(asked, machine()).fits[0].tokens_per_s.value == pytest.approx(1000e9 / 30e9)
+
+
 def test_many_at_once_are_bound_by_compute():
     """2 × 1e9 operations a token at 50 of 100 tera: 25,000 a second, once the weights are read for enough of them."""
     plan = plan_model(PlanAsked(n_params=1e9, hardware="m", context=1, n_at_once=1000), machine())

@@ -74,7 +74,7 @@ def test_charges_on_postgresql(tmp_path, postgres):
     with connect(tmp_path / "w", database_url=postgres) as ws:
         fill(ws)
         check(ws)
-        assert ws.traffic().upstream == "mine"
+        assert ws.recent_traffic().upstream == "mine"
 
 
 def test_a_price_of_the_day_prices_the_calls_of_that_day(tmp_path):
@@ -82,8 +82,10 @@ def test_a_price_of_the_day_prices_the_calls_of_that_day(tmp_path):
         for n in (0, 24, 48):
             call(ws, n)
         assert [c.n_unpriced for c in ws.charges()] == [1, 1, 1]
+        assert "API small-api" in [o.title for o in ws.compare_costs().options]
         ws.set_price("upstream", "gpt-x", valid_from="2026-11-21", price_in_usd=1, price_out_usd=0)
         ws.set_price("upstream", "gpt-x", valid_from="2026-11-22", price_in_usd=5, price_out_usd=0)
+        assert "API gpt-x" in [o.title for o in ws.compare_costs().options]
         # The day before the first price takes the first.
         assert [round(c.cost_usd, 6) for c in ws.charges()] == [0.005, 0.001, 0.001]
 
@@ -92,9 +94,9 @@ def test_a_comparison_starts_from_what_was_captured(tmp_path):
     with connect(tmp_path / "w") as ws:
         with pytest.raises(InputError, match="No calls have been captured yet"):
             ws.compare_costs()
-        assert ws.traffic() is None
+        assert ws.recent_traffic() is None
         fill(ws)
-        seen = ws.traffic()
+        seen = ws.recent_traffic()
         assert (seen.n_calls, seen.upstream) == (7, "mine")
         assert seen.days == pytest.approx(27 / 24)
         done = ws.compare_costs()
@@ -112,5 +114,5 @@ def test_a_call_in_the_future_does_not_thin_the_traffic_out(tmp_path):
         call(ws, 0)
         call(ws, 1)
         call(ws, 2, created_at="2071-01-01T00:00:00.000000+00:00")
-        assert ws.traffic().calls_per_day >= 1
+        assert ws.recent_traffic().calls_per_day >= 1
         assert len(ws.charges()) == 2

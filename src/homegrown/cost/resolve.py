@@ -136,13 +136,18 @@ class _Resolving:
 
     def _apis(self) -> tuple[Api, ...]:
         known = {p.subject: p for p in self._prices.in_force(PriceKind.UPSTREAM)}
-        name = self._asked.upstream or (self._traffic.upstream if self._traffic else None) or self._only_own(known)
+        name = self._asked.upstream or self._seen(known) or self._only_own(known)
         first = self._prices.get(PriceKind.UPSTREAM, name)
         for field_name in ("price_in_usd", "price_out_usd"):
             shown = float(getattr(first.details, field_name))
             self._inputs.append(Input(field_name, shown, "price", _says(first), first.is_simulated))
         others = [p for p in known.values() if p.subject != name and p.origin != "package"]
         return tuple(_api(p) for p in (first, *others))
+
+    def _seen(self, known: dict[str, Price]) -> str | None:
+        """Where most captured calls go: the upstream, else the model, where it has a price."""
+        seen = self._traffic
+        return next((n for n in (seen.upstream, seen.model) if n in known), None) if seen else None
 
     def _only_own(self, known: dict[str, Price]) -> str:
         own = [p.subject for p in known.values() if p.origin != "package" and _costs(p)]

@@ -54,13 +54,14 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The calls of the last days that hold any: how many a day, how long, to which upstream most go."""
+    """The calls of the last days that hold any: how many a day, how long, to which upstream and model most go."""
 
     n_calls: int
     days: float
     n_tokens_in: float
     n_tokens_out: float
     upstream: str | None
+    model: str | None = None
 
     @property
     def calls_per_day(self) -> float:
@@ -117,21 +118,19 @@ def traffic(database: Database, *, days: int = 30) -> Traffic | None:
             sa.func.avg(_C.c.n_tokens_in).label("sent"), sa.func.avg(_C.c.n_tokens_out).label("answered"),
         ).where(recent)
     )  # fmt: skip
-    top = database.one(
-        sa.select(_U.c.name)
-        .select_from(_C.join(_U, _U.c.upstream_id == _C.c.upstream_id))
-        .where(recent)
-        .group_by(_U.c.name)
-        .order_by(sa.func.count().desc(), _U.c.name)
-        .limit(1)
-    )
+    upstream, model = (_most_used(database, recent, column) for column in (_U.c.name, _C.c.model))
     if row is None:
         return None
     # A clock that jumped leaves a call in the future; the span is then what lies between, never less than a day.
     span = (min(newest, now()) - datetime.fromisoformat(row["first"])).total_seconds() / 86400
-    return Traffic(
-        row["n"], max(span, 1.0), float(row["sent"] or 0), float(row["answered"] or 0), top["name"] if top else None
-    )
+    return Traffic(row["n"], max(span, 1.0), float(row["sent"] or 0), float(row["answered"] or 0), upstream, model)
+
+
+def _most_used(database: Database, where: Any, column: Any) -> str | None:
+    source = _C.join(_U, _U.c.upstream_id == _C.c.upstream_id) if column is _U.c.name else _C
+    counted = sa.select(column.label("name")).select_from(source).where(where).group_by(column)
+    top = database.one(counted.order_by(sa.func.count().desc(), column).limit(1))
+    return str(top["name"]) if top else None
 
 
 def _missing(by: str) -> str:

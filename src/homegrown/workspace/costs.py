@@ -90,7 +90,7 @@ class Costs:
         """What captured calls cost, by ``day``, ``key``, ``task``, ``model`` or ``trace``; see ``cost.usage``."""
         return cost.charges(self.store.db, self.prices(), by, since=since, until=until)
 
-    def traffic(self) -> Traffic | None:
+    def recent_traffic(self) -> Traffic | None:
         """How many calls a day were captured lately, and how long they are; None where there are none."""
         return cost.traffic(self.store.db)
 
@@ -126,7 +126,7 @@ class Costs:
         """
         prices = self.prices()
         asked = Asked(upstream, hardware, rental, is_shared, numbers)
-        return cost.compare(cost.resolve(asked, prices, self.traffic(), self._rate()), prices)
+        return cost.compare(cost.resolve(asked, prices, self.recent_traffic(), self._rate()), prices)
 
     def plan_model(self, n_params: float, *, hardware: str = "card-24gb", **asked: Any) -> ModelPlan:
         """Whether a model of so many parameters can be served and tuned on some hardware, how fast, at what price.

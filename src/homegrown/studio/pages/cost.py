@@ -118,7 +118,7 @@ class CostPage:
 def cost(call: Call) -> Response:
     """``GET /cost``: the comparison that the query string asks for, or the one that captured calls give."""
     said = _said(call)
-    seen = call.ws.traffic()
+    seen = call.ws.recent_traffic()
     if not said and seen is None:
         return show(call, _page(call, None, ""))
     try:
@@ -162,7 +162,7 @@ def _compare(call: Call) -> Comparison:
 
 
 def _page(call: Call, done: Comparison | None, problem: str) -> CostPage:
-    said, seen = _said(call), call.ws.traffic()
+    said, seen = _said(call), call.ws.recent_traffic()
     known = {i.name: f"{i.value:,.6g}" for i in done.inputs} if done else {}
     prices = call.ws.prices()
 
