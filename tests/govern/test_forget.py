@@ -238,12 +238,15 @@ CHANGES = {
     "restore_rule": {"label.restore_rule"},
     "add_upstream": {"govern.upstream_add"},
     "remove_upstream": {"govern.upstream_remove"},
+    "set_price": {"cost.set_price"},
+    "remove_price": {"cost.remove_price"},
     "retrain_every": {"jobs.schedule", "jobs.unschedule"},
 }
 # ``export`` leaves ``model.export``, ``retrain`` and ``roll_back`` the events of training and ``retrain.promote`` or
 # ``retrain.rollback``, ``learn_from_feedback`` a vote's, the verbs of clusters ``label.discover`` and
 # ``label.cluster_…``, ``ask`` and ``model_votes`` ``label.ask`` and ``label.model``; their own tests drive them.
 READS = {
+    "charges", "compare_costs", "model_costs", "plan_model", "prices", "recent_traffic",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",
@@ -298,6 +301,8 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.restore_rule("intent", rule)
     ws.add_upstream("teacher", "https://models.example.org/v1", model="m", price_in_usd=1, price_out_usd=2)
     ws.remove_upstream("teacher")
+    price = ws.set_price("upstream", "teacher", price_in_usd=1, price_out_usd=2)
+    ws.remove_price(str(price.price_id))
     ws.retrain_every("intent", 86400)
     ws.retrain_every("intent", None)
     ws.teach("call +49 30 901820 please", "intent", "card")

@@ -14,7 +14,8 @@ from tests.studio.conftest import visiting
 
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ("/", "/ingest", "/query", "/query/records", "/label", "/train", "/evaluate", "/serve",
-         "/serve/playground?text=give+my+money+back", "/jobs", "/govern", "/patterns")  # fmt: skip
+         "/serve/playground?text=give+my+money+back", "/jobs", "/govern", "/cost",
+         "/cost?calls_per_day=40,000&upstream=large-api", "/cost/charges", "/cost/prices", "/cost/plan", "/patterns")  # fmt: skip
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{7*7}}<svg/onload=alert(3)>"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from homegrown.api import (
+    costs,
     issues,
     nouns,
     people,
@@ -36,6 +37,7 @@ _SUBJECTS = (
     upstreams,
     issues,
     retrain,
+    costs,
 )
 
 

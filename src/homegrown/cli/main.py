@@ -27,6 +27,7 @@ VERBS = {
     "predict": ("predict", "Answer texts with a model, offline."),
     "export": ("export", "Write a model for sentence-transformers, transformers and ONNX Runtime."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
+    "cost": ("cost", "What answers cost, and when owning beats renting."),
     "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
     "forget": ("forget", "Remove records for good, and name what they touched."),
     "govern": ("govern", "Keys, sign-in links, audit."),

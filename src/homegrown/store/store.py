@@ -31,6 +31,7 @@ from homegrown.store.locks import FileLock
 from homegrown.store.migrate import current_version, migrate, migrations, refuse_newer
 from homegrown.store.models import ModelStore
 from homegrown.store.person_votes import PersonVotes
+from homegrown.store.prices import PriceStore
 from homegrown.store.records import RecordStore
 from homegrown.store.rules import RuleStore
 from homegrown.store.settings import Settings
@@ -93,6 +94,7 @@ class Store:
         self.upstreams = UpstreamStore(self.db, self.layout.folder("secrets"))
         self.upstream_answers = UpstreamAnswers(self.db)
         self.issues = IssueStore(self.db)
+        self.prices = PriceStore(self.db)
         self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()

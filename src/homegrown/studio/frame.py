@@ -19,6 +19,7 @@ _MENU = (
     ("Train", "/train", "train", "loop", "learn ladder run recipe"),
     ("Evaluate", "/evaluate", "evaluate", "loop", "models report accuracy compare"),
     ("Serve", "/serve", "serve", "loop", "deploy endpoint api rollback"),
+    ("Cost", "/cost", "cost", "rest", "price charges break-even own rent api plan hardware energy"),
     ("Jobs", "/jobs", "jobs", "rest", "progress cancel log running"),
     ("Govern", "/govern", "govern", "rest", "audit events who"),
 )
@@ -31,6 +32,8 @@ _ACTIONS = (
     ("Ask a new question of records", "/label", "task classes new"),
     ("Review what is doubtful", "/curate/issues", "issues keep relabel drop mask merge"),
     ("Run SQL", "/query", "select query duckdb"),
+    ("See when owning pays", "/cost", "cost break-even price api rent"),
+    ("Plan a model by its size", "/cost/plan", "memory parameters gpu card fit"),
     ("Try a model", "/serve/playground", "playground predict ask answer"),
     ("Compare two models", "/evaluate", "paired difference"),
 )

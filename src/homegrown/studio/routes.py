@@ -13,6 +13,10 @@ from homegrown.studio import render
 from homegrown.studio.pages import (
     bulk,
     compare,
+    cost,
+    cost_charges,
+    cost_plan,
+    cost_prices,
     curate,
     discover,
     evaluate,
@@ -71,6 +75,10 @@ _ROOMS: tuple[Any, ...] = (
     serve,
     playground,
     jobs,
+    cost,
+    cost_charges,
+    cost_prices,
+    cost_plan,
     govern,
     patterns,
 )

@@ -95,6 +95,8 @@ _SAY: dict[str, str | Callable[[Mapping[str, Any]], str]] = {
     "govern.key_revoke": "The key of {name} was revoked",
     "govern.link_add": "A sign-in link was made",
     "govern.refused": "Somebody was refused: it needs the permission {permission}",
+    "cost.set_price": "The price of {name} was noted, from {valid_from} on",
+    "cost.remove_price": "The price of {name} was taken out",
     "govern.upstream_add": "The upstream {name} was registered at {origin}",
     "govern.upstream_change": "The upstream {name} was changed; it is at {origin}",
     "govern.upstream_key_drop": "The key of {name} was dropped: it is at another address now",

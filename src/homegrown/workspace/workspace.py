@@ -25,6 +25,7 @@ from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.advisor import Advisor
 from homegrown.workspace.bulk import Bulk
+from homegrown.workspace.costs import Costs
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.curating import Curating
 from homegrown.workspace.discovering import Discovering
@@ -70,6 +71,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
 
 class Workspace(
     Bulk,
+    Costs,
     Curating,
     Discovering,
     Exchange,
