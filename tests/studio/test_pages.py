@@ -27,6 +27,7 @@ PATHS = (
     "/evaluate",
     "/serve",
     "/serve/playground",
+    "/monitor",
     "/jobs",
     "/govern",
     "/patterns",

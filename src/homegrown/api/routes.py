@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from homegrown.api import (
     issues,
+    monitor,
     nouns,
     people,
     retrain,
@@ -36,6 +37,7 @@ _SUBJECTS = (
     upstreams,
     issues,
     retrain,
+    monitor,
 )
 
 

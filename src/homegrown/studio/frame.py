@@ -19,6 +19,7 @@ _MENU = (
     ("Train", "/train", "train", "loop", "learn ladder run recipe"),
     ("Evaluate", "/evaluate", "evaluate", "loop", "models report accuracy compare"),
     ("Serve", "/serve", "serve", "loop", "deploy endpoint api rollback"),
+    ("Monitor", "/monitor", "monitor", "loop", "traffic calls tasks found import langfuse savings"),
     ("Jobs", "/jobs", "jobs", "rest", "progress cancel log running"),
     ("Govern", "/govern", "govern", "rest", "audit events who"),
 )
@@ -30,6 +31,7 @@ _ACTIONS = (
     ("Add data from a file", "/ingest", "import upload csv excel drop"),
     ("Ask a new question of records", "/label", "task classes new"),
     ("Review what is doubtful", "/curate/issues", "issues keep relabel drop mask merge"),
+    ("Find tasks in your traffic", "/monitor", "calls templates import gateway api bill"),
     ("Run SQL", "/query", "select query duckdb"),
     ("Try a model", "/serve/playground", "playground predict ask answer"),
     ("Compare two models", "/evaluate", "paired difference"),
