@@ -1,5 +1,6 @@
 """Forgetting: afterwards no byte of it is left anywhere in the workspace."""
 
+import json
 import os
 import subprocess
 import sys
@@ -218,6 +219,10 @@ CHANGES = {
     "find_issues": {"curate.find_issues"},
     "decide": {"curate.decide_issue", "curate.derive"},
     "undo_decision": {"curate.undo_decision", "curate.undo_derive"},
+    "import_calls": {"monitor.import"},
+    "find_tasks": {"monitor.find"},
+    "accept_template": {"monitor.accept"},
+    "accept_tag": {"monitor.point", "monitor.accept"},
     "train": {"train.start", "train.end"},
     "evaluate": {"evaluate.run"},
     "deploy": {"serve.deploy"},
@@ -255,9 +260,24 @@ READS = {
     "preview_rule", "progress", "questions", "quoted", "ready", "record_of", "register_rule", "rename_cluster",
     "reorder", "report", "retrain", "retrain_schedule", "roll_back", "rules", "search_records", "selected_ids", "selections",
     "split_cluster", "sql", "station_settings", "stream_csv", "stream_labels", "suggest", "take_back_class",
-    "task_counts", "task_history", "team", "texts_of_file", "undo_clusters", "upstreams", "warm_queue",
+    "task_counts", "task_history", "team", "template", "template_calls", "texts_of_file", "traffic", "undo_clusters",
+    "upstreams", "warm_queue",
     "write_report",
 }  # fmt: skip
+
+
+def traffic_becomes_a_task(ws):
+    """Every verb of captured calls that changes something."""
+    turns = [
+        [{"role": "system", "content": "good or bad?"}, {"role": "user", "content": f"a lamp {i}"}] for i in range(30)
+    ]
+    rows = [{"request": {"messages": t}, "response": {"choices": [{"message": {"content": "good" if i % 3 else "bad"}}]},
+             "tags": {"feature": "mood"}} for i, t in enumerate(turns)]  # fmt: skip
+    path = ws.store.layout.root.parent / "calls.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    ws.import_calls(path)
+    ws.accept_template(ws.find_tasks().proposals[0].template.template_id)
+    ws.accept_tag("feature", "mood", name="mood")
 
 
 def label_by_hand(ws):
@@ -303,6 +323,7 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.remove_upstream("teacher")
     price = ws.set_price("upstream", "teacher", price_in_usd=1, price_out_usd=2)
     ws.remove_price(str(price.price_id))
+    traffic_becomes_a_task(ws)
     ws.retrain_every("intent", 86400)
     ws.retrain_every("intent", None)
     ws.teach("call +49 30 901820 please", "intent", "card")

@@ -32,6 +32,7 @@ PATHS = (
     "/cost/charges",
     "/cost/prices",
     "/cost/plan",
+    "/monitor",
     "/jobs",
     "/govern",
     "/patterns",

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from homegrown.api import (
     costs,
     issues,
+    monitor,
     nouns,
     people,
     retrain,
@@ -38,6 +39,7 @@ _SUBJECTS = (
     issues,
     retrain,
     costs,
+    monitor,
 )
 
 

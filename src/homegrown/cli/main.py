@@ -27,6 +27,7 @@ VERBS = {
     "predict": ("predict", "Answer texts with a model, offline."),
     "export": ("export", "Write a model for sentence-transformers, transformers and ONNX Runtime."),
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
+    "monitor": ("monitor", "Calls of a model API: bring them in, find the tasks in them, make a Task of one."),
     "cost": ("cost", "What answers cost, and when owning beats renting."),
     "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
     "forget": ("forget", "Remove records for good, and name what they touched."),

@@ -17,6 +17,7 @@ from homegrown.errors import CorruptDataError, InputError, NewerWorkspaceError, 
 from homegrown.store import tables
 from homegrown.store.assignments import AssignmentStore
 from homegrown.store.bundles import BundleStore
+from homegrown.store.captured_import import CapturedImports
 from homegrown.store.comments import Comments
 from homegrown.store.database import Database
 from homegrown.store.discoveries import DiscoveryStore
@@ -39,6 +40,7 @@ from homegrown.store.snapshots import SnapshotStore
 from homegrown.store.sources import SourceStore
 from homegrown.store.submissions import Submissions
 from homegrown.store.tasks import TaskStore
+from homegrown.store.templates import TemplateStore
 from homegrown.store.upstream_answers import UpstreamAnswers
 from homegrown.store.upstreams import UpstreamStore
 from homegrown.store.vectors import VectorStore
@@ -95,6 +97,8 @@ class Store:
         self.upstream_answers = UpstreamAnswers(self.db)
         self.issues = IssueStore(self.db)
         self.prices = PriceStore(self.db)
+        self.captured_imports = CapturedImports(self.db)
+        self.templates = TemplateStore(self.db)
         self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()

@@ -28,6 +28,9 @@ _NAMES = {
     "issues": "Look for doubtful records and labels",
     "discover": "Find groups of like records",
     "rules": "Run rules",
+    "find_tasks": "Find tasks in traffic",
+    "accept_task": "Make a Task of traffic",
+    "accept_tag": "Make a Task of tagged traffic",
     "index": "Index the words of all records",
 }
 #: the stations of learning from a file, and the beginnings of the stage names that belong to each

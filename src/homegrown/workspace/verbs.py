@@ -17,6 +17,7 @@ from homegrown.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
+    from homegrown.workspace.accepting import Accepted
 
 
 class EmbedArguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,6 +95,29 @@ class DiscoverArguments(msgspec.Struct, forbid_unknown_fields=True):
     seed: int = 0
 
 
+class FindTasksArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """``find_tasks`` has none."""
+
+
+class AcceptTaskArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which template becomes a Task, and under which names."""
+
+    template_id: str
+    name: str | None = None
+    field: str | None = None
+    names: dict[str, str | None] = {}
+
+
+class AcceptTagArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """The calls with which tag become a Task."""
+
+    tag: str
+    value: str
+    name: str | None = None
+    field: str | None = None
+    names: dict[str, str | None] = {}
+
+
 class Verb(NamedTuple):
     """Type of the arguments, and what is run."""
 
@@ -133,14 +157,37 @@ def _discover(ws: Workspace, a: DiscoverArguments) -> dict[str, Any]:
     return {"discovery_id": found.discovery_id, "n_clusters": len(found.clusters), "n_records": found.n_records}
 
 
+def _find_tasks(ws: Workspace, _: FindTasksArguments) -> dict[str, Any]:
+    found = ws.find_tasks()
+    return {"n_templates": len(found.proposals), "n_calls": found.bill.n_calls, "learnable": found.bill.learnable}
+
+
+def _accept_task(ws: Workspace, a: AcceptTaskArguments) -> dict[str, Any]:
+    return _made(ws.accept_template(a.template_id, name=a.name, field=a.field, names=a.names))
+
+
+def _accept_tag(ws: Workspace, a: AcceptTagArguments) -> dict[str, Any]:
+    return _made(ws.accept_tag(a.tag, a.value, name=a.name, field=a.field, names=a.names))
+
+
+def _made(done: Accepted) -> dict[str, Any]:
+    return {
+        "task_id": done.task.task_id, "task": done.task.name, "n_texts": done.n_texts, "n_added": done.n_added,
+        "n_votes": sum(done.votes.values()), "n_outside": done.n_outside,
+    }  # fmt: skip
+
+
 def _rules(ws: Workspace, a: RulesArguments) -> dict[str, Any]:
     return asdict(ws.run_rules(ws.store.tasks.get(a.task_id), names=a.names, again=a.again))
 
 
 VERBS: dict[str, Verb] = {
+    "accept_tag": Verb(AcceptTagArguments, _accept_tag),
+    "accept_task": Verb(AcceptTaskArguments, _accept_task),
     "discover": Verb(DiscoverArguments, _discover),
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
+    "find_tasks": Verb(FindTasksArguments, _find_tasks),
     "grow": Verb(GrowRequest, grow),
     "index": Verb(IndexArguments, lambda ws, _: asdict(ws.build_indexes())),
     "retrain": Verb(

@@ -43,6 +43,7 @@ from homegrown.workspace.station import Station
 from homegrown.workspace.task_counts import task_counts
 from homegrown.workspace.tasks import Tasks
 from homegrown.workspace.teachers import Teachers
+from homegrown.workspace.traffic import TrafficVerbs
 from homegrown.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Workspace(
     Station,
     Tasks,
     Teachers,
+    TrafficVerbs,
 ):
     """One workspace, opened, with every verb of the loop.
 

@@ -1,0 +1,1 @@
+"""Files of calls that happened elsewhere, by the software that wrote them."""

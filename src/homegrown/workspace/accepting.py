@@ -1,0 +1,316 @@
+"""A template becomes a Task: what changes in its calls becomes records, what was answered votes of the upstream."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.core.ids import canonical_json, text_hash
+from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.core.records import ReadOptions, plain_text
+from homegrown.core.tasks import LabelSourceKind, TaskKind
+from homegrown.core.traffic import AnswerKind, TemplateState
+from homegrown.errors import EmptyDataError, InputError, UnsuitableLabelsError
+from homegrown.ingest import IngestRequest, import_file
+from homegrown.monitor.proposals import suitability
+from homegrown.monitor.shapes import reader
+from homegrown.monitor.turns import said_in
+from homegrown.monitor.wordings import Matcher
+from homegrown.store.lance_tables import quoted
+from homegrown.store.votes import vote_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from homegrown.core.protocols import Progress
+    from homegrown.core.tasks import Task
+    from homegrown.core.traces import Captured
+    from homegrown.core.traffic import FieldShape, Template
+    from homegrown.store import Store
+
+_PIECE = 1000
+_ASSIGNED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What accepting a template did.
+
+    Attributes:
+        source: of the records.
+        n_calls: of the template.
+        n_texts: that differ; each is a record.
+        n_added: of them, those that were new here.
+        votes: by the name of the source of labels.
+        n_outside: answers that name none of the classes; they are abstentions.
+        terms: under which the answers may be used, by upstream, where somebody said.
+    """
+
+    template: Template
+    task: Task
+    source: str
+    n_calls: int
+    n_texts: int
+    n_added: int
+    votes: dict[str, int]
+    n_outside: int
+    terms: dict[str, str]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Texts by hash, and what each upstream said of each: counts by value, with the best known probability."""
+
+    said: dict[str, dict[str, Counter[str | None]]] = field(default_factory=lambda: defaultdict(dict))
+    probs: dict[tuple[str, str], float] = field(default_factory=dict)
+    n_calls: int = 0
+    n_outside: int = 0
+
+
+def field_of(template: Template, name: str | None) -> FieldShape:
+    """The part of the answers that a Task is made of.
+
+    Raises:
+        InputError: there are several, or none of that name.
+        UnsuitableLabelsError: nothing of the answers is a closed set.
+    """
+    closed = template.shape.closed()
+    if not closed:
+        raise UnsuitableLabelsError(f"No Task can be made of “{template.name}”. {suitability(template)[1]}")
+    if name is None and len(closed) > 1:
+        names = ", ".join(f.name for f in closed)
+        raise InputError(f"Say which part of the answers the Task is about, one of: {names}.")
+    found = next((f for f in closed if name is None or f.name == name), None)
+    if found is None:
+        names = ", ".join(f.name or "(the whole answer)" for f in closed)
+        raise InputError(f"The answers have no such part to learn. There are: {names}.")
+    return found
+
+
+def class_names(template: Template, one: FieldShape, names: Mapping[str, str | None] | None) -> dict[str, str | None]:
+    """What each label is called in the Task: as somebody says now, said before, or as it is answered.
+
+    Raises:
+        InputError: a label is named that is not answered, or a name is empty.
+    """
+    unknown = [k for k in names or {} if k not in one.classes]
+    if unknown:
+        raise InputError(f"“{unknown[0][:60]}” is none of the labels: {', '.join(one.classes[:20])}.")
+    if any(v is not None and not v.strip() for v in (names or {}).values()):
+        raise InputError("A class needs a name.")
+    return {c: c for c in one.classes} | template.names.get(one.name, {}) | dict(names or {})
+
+
+def accept(
+    store: Store,
+    template: Template,
+    one: FieldShape,
+    task_name: str,
+    names: dict[str, str | None],
+    progress: Progress,
+) -> Accepted:
+    """Make the Task, or add to it what came since; see ``Workspace.accept_template``."""
+    source = template.source or f"traffic: {task_name}"
+    with tempfile.TemporaryDirectory(dir=store.layout.folder("tmp")) as folder:
+        path = Path(folder) / "texts.jsonl"
+        progress.start("read calls", template.volume.n_calls, "calls")
+        found, hashes = _gather(store, template, one, source, path, progress)
+        progress.finish()
+        if not hashes:
+            raise EmptyDataError("No call of this template has a text. Were its calls aged out?")
+        request = IngestRequest(path, "text", None, None, source, None, ReadOptions())
+        n_added = import_file(store, request, progress=progress).n_added if path.stat().st_size else 0
+    task = _task(store, template, one, task_name, names)
+    records = _records_of(store, hashes)
+    votes, terms = {}, {}
+    for who, said in found.said.items():
+        name, config = _voter(store, template, one, who)
+        votes[name] = _vote(store, task, name, config, names, _values(said, found, who), records)
+        if config["terms"]:
+            terms[name] = config["terms"]
+
+    def done(now: Template) -> Template:
+        return replace(
+            now, state=TemplateState.ACCEPTED, tasks=now.tasks | {one.name: task.task_id},
+            names=now.names | {one.name: names}, source=source,
+        )  # fmt: skip
+
+    kept = store.templates.change(
+        store.actor, template.template_id, done, "monitor.accept", task_id=task.task_id, n_added=n_added,
+        n_votes=sum(votes.values()),
+    )  # fmt: skip
+    return Accepted(kept, task, source, found.n_calls, len(hashes), n_added, votes, found.n_outside, terms)
+
+
+def _gather(
+    store: Store, template: Template, one: FieldShape, source: str, path: Path, progress: Progress
+) -> tuple[_Gathered, set[str]]:
+    """Texts that no other source holds go into the file, with those that the source has had so far."""
+    found, read = _Gathered(), reader(template.shape, one)
+    elsewhere, mine, hashes = _hashes(store, source), set[str](), set[str]()
+    encoder = msgspec.json.Encoder()
+    with path.open("wb") as file:
+        for call, text, answer in _calls(store, template):
+            found.n_calls += 1
+            progress.advance(1)
+            h = text_hash(text)
+            hashes.add(h)
+            if h not in elsewhere and h not in mine:
+                mine.add(h)
+                file.write(encoder.encode({"text": text}) + b"\n")
+            labels = read(answer)
+            found.n_outside += labels is None
+            value = None if labels is None else canonical_json(sorted(labels)).decode()
+            who = call.upstream_id or f"model:{call.model}"
+            found.said[who].setdefault(h, Counter())[value] += 1
+            if (prob := _prob(call)) is not None and value is not None:
+                found.probs[who, h] = prob
+        for text in _kept(store, source):
+            if text_hash(text) not in mine:
+                file.write(encoder.encode({"text": text}) + b"\n")
+    return found, hashes
+
+
+def _calls(store: Store, template: Template) -> Iterator[tuple[Captured, str, str]]:
+    """Calls of a template with text and answer: those that are known to be, and those that came since."""
+    matcher, new = Matcher(template.variants), {}
+    for call in store.captured_imports.whole(templates=[template.template_id, None], tag=template.tag):
+        said = said_in(call)
+        match = matcher.match(said) if said is not None else None
+        if said is None or match is None:
+            continue
+        if call.template_id is None:
+            new[call.trace_id] = template.template_id
+            if len(new) >= _ASSIGNED:
+                store.captured_imports.assign(new)
+                new.clear()
+        text = plain_text(match.text)
+        if text and said.answer is not None:
+            yield call, text, said.answer
+    store.captured_imports.assign(new)
+
+
+def _prob(call: Captured) -> float | None:
+    """How probable the upstream held its answer, where it told the probability of each token."""
+    choices = (call.response or {}).get("choices") or [{}]
+    told = (choices[0] or {}).get("logprobs") if isinstance(choices[0], dict) else None
+    tokens = told.get("content") if isinstance(told, dict) else None
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    try:
+        return math.exp(min(math.fsum(float(t["logprob"]) for t in tokens), 0.0))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _hashes(store: Store, source: str) -> set[str]:
+    """Of the texts that other sources hold."""
+    where = f"source NOT IN {quoted([source])}"
+    batches = store.records.batches(["text_hash"], where=where, rows=65536)
+    return {h for batch in batches for h in batch["text_hash"].to_pylist()}
+
+
+def _kept(store: Store, source: str) -> Iterator[str]:
+    """The texts that the source has: calls are aged out, records stay."""
+    cursor = None
+    while True:
+        page = store.records.page(cursor, _PIECE, source=source)
+        yield from (record.text for record in page.records)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _records_of(store: Store, hashes: set[str]) -> dict[str, list[str]]:
+    """Current records by the hash of their text."""
+    wanted, found = pa.array(list(hashes), pa.string()), defaultdict(list)
+    for batch in store.records.batches(["record_id", "text_hash"], rows=65536):
+        some = batch.filter(pc.is_in(batch["text_hash"], value_set=wanted))
+        for record_id, h in zip(some["record_id"].to_pylist(), some["text_hash"].to_pylist(), strict=True):
+            found[h].append(record_id)
+    return dict(found)
+
+
+def _task(store: Store, template: Template, one: FieldShape, name: str, names: dict[str, str | None]) -> Task:
+    """The Task; where it was made before, only classes that are new in the answers are added."""
+    before = template.names.get(one.name, {})
+    made = template.tasks.get(one.name)
+    wanted = sorted({v for k, v in names.items() if v is not None and (made is None or before.get(k) != v)})
+    kind = TaskKind.CLASSES if one.kind is AnswerKind.CLASSES else TaskKind.CLASS
+    old = store.tasks.get(made) if made is not None else store.tasks.find(name)
+    if old is not None and old.kind != kind:
+        raise InputError(
+            f"The task {old.name!r} takes {old.kind} per record, the answers are {kind}. Choose another name."
+        )
+    if old is not None and not wanted:
+        return old
+    if old is None and len(wanted) < 2:
+        raise UnsuitableLabelsError("A Task needs two classes at least.")
+    return store.tasks.define(store.actor, old.name if old else name, wanted, kind=kind)
+
+
+def _voter(store: Store, template: Template, one: FieldShape, who: str) -> tuple[str, dict[str, Any]]:
+    """Name and facts of an upstream as a source of labels. Beside what it says when it is asked as a teacher."""
+    upstream = None if who.startswith("model:") else store.upstreams.find(who)
+    facts: dict[str, Any] = {"template_id": template.template_id, "field": one.name, "terms": ""}
+    if upstream is None:
+        model = who.removeprefix("model:")
+        return f"{model} (traffic)", facts | {"model": model}
+    about = {"upstream_id": upstream.upstream_id, "origin": str(upstream.origin), "model": upstream.model}
+    return f"{upstream.name} (traffic)", facts | about | {"terms": upstream.terms}
+
+
+def _values(
+    said: dict[str, Counter[str | None]], found: _Gathered, who: str
+) -> Iterator[tuple[str, str | None, float | None]]:
+    """Hash, labels as JSON, confidence: of several answers the most frequent, as sure as its share.
+
+    A model that repeats itself is no surer for it: where all answers are one, only what it told of itself counts.
+    """
+    for h, counts in said.items():
+        value, n = counts.most_common(1)[0]
+        prob = found.probs.get((who, h))
+        share = n / counts.total() if n < counts.total() else None
+        yield h, value, prob if share is None else share if prob is None else prob * share
+
+
+def _vote(
+    store: Store,
+    task: Task,
+    name: str,
+    config: dict[str, Any],
+    names: dict[str, str | None],
+    values: Iterator[tuple[str, str | None, float | None]],
+    records: dict[str, list[str]],
+) -> int:
+    source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, name, config)
+    ids: list[str] = []
+    said: list[str | None] = []
+    sure: list[float | None] = []
+    for h, labels, confidence in values:
+        value = None if labels is None else _value(task, [names.get(n, n) for n in msgspec.json.decode(labels)])
+        for record_id in records.get(h, ()):
+            ids.append(record_id)
+            said.append(value)
+            sure.append(None if value is None else confidence)
+    table = vote_table(task, source_id, ids, said, sure)
+    store.votes.put(table, whole=[], again={source_id: pa.array(ids, pa.string())})
+    return sum(v is not None for v in said)
+
+
+def _value(task: Task, labels: list[str | None]) -> str | None:
+    """A vote's value; an abstention where a class is gone."""
+    ids = [OUT_OF_SCOPE if n is None else task.voted_id(n) for n in labels]
+    if any(i is None for i in ids):
+        return None
+    if task.kind is TaskKind.CLASSES:
+        return canonical_json({"classes": [i for i in ids if i != OUT_OF_SCOPE]}).decode()
+    return canonical_json({"class": ids[0]}).decode() if ids else None

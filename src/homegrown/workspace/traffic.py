@@ -1,0 +1,253 @@
+"""The verbs for calls of a model API: bring in those that a team has, find the tasks in them, make a Task of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from homegrown.core.classes import clean_name
+from homegrown.core.traces import answer_of
+from homegrown.core.traffic import Volume
+from homegrown.errors import EmptyDataError, InputError
+from homegrown.monitor import ImportedCalls, find_templates, pointed_at, propose, read_calls
+from homegrown.monitor.turns import said_in
+from homegrown.monitor.wordings import Matcher
+from homegrown.workspace.accepting import Accepted, accept, class_names, field_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homegrown.core.protocols import Progress
+    from homegrown.core.traces import Captured
+    from homegrown.core.traffic import Template
+    from homegrown.monitor import Traffic
+    from homegrown.store import Store
+
+LOOSE = "traffic:rest"
+_AT_ONCE = 500
+_ASSIGNED = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCall:
+    """A call of a template as it is looked at.
+
+    Attributes:
+        parts: of its last turn, each with whether it changes from call to call.
+    """
+
+    trace_id: str
+    system: str
+    parts: tuple[tuple[str, bool], ...]
+    answer: str
+
+
+class TrafficVerbs:
+    """Mixed into ``Workspace``."""
+
+    store: Store
+    progress: Progress
+
+    def import_calls(self, *paths: str | Path, format: str | None = None, name: str | None = None) -> ImportedCalls:
+        """Bring in calls that happened elsewhere; the same file again adds nothing.
+
+        Read: OpenAI's stored completions, batch files (input and output named together) and files for fine-tuning,
+        exports of Langfuse, Helicone and LiteLLM, OpenTelemetry's GenAI spans. What cannot be used is listed.
+
+        Args:
+            *paths: the files.
+            format: of all of them; found by their content when not given.
+            name: under which the calls stand; default: the name of the first file.
+
+        Raises:
+            EmptyDataError: no call of them can be used; the sentence names the first reason.
+
+        Example:
+            >>> ws.import_calls("langfuse.jsonl").n_added  # doctest: +SKIP
+            4812
+        """
+        files = [Path(p).expanduser() for p in paths]
+        if not files:
+            raise InputError("Name a file of calls.")
+        report = ImportedCalls((name or files[0].name)[:200])
+        self.progress.start("import calls", None, "calls")
+        some: list[Captured] = []
+        for call in read_calls(files, report, format):
+            some.append(call)
+            if len(some) == _AT_ONCE:
+                self._keep(some, report)
+        self._keep(some, report)
+        self.progress.finish()
+        if not report.n_calls:
+            first = report.aside[0] if report.aside else None
+            why = f"line {first.line} of {first.file}: {first.reason}" if first else "there is none in it"
+            raise EmptyDataError(f"No call of {files[0].name} can be used: {why}.")
+        self.store.captured_imports.told(
+            self.store.actor, report.origin, formats=sorted(set(report.formats)), n_calls=report.n_calls,
+            n_added=report.n_added, n_aside=report.n_aside,
+        )  # fmt: skip
+        return report
+
+    def _keep(self, some: list[Captured], report: ImportedCalls) -> None:
+        if some:
+            report.n_added += self.store.captured_imports.add(some)
+            self.progress.advance(len(some))
+            some.clear()
+
+    def find_tasks(self) -> Traffic:
+        """Look through all captured calls for prompts that they share, and propose a Task for each.
+
+        What was found before keeps its id and what was decided about it. See ``homegrown.monitor.templates``.
+
+        Raises:
+            EmptyDataError: there are no calls.
+
+        Example:
+            >>> ws.find_tasks().proposals[0].template.name  # doctest: +SKIP
+            'triage'
+        """
+        calls = self.store.captured_imports
+        n = calls.count()
+        if not n:
+            raise EmptyDataError(
+                "There are no calls yet. Send some through the gateway, or bring in those that you have: "
+                "homegrown monitor import FILE"
+            )
+        every = self.store.templates.list()
+        tagged = {t.template_id for t in every if t.tag}
+        known = [t for t in every if not t.tag]
+        assigned = _Assigned(self.store, {v.key: t.template_id for t in known for v in t.variants})
+        self.progress.start("find tasks", 2 * n, "calls")
+        found = find_templates(
+            lambda: (c for c in calls.whole() if c.template_id not in tagged), known,
+            assign=assigned.add, progress=self.progress,
+        )  # fmt: skip
+        assigned.write()
+        kept = self.store.templates.put(self.store.actor, found.templates, n_calls=found.n_calls)
+        calls.rename({v.key: t.template_id for t in kept for v in t.variants})
+        rest = msgspec.to_builtins(found.loose.volume(0))
+        self.store.settings.put(self.store.actor, LOOSE, rest, "monitor.find")
+        self.progress.finish()
+        return self.traffic()
+
+    def traffic(self) -> Traffic:
+        """What was found the last time: Task proposals, best savings first, and the bill.
+
+        Example:
+            >>> ws.traffic().bill.learnable  # doctest: +SKIP
+            0.83
+        """
+        rest = self.store.settings.get(LOOSE)
+        return propose(self.store.templates.list(), Volume() if rest is None else msgspec.convert(rest, Volume))
+
+    def template(self, template_id: str) -> Template:
+        """A template that was found, by its id or its name."""
+        named = [t for t in self.store.templates.list() if t.name == template_id]
+        return named[0] if len(named) == 1 else self.store.templates.get(template_id)
+
+    def template_calls(self, template_id: str, n: int = 5) -> list[ShownCall]:
+        """Some calls of a template, with what changes told from what stays the same."""
+        template = self.template(template_id)
+        matcher, found = Matcher(template.variants), []
+        for call in self.store.captured_imports.get(template.examples):
+            said = said_in(call)
+            match = matcher.match(said) if said is not None else None
+            if said is not None and match is not None and len(found) < n:
+                frame = match.variant.user
+                values = frame.values(said.user) or ()
+                parts = [(frame.constants[0], False)]
+                for value, constant in zip(values, frame.constants[1:], strict=True):
+                    parts += [(value, True), (constant, False)]
+                shown = tuple(p for p in parts if p[0])
+                found.append(ShownCall(call.trace_id, said.system, shown, answer_of(call) or ""))
+        return found
+
+    def accept_template(
+        self,
+        template_id: str,
+        *,
+        name: str | None = None,
+        field: str | None = None,
+        names: Mapping[str, str | None] | None = None,
+    ) -> Accepted:
+        """Make a Task of a template: what changes in its calls becomes records, what was answered votes.
+
+        Each upstream is a source of labels of its own, of kind ``model``, with its name and terms, so that rules and
+        people can outvote it. Again, with more traffic, only what is new is added.
+
+        Args:
+            template_id: or its name.
+            name: of the Task; default: the template's. A Task of that name gets the votes.
+            field: of the answers' JSON document, where several could be a Task.
+            names: what labels are called in the Task; two with one name become one class, None means none of these.
+
+        Raises:
+            UnsuitableLabelsError: the answers are no closed set of labels.
+            InputError: it is not clear what is meant.
+
+        Example:
+            >>> ws.accept_template("triage", names={"oos": None}).votes  # doctest: +SKIP
+            {'gpt-4o-mini (traffic)': 4812}
+        """
+        template = self.template(template_id)
+        one = field_of(template, field)
+        task_name = clean_name(name) if name else template.name
+        return accept(self.store, template, one, task_name, class_names(template, one, names), self.progress)
+
+    def accept_tag(
+        self,
+        tag: str,
+        value: str,
+        *,
+        name: str | None = None,
+        field: str | None = None,
+        names: Mapping[str, str | None] | None = None,
+    ) -> Accepted:
+        """Make a Task of the calls with a tag, which are one task because somebody says so; else as above.
+
+        Example:
+            >>> ws.accept_tag("feature", "triage").task.name  # doctest: +SKIP
+            'triage'
+        """
+        store, wanted = self.store, (tag, value)
+        old = next((t for t in store.templates.list() if t.tag == wanted), None)
+        assigned = _Assigned(store, {v.key: old.template_id for v in old.variants} if old else {})
+        calls = store.captured_imports
+        found = pointed_at(lambda: calls.whole(tag=wanted), wanted, old, assign=assigned.add)
+        if found is None:
+            raise EmptyDataError(f"Too few calls with the tag {tag}:{value} share a prompt to make a Task of them.")
+        field_of(found, field)
+        template = store.templates.point(store.actor, found)
+        assigned.write()
+        calls.rename({v.key: found.template_id for v in found.variants})
+        return self.accept_template(template.template_id, name=name, field=field, names=names)
+
+
+class _Assigned:
+    """Writes of which template calls are, some at a time, and only where that is new.
+
+    Args:
+        targets: template ids by the key of a wording; a key that is not there stands for itself for now.
+    """
+
+    def __init__(self, store: Store, targets: dict[str, str]) -> None:
+        self.targets = targets
+        self._store = store
+        self._waiting: dict[str, str | None] = {}
+
+    def add(self, call: Captured, key: str | None) -> None:
+        """One call."""
+        target = None if key is None else self.targets.get(key, key)
+        if target != call.template_id:
+            self._waiting[call.trace_id] = target
+            if len(self._waiting) >= _ASSIGNED:
+                self.write()
+
+    def write(self) -> None:
+        """What waits."""
+        if self._waiting:
+            self._store.captured_imports.assign(self._waiting)
+        self._waiting.clear()

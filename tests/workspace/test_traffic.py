@@ -1,0 +1,220 @@
+"""From calls to a Task: found, accepted under other names, improved on by people, and added to later."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from homegrown.core.tasks import TaskKind
+from homegrown.errors import EmptyDataError, InputError, NotFoundError, UnsuitableLabelsError
+from homegrown.workspace import connect
+from homegrown.workspace.verbs import run_verb
+from tests.monitor.calls import ABOUT, call, message, rng, topics
+
+TOPIC = (
+    "Tell the topic of the message: card, refund or login.",
+    "You sort mail of a shop by topic. Topics: login, card, refund.",
+)
+
+
+@pytest.fixture
+def ws(tmp_path):
+    with connect(tmp_path / "ws") as opened:
+        yield opened
+
+
+def _keep(ws, calls):
+    return ws.store.captured_imports.add(calls)
+
+
+def _votes(ws):
+    rows = ws.sql("select label_source, record_id, class from votes where kind = 'model'").rows()
+    return {(r["label_source"], r["record_id"]): r["class"] for r in rows}
+
+
+def test_a_template_becomes_a_task_with_the_upstreams_votes(ws):
+    calls = topics(rng(), 200, TOPIC)
+    assert (_keep(ws, calls), _keep(ws, calls)) == (200, 0)
+    (proposal,) = ws.find_tasks().proposals
+    done = ws.accept_template(proposal.template.template_id, name="topic")
+    assert done.task.class_names == ("card", "login", "refund")
+    assert done.task.kind is TaskKind.CLASS
+    assert (done.n_calls, done.n_added, done.votes) == (200, done.n_texts, {"gpt-4o-mini (traffic)": done.n_texts})
+    said = {c.request["messages"][-1]["content"]: c.response["choices"][0]["message"]["content"] for c in calls}
+    texts = {r["record_id"]: r["text"] for r in ws.sql("select record_id, text from records").rows()}
+    assert {texts[r]: c for (_, r), c in _votes(ws).items()} == said
+    assert ws.sql("select distinct source from records").rows() == [{"source": "traffic: topic"}]
+
+
+def test_again_adds_only_what_is_new_and_takes_nothing_back(ws):
+    r = rng()
+    first = topics(r, 120, TOPIC[:1])
+    _keep(ws, first)
+    found = ws.find_tasks().proposals[0].template
+    before = ws.accept_template(found.template_id, name="topic")
+    same = ws.accept_template(found.template_id)
+    assert (same.n_added, same.task, same.votes) == (0, before.task, before.votes)
+    ws.rename_class("topic", "card", "cards")
+    more = topics(r, 60, TOPIC[:1], start=1000)
+    _keep(ws, more)
+    with ws.store.db.write() as connection:  # the first calls were aged out meanwhile; their records stay
+        connection.exec_driver_sql("DELETE FROM captured WHERE trace_id < 'trace_000100'")
+    after = ws.accept_template(found.template_id)
+    assert (after.task.task_id, after.task.class_names) == (before.task.task_id, ("cards", "login", "refund"))
+    texts = {c.request["messages"][-1]["content"] for c in first + more}
+    assert ws.store.records.count() == len(texts)
+    assert len(_votes(ws)) == len(texts)
+    assert {c.template_id for c in ws.store.captured_imports.whole()} == {found.template_id}
+
+
+def test_names_are_edited_first(ws):
+    calls = topics(rng(), 120, ("Tell the topic: card, refund, login or oos.",))
+    calls += [call(500 + i, "Tell the topic: card, refund, login or oos.", f"xyzzy {i}", "oos") for i in range(20)]
+    _keep(ws, calls)
+    found = ws.find_tasks().proposals[0].template
+    names = {"card": "payments", "refund": "payments", "oos": None}
+    done = ws.accept_template(found.template_id, name="mail", names=names)
+    assert done.task.class_names == ("login", "payments")
+    classes = [c for c in _votes(ws).values()]
+    assert set(classes) == {"login", "payments", None}
+    again = ws.accept_template(found.template_id)
+    assert again.task == done.task
+    with pytest.raises(InputError, match="none of the labels"):
+        ws.accept_template(found.template_id, names={"cardd": "x"})
+    with pytest.raises(InputError, match="needs a name"):
+        ws.accept_template(found.template_id, names={"card": " "})
+
+
+def test_people_outvote_the_incumbent(ws):
+    calls = topics(rng(), 150, TOPIC[:1])
+    wrong = [
+        replace(c, response={"choices": [{"message": {"role": "assistant", "content": "login"}}]}) for c in calls[:3]
+    ]
+    _keep(ws, wrong + calls[3:])
+    ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="topic")
+    text = wrong[0].request["messages"][-1]["content"]
+    record_id = ws.record_of(text)
+    ws.vote(record_id, "topic", "card")
+    label = ws.sql(f"select class, gold from labels where record_id = '{record_id}' and task = 'topic'").rows()
+    assert label == [{"class": "card", "gold": True}]
+
+
+def test_a_registered_upstream_votes_under_its_name_and_terms(ws):
+    up = ws.add_upstream(
+        "incumbent", "https://api.example.org/v1", model="m", price_in_usd=1, price_out_usd=2, terms="no-training"
+    )
+    calls = topics(rng(), 60, TOPIC[:1], upstream_id=up.upstream_id)
+    logprobs = {"content": [{"token": "card", "logprob": -0.105}]}
+    calls[0].response["choices"][0]["logprobs"] = logprobs
+    calls += topics(rng(1), 60, TOPIC[:1], start=100, model="other")
+    _keep(ws, calls)
+    done = ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="topic")
+    assert set(done.votes) == {"incumbent (traffic)", "other (traffic)"}
+    assert done.terms == {"incumbent (traffic)": "no-training"}
+    sources = {s["name"]: s["config"] for s in ws.store.tasks.label_sources(done.task.task_id)}
+    assert sources["incumbent (traffic)"]["terms"] == "no-training"
+    sure = ws.sql("select confidence from votes where confidence is not null").rows()
+    assert [round(r["confidence"], 2) for r in sure] == [0.9]
+
+
+def test_answers_to_the_same_text_are_one_vote(ws):
+    calls = topics(rng(), 60, TOPIC[:1])
+    text = "the very same text"
+    calls += [call(900 + i, TOPIC[0], text, said) for i, said in enumerate(("card", "card", "card", "login"))]
+    _keep(ws, calls)
+    ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="topic")
+    rows = ws.sql(f"select class, confidence from votes where record_id = '{ws.record_of(text)}'").rows()
+    assert rows == [{"class": "card", "confidence": 0.75}]
+
+
+def test_a_text_that_another_source_holds_is_not_stored_twice(ws, tmp_path):
+    calls = topics(rng(), 60, TOPIC[:1])
+    _keep(ws, calls)
+    mine = calls[0].request["messages"][-1]["content"]
+    (tmp_path / "desk.jsonl").write_text(json.dumps({"text": mine, "channel": "mail"}) + "\n")
+    ws.ingest(tmp_path / "desk.jsonl", text="text")
+    done = ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="topic")
+    assert done.n_added == done.n_texts - 1
+    assert ("gpt-4o-mini (traffic)", ws.record_of(mine)) in _votes(ws)
+
+
+def test_one_points_at_a_tag_and_all_its_wordings_are_one_task(ws):
+    r = rng()
+    tag = {"tags": {"feature": "triage"}}
+    calls = topics(r, 40, ("Topic?",), **tag) + topics(
+        r, 40, ("Say what this is about.",), start=50, frame="Mail: {}", **tag
+    )
+    calls += topics(r, 60, TOPIC[:1], start=200)
+    _keep(ws, calls)
+    done = ws.accept_tag("feature", "triage", name="mail")
+    assert (done.n_calls, len(done.template.variants)) == (80, 2)
+    assert ws.record_of(calls[50].request["messages"][-1]["content"].removeprefix("Mail: "))
+    _keep(ws, topics(r, 30, ("Which topic, friend?",), start=500, **tag))
+    again = ws.accept_tag("feature", "triage")
+    assert (again.n_calls, again.task.task_id) == (110, done.task.task_id)
+    assert [p.template.volume.n_calls for p in ws.find_tasks().proposals if not p.template.tag] == [60]
+    with pytest.raises(EmptyDataError, match="feature:none"):
+        ws.accept_tag("feature", "none")
+
+
+def test_a_document_with_two_closed_fields_asks_which(ws):
+    r = rng()
+    calls = topics(
+        r, 90, ("Sort it.",), form=lambda t: json.dumps({"topic": t, "mood": "bad" if t == "card" else "good"})
+    )
+    _keep(ws, calls)
+    found = ws.find_tasks().proposals[0].template
+    with pytest.raises(InputError, match="topic, mood"):
+        ws.accept_template(found.template_id)
+    first = ws.accept_template(found.template_id, field="topic", name="topic")
+    second = ws.accept_template(found.template_id, field="mood", name="mood")
+    assert (first.task.class_names, second.task.class_names) == (("card", "login", "refund"), ("bad", "good"))
+    assert second.n_added == 0
+    assert second.template.tasks == {"topic": first.task.task_id, "mood": second.task.task_id}
+
+
+def test_what_cannot_be_learned_is_refused_with_the_reason(ws):
+    r = rng()
+    _keep(
+        ws, [call(i, "Answer kindly.", message(r, "card"), f"Dear customer {i}, of course we will.") for i in range(60)]
+    )
+    found = ws.find_tasks().proposals[0].template
+    with pytest.raises(UnsuitableLabelsError, match="free text"):
+        ws.accept_template(found.template_id)
+    with pytest.raises(NotFoundError):
+        ws.accept_template("tpl_none")
+    assert ws.store.tasks.names() == []
+
+
+def test_without_calls_one_is_told_how_to_get_some(ws):
+    with pytest.raises(EmptyDataError, match="monitor import"):
+        ws.find_tasks()
+    assert ws.traffic().proposals == ()
+
+
+def test_an_import_is_told_and_the_same_file_adds_nothing(ws, tmp_path):
+    path = tmp_path / "tune.jsonl"
+    r = rng()
+    rows = [(message(r, t), t) for t in ABOUT for _ in range(30)]
+    lines = [json.dumps({"messages": [{"role": "system", "content": "Topic?"}, {"role": "user", "content": m},
+                                      {"role": "assistant", "content": t}]}) for m, t in rows]  # fmt: skip
+    path.write_text("\n".join([*lines, "{bad"]))
+    first, second = ws.import_calls(path), ws.import_calls(path)
+    assert (first.n_calls, first.n_added, first.n_aside, second.n_added) == (90, 90, 1, 0)
+    assert first.aside[0].line == 91
+    (proposal,) = ws.find_tasks().proposals
+    assert (proposal.calls_month, proposal.cost_month_usd) == (None, None)
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"messages": [{"role": "user", "content": "x"}]}')
+    with pytest.raises(EmptyDataError, match=r"line 1 of bad"):
+        ws.import_calls(bad)
+
+
+def test_jobs_do_the_same(ws):
+    _keep(ws, topics(rng(), 60, TOPIC[:1], tags={"feature": "triage"}))
+    assert run_verb(ws, "find_tasks", {})["n_templates"] == 1
+    found = ws.traffic().proposals[0].template
+    assert found.name == "triage"
+    made = run_verb(ws, "accept_task", {"template_id": found.template_id, "names": {"card": "cards"}})
+    assert (made["task"], made["n_votes"]) == ("triage", made["n_texts"])
+    assert run_verb(ws, "accept_tag", {"tag": "feature", "value": "triage", "name": "other"})["task"] == "other"
