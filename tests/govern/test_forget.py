@@ -256,7 +256,7 @@ READS = {
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",
     "import_votes", "issues", "last_verdict", "learn_from_feedback", "learner", "masker", "merge_clusters", "model",
-    "model_votes", "most_useful", "my_tasks", "my_votes", "n_new_votes", "predict", "predictor", "preview",
+    "model_votes", "most_useful", "my_tasks", "my_votes", "n_new_votes", "n_to_label", "predict", "predictor", "preview",
     "preview_rule", "progress", "questions", "quoted", "ready", "record_of", "register_rule", "rename_cluster",
     "reorder", "report", "retrain", "retrain_schedule", "roll_back", "rules", "search_records", "selected_ids", "selections",
     "split_cluster", "sql", "station_settings", "stream_csv", "stream_labels", "suggest", "take_back_class",
