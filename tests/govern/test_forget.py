@@ -262,6 +262,7 @@ READS = {
     "split_cluster", "sql", "station_settings", "stream_csv", "stream_labels", "suggest", "take_back_class",
     "task_counts", "task_history", "team", "template", "template_calls", "texts_of_file", "traffic", "undo_clusters",
     "upstreams", "warm_queue",
+    "task_counts", "task_history", "team", "texts_of_file", "undo_clusters", "upstreams", "verdict", "warm_queue",
     "write_report",
 }  # fmt: skip
 
