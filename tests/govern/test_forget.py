@@ -251,7 +251,7 @@ CHANGES = {
 # ``retrain.rollback``, ``learn_from_feedback`` a vote's, the verbs of clusters ``label.discover`` and
 # ``label.cluster_…``, ``ask`` and ``model_votes`` ``label.ask`` and ``label.model``; their own tests drive them.
 READS = {
-    "charges", "compare_costs", "model_costs", "plan_model", "prices", "recent_traffic",
+    "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",
@@ -261,7 +261,7 @@ READS = {
     "reorder", "report", "retrain", "retrain_schedule", "roll_back", "rules", "search_records", "selected_ids", "selections",
     "split_cluster", "sql", "station_settings", "stream_csv", "stream_labels", "suggest", "take_back_class",
     "task_counts", "task_history", "team", "template", "template_calls", "texts_of_file", "traffic", "undo_clusters",
-    "upstreams", "warm_queue",
+    "upstreams", "verdict", "warm_queue",
     "write_report",
 }  # fmt: skip
 

@@ -12,20 +12,39 @@ if TYPE_CHECKING:
     from homegrown.evaluate.pairing import compare
     from homegrown.evaluate.report import example_ids, render
     from homegrown.evaluate.run import evaluate, stored_evaluation
+    from homegrown.evaluate.shadowed import shadow_answers
     from homegrown.evaluate.terminal import show
+    from homegrown.evaluate.verdict import Answers, give_verdict, lines
 
 __getattr__ = on_demand(
     __name__,
     {
+        "Answers": "homegrown.evaluate.verdict",
         "Evaluation": "homegrown.evaluate.document",
         "challenge": "homegrown.evaluate.challengers",
         "compare": "homegrown.evaluate.pairing",
         "evaluate": "homegrown.evaluate.run",
         "example_ids": "homegrown.evaluate.report",
+        "give_verdict": "homegrown.evaluate.verdict",
+        "lines": "homegrown.evaluate.verdict",
         "render": "homegrown.evaluate.report",
+        "shadow_answers": "homegrown.evaluate.shadowed",
         "show": "homegrown.evaluate.terminal",
         "stored_evaluation": "homegrown.evaluate.run",
     },
 )
 
-__all__ = ["Evaluation", "challenge", "compare", "evaluate", "example_ids", "render", "show", "stored_evaluation"]
+__all__ = [
+    "Answers",
+    "Evaluation",
+    "challenge",
+    "compare",
+    "evaluate",
+    "example_ids",
+    "give_verdict",
+    "lines",
+    "render",
+    "shadow_answers",
+    "show",
+    "stored_evaluation",
+]

@@ -1,10 +1,10 @@
-"""The texts of one column of a file, streamed, without storing anything."""
+"""Columns of a file, without storing anything: the texts of one, streamed; or several, whole."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homegrown.core.records import Cells, Parsed, ReadOptions
 from homegrown.errors import MissingColumnError
@@ -13,7 +13,7 @@ from homegrown.ingest.isolated import Isolated
 from homegrown.ingest.look import preview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 def texts_of_file(path: str | Path, column: str | None = None) -> Iterator[str]:
@@ -46,3 +46,28 @@ def _position(column: str, names: tuple[str, ...], file: str) -> int:
     if column not in names:
         raise MissingColumnError(f"{file} has no column {column!r}. Its columns: {', '.join(names)}.")
     return names.index(column)
+
+
+def columns_of_file(path: str | Path, columns: Sequence[str]) -> dict[str, list[str | None]]:
+    """Some columns of one file, whole, as text; an empty cell is None.
+
+    Raises:
+        UnreadableFileError: nothing can be read there.
+        MissingColumnError: no such column.
+    """
+    found: dict[str, list[str | None]] = {name: [] for name in columns}
+    with tempfile.TemporaryDirectory(prefix="homegrown-") as scratch, Isolated() as isolated:
+        for file in expand(path, Path(scratch), unpack=isolated.unpack):
+            for item in isolated.read(file, ReadOptions()) if isinstance(file, Input) else ():
+                for name, cells in _named_cells(item, columns, file.name):
+                    found[name] += [None if c is None or str(c).strip() == "" else str(c) for c in cells]
+    return found
+
+
+def _named_cells(item: Any, columns: Sequence[str], file: str) -> Iterator[tuple[str, list[Any]]]:
+    for name in columns:
+        if isinstance(item, Cells):
+            yield name, item.columns[_position(name, item.names, file)].to_pylist()
+        elif isinstance(item, Parsed):
+            _position(name, tuple(item.fields), file)
+            yield name, [item.fields[name]]

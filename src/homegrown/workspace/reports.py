@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from homegrown import evaluate
 from homegrown.core.models import ModelVersion
+from homegrown.evaluate.verdict import LEVEL, MARGIN
 from homegrown.store.files import write_atomic
 from homegrown.workspace.handles import Model
 
@@ -59,6 +60,16 @@ class Reports:
         first, second = self._named(model), self._named(other)
         pair = (first, self.predictor(first)), (second, self.predictor(second))
         return evaluate.compare(self.store, *pair, split=split)
+
+    def verdict(
+        self, model: str | ModelVersion | Model, *, margin: float = MARGIN, level: float = LEVEL
+    ) -> dict[str, Any]:
+        """Whether a model that answered live traffic silently may take the incumbent's place.
+
+        See ``homegrown.evaluate.verdict.give_verdict``.
+        """
+        answers = evaluate.shadow_answers(self.store, self._named(model).version_id)
+        return evaluate.give_verdict(answers, margin=margin, level=level)
 
     def report(self, model: str | ModelVersion | Model, path: Path | None = None) -> Path:
         """Write the report of a model as one HTML file; returns its path, in the workspace's reports by default."""
