@@ -21,7 +21,8 @@
     ├── UnavailableError          it cannot answer just now: loading, or stopping
     ├── UpstreamError             a model API outside did not answer as it should
     │   ├── UpstreamTimeoutError  it did not answer in time
-    │   └── RefusedAddressError   an address that nothing may be sent to
+    │   ├── RefusedAddressError   an address that nothing may be sent to
+    │   └── OfflineError          every way out is closed
     ├── CancelledError            somebody asked for it to stop
     ├── StorageError              the workspace cannot be written or read
     │   ├── DiskFullError         no space is left
@@ -223,6 +224,13 @@ class RefusedAddressError(UpstreamError):
 
     code = "refused_address"
     status = 502
+
+
+class OfflineError(UpstreamError):
+    """Nothing leaves: this workspace is offline. The owner opens it with: homegrown govern offline off."""
+
+    code = "offline"
+    status = 503
 
 
 class CancelledError(HomegrownError):

@@ -101,6 +101,8 @@ def application(ws: Workspace, origin: str, hosts: Hosts) -> Guard:
 
 
 def _shape(path: str) -> Shape:
+    if path == "/v1/messages":
+        return Shape.ANTHROPIC
     return Shape.OPENAI if path.startswith("/v1/") else Shape.API
 
 

@@ -13,6 +13,9 @@ import msgspec
 from homegrown.errors import InputError
 
 LONGEST = 500_000
+# Where a call goes and by which key is the owner's to say, never the caller's.
+STEERING = frozenset({"api_base", "base_url", "api_key", "organization", "headers", "extra_headers", "extra_query",
+                      "api_version", "proxy_url", "custom_llm_provider"})  # fmt: skip
 
 
 class Part(msgspec.Struct):

@@ -1,26 +1,38 @@
-"""Routes below ``/v1``, as OpenAI's clients call them. A model there is one of our endpoints."""
+"""Routes below ``/v1``, as OpenAI's and Anthropic's clients call them.
+
+A model there is one of our endpoints, or else a name that a route of the gateway takes out.
+"""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from homegrown.core.access import Permission
-from homegrown.errors import NotFoundError
-from homegrown.gateway import chat
+from homegrown.core.traces import Wire
+from homegrown.errors import InputError, NotFoundError, UnsupportedTypeError
+from homegrown.gateway import chat, intake, proxy
 from homegrown.gateway.bodies import ChatBody, EmbeddingsBody
+from homegrown.gateway.service import gateway
 from homegrown.web.answers import Shape, json_response
 from homegrown.web.call import Part
-from homegrown.web.route import Route
+from homegrown.web.route import Route, decoded
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.responses import Response
 
+    from homegrown.gateway.service import Gateway
     from homegrown.serve import Engine
     from homegrown.web.call import Call
 
 ENCODER = "all-minilm-l6-v2"
-MAX_BODY = 4 << 20
+MAX_BODY = 20 << 20
+_CHAT = msgspec.json.Decoder(ChatBody)
+_EMBEDDINGS = msgspec.json.Decoder(EmbeddingsBody)
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -28,21 +40,75 @@ def _model(name: str) -> dict[str, Any]:
 
 
 async def list_models(call: Call) -> Response:
-    """Endpoints that answer now, and the encoder."""
+    """Endpoints that answer now, the encoder, routes by their names, and what the default route's upstream lists."""
     engine: Engine = call.part("engine")
-    return json_response({"object": "list", "data": [_model(n) for n in (*sorted(engine.live), ENCODER)]})
+    board = call.part("gateway").board
+    names = [*sorted(engine.live), ENCODER, *(n for n in board.table.routes if n != proxy.DEFAULT_ROUTE)]
+    data = [_model(n) for n in dict.fromkeys(names)]
+    theirs = [m for m in await proxy.upstream_models(call) if m["id"] not in names]
+    return json_response({"object": "list", "data": [*data, *theirs]})
 
 
 async def get_model(call: Call) -> Response:
-    """One endpoint."""
+    """One endpoint, route, or model of the default route's upstream."""
     name: str = call.path["model"]
-    if name != ENCODER:
-        await call.part("engine").find(name)
+    table = call.part("gateway").board.table
+    if name == ENCODER or (name in table.routes and name not in table.endpoints):
+        return json_response(_model(name))
+    if name not in table.endpoints and (found := await proxy.upstream_model(call, name)) is not None:
+        return found
+    await call.part("engine").find(name)
     return json_response(_model(name))
 
 
+async def _asked(call: Call, wire: Wire, at_home: Callable[[Call, bytes], Awaitable[Response]]) -> Response:
+    """Answer at home what names an endpoint of ours (or the encoder); send the rest where its route leads."""
+    kind = call.request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedTypeError
+    body = await call.request.body()
+    running: Gateway = call.part("gateway")
+    asked = intake.read(wire, body)
+    is_ours = asked.model in running.board.table.endpoints or asked.model == ENCODER
+    route = None if is_ours else running.board.find(asked.model)
+    return proxy.forward(call, asked, route) if route is not None else await at_home(call, body)
+
+
+async def chat_completions(call: Call) -> Response:
+    """``POST /v1/chat/completions``."""
+    return await _asked(call, Wire.CHAT, _chat)
+
+
 async def embeddings(call: Call) -> Response:
+    """``POST /v1/embeddings``."""
+    return await _asked(call, Wire.EMBEDDINGS, _embeddings)
+
+
+async def responses(call: Call) -> Response:
+    """``POST /v1/responses``."""
+    return await _asked(call, Wire.RESPONSES, _elsewhere)
+
+
+async def messages(call: Call) -> Response:
+    """``POST /v1/messages``, Anthropic's protocol."""
+    return await _asked(call, Wire.MESSAGES, _elsewhere)
+
+
+async def _elsewhere(call: Call, body: bytes) -> Response:
+    model = intake.read(Wire.CHAT, body).model
+    if model in call.part("gateway").board.table.endpoints:
+        raise InputError(f"The endpoint {model!r} answers at /v1/chat/completions.")
+    raise NotFoundError(f"There is no endpoint and no route {model[:100]!r}. See: GET /v1/models")
+
+
+async def _chat(call: Call, body: bytes) -> Response:
+    call.body = decoded(body, _CHAT)
+    return await chat.chat(call)
+
+
+async def _embeddings(call: Call, raw: bytes) -> Response:
     """Vectors of the frozen encoder, rows of length 1."""
+    call.body = decoded(raw, _EMBEDDINGS)
     body: EmbeddingsBody = call.body
     texts = body.texts()
     if body.model != ENCODER:
@@ -63,14 +129,16 @@ async def embeddings(call: Call) -> Response:
     return json_response({"object": "list", "data": data, "model": body.model, "usage": usage})
 
 
-def _route(path: str, handler: Any, **options: Any) -> Route:
-    return Route(path, handler, Permission.CALL, shape=Shape.OPENAI, max_body=MAX_BODY, **options)
+def _route(path: str, handler: Any, shape: Shape = Shape.OPENAI, **options: Any) -> Route:
+    return Route(path, handler, Permission.CALL, shape=shape, max_body=MAX_BODY, **options)
 
 
 ROUTES: tuple[Route, ...] = (
-    _route(chat.ROUTE, chat.chat, methods=("POST",), body=ChatBody),
-    _route("/v1/embeddings", embeddings, methods=("POST",), body=EmbeddingsBody),
+    _route(chat.ROUTE, chat_completions, methods=("POST",)),
+    _route("/v1/responses", responses, methods=("POST",)),
+    _route("/v1/messages", messages, Shape.ANTHROPIC, methods=("POST",)),
+    _route("/v1/embeddings", embeddings, methods=("POST",)),
     _route("/v1/models", list_models),
-    _route("/v1/models/{model}", get_model),
+    _route("/v1/models/{model:path}", get_model),
 )
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {"gateway": gateway}

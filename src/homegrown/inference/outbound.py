@@ -10,15 +10,18 @@ What holds for each (RELIABILITY, section 0, rules 5 and 6):
 - Nothing of the environment is sent: no proxy, no cookie, no credentials of netrc. Headers in both directions are on a
   list. Answers are not decompressed.
 - Time is bounded for the connection, for silence and as a whole; size is bounded both ways.
+- Nothing goes out at all while the workspace is offline, or ``HOMEGROWN_OFFLINE`` is set.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,13 +29,21 @@ import anyio
 import httpcore
 
 from homegrown.core.upstreams import Origin, refusal_of
-from homegrown.errors import RefusedAddressError, TooLargeError, UpstreamError, UpstreamTimeoutError
+from homegrown.errors import OfflineError, RefusedAddressError, TooLargeError, UpstreamError, UpstreamTimeoutError
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """``await resolve(host, port)`` gives the IP addresses of a name."""
 
 SENT_HEADERS = frozenset({"accept", "authorization", "content-type"})
 READ_HEADERS = frozenset({"content-type", "retry-after"})
+# What the gateway passes on besides: to the upstream, and back to who asked.
+PASSED_HEADERS = SENT_HEADERS | {"anthropic-beta", "anthropic-version", "idempotency-key", "openai-beta", "x-api-key"}
+ANSWERED_HEADERS = READ_HEADERS | {
+    "content-encoding", "openai-model", "openai-processing-ms", "openai-version", "request-id", "retry-after-ms",
+    "x-request-id", "x-should-retry",
+}  # fmt: skip
+ANSWERED_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
+OFFLINE_VARIABLE = "HOMEGROWN_OFFLINE"
 _REDIRECTS = range(300, 400)
 
 
@@ -53,6 +64,23 @@ class Limits:
     total_s: float = 120.0
     sent_bytes: int = 4 << 20
     read_bytes: int = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """How long each phase of an answer that comes in pieces may take, in seconds.
+
+    Attributes:
+        connect_s: until a connection is there.
+        first_byte_s: from then until the head of the answer.
+        between_s: between two pieces.
+        total_s: until the last one.
+    """
+
+    connect_s: float = 10.0
+    first_byte_s: float = 60.0
+    between_s: float = 60.0
+    total_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +105,7 @@ class Outbound:
         limits: for each request.
         resolve: looks names up; the system's resolver by default.
         n_connections: at once.
+        closed: asked before each request: whether nothing may leave now.
 
     Example:
         >>> outbound = Outbound((upstream.origin,))  # doctest: +SKIP
@@ -88,6 +117,7 @@ class Outbound:
     limits: Limits = field(default_factory=Limits)
     resolve: Resolver | None = None
     n_connections: int = 16
+    closed: Callable[[], bool] = lambda: False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Door]:
@@ -102,14 +132,16 @@ class Outbound:
             retries=0,
             network_backend=backend,
         ) as pool:
-            yield Door(pool, frozenset(self.origins), self.limits)
+            yield Door(pool, frozenset(self.origins), self.limits, self.closed)
 
 
 class Door:
     """An open pool of connections."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool, origins: frozenset[Origin], limits: Limits) -> None:
-        self._pool, self._origins, self.limits = pool, origins, limits
+    def __init__(
+        self, pool: httpcore.AsyncConnectionPool, origins: frozenset[Origin], limits: Limits, closed: Callable[[], bool]
+    ) -> None:
+        self._pool, self._origins, self.limits, self._closed = pool, origins, limits, closed
 
     async def send(
         self,
@@ -137,11 +169,12 @@ class Door:
             UpstreamError: no connection, a redirect, an answer that is cut, too large or no HTTP.
             TooLargeError: the body is larger than what is sent at once.
         """
-        if origin not in self._origins:
-            raise RefusedAddressError
+        self._check(origin)
         if len(body) > self.limits.sent_bytes:
             raise TooLargeError(f"This is larger than the {self.limits.sent_bytes:,} bytes that are sent at once.")
-        request = self._request(method, origin, path, headers or {}, body)
+        limits = self.limits
+        timeout = _timeouts(limits.connect_s, limits.silence_s, limits.total_s)
+        request = _request(method, origin, path, _checked(headers or {}, SENT_HEADERS), body, timeout)
         most = self.limits.total_s if total_s is None else min(total_s, self.limits.total_s)
         started = _Started()
         try:
@@ -152,45 +185,76 @@ class Door:
                 f"{origin} did not answer whole within {most:.3g} s.", may_have_cost=started.sent
             ) from error
 
-    def _request(
-        self, method: str, origin: Origin, path: str, headers: Mapping[str, str], body: bytes
-    ) -> httpcore.Request:
-        named = {k.lower(): v for k, v in headers.items()}
-        if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
-            raise RefusedAddressError("The path of a request is plain ASCII and begins with a slash.")
-        if named.keys() - SENT_HEADERS or not all(v.isascii() and v.isprintable() for v in named.values()):
-            raise RefusedAddressError(
-                "A header of this request is not on the list, or holds more than printable ASCII."
-            )
-        fixed = {"accept-encoding": "identity", "user-agent": "homegrown"}
-        url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=path)
-        silence, connect = self.limits.silence_s, self.limits.connect_s
-        timeout = {"connect": connect, "read": silence, "write": silence, "pool": self.limits.total_s}
-        return httpcore.Request(
-            method,
-            url,
-            headers=[
-                ("host", str(origin).partition("://")[2]),
-                *{**named, **fixed, "content-length": str(len(body))}.items(),
-            ],
-            content=body,
-            extensions={"timeout": timeout},
-        )
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        origin: Origin,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        phases: Phases,
+    ) -> AsyncIterator[Streamed]:
+        """Send one request; its answer comes in pieces, and the connection is closed on every way out of the block.
+
+        Leaving before the last piece, also by a cancellation, closes the connection at once: the upstream notices and
+        stops working.
+
+        Args:
+            method: of HTTP.
+            origin: one that was registered.
+            path: begins with a slash.
+            headers: of ``PASSED_HEADERS`` only.
+            body: of the request, sent as it is.
+            phases: how long each part may take.
+
+        Raises:
+            RefusedAddressError: the origin is not registered, or leads where nothing may be sent.
+            UpstreamTimeoutError: it took too long; also while pieces are read.
+            UpstreamError: no connection, a redirect, an answer that is cut or no HTTP; also while pieces are read.
+
+        Example:
+            >>> async with door.stream("POST", o, "/v1", headers={}, phases=Phases()) as answer:  # doctest: +SKIP
+            ...     async for piece in answer.pieces():
+            ...         print(piece)
+        """
+        self._check(origin)
+        started = _Started()
+        timeout = _timeouts(phases.connect_s, phases.first_byte_s, phases.total_s)
+        request = _request(method, origin, path, _checked(headers, PASSED_HEADERS), body, timeout)
+        request.extensions["trace"] = started.hear
+        end = time.monotonic() + phases.total_s
+        with _told(origin, started):
+            try:
+                with anyio.fail_after(min(phases.connect_s + phases.first_byte_s, phases.total_s)):
+                    response = await self._pool.handle_async_request(request)
+            except TimeoutError as error:
+                raise httpcore.ReadTimeout from error
+        try:
+            if response.status in _REDIRECTS:
+                raise _redirected(origin, response.status)
+            timeout["read"] = None  # the pieces have deadlines of their own
+            yield Streamed(response, origin, phases, end, started)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    def _check(self, origin: Origin) -> None:
+        if self._closed() or os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
+            raise OfflineError
+        if origin not in self._origins:
+            raise RefusedAddressError
 
     async def _answer(self, request: httpcore.Request, origin: Origin, started: _Started) -> Reply:
         request.extensions["trace"] = started.hear
-        try:
+        with _told(origin, started):
             response = await self._pool.handle_async_request(request)
             try:
                 return await self._read(response, origin)
             finally:
                 with anyio.CancelScope(shield=True):
                     await response.aclose()
-        except httpcore.TimeoutException as error:
-            raise UpstreamTimeoutError(f"{origin} was silent for too long.", may_have_cost=started.sent) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
-            what = "broke off in the middle" if started.sent else "could not be reached"
-            raise UpstreamError(f"{origin} {what} ({_reason(error)}).", may_have_cost=started.sent) from error
 
     async def _read(self, response: httpcore.Response, origin: Origin) -> Reply:
         headers: dict[str, str] = {}
@@ -201,10 +265,7 @@ class Door:
             if key == "content-encoding" and value.strip().lower() not in (b"", b"identity"):
                 raise UpstreamError(f"{origin} sent a compressed answer that nobody asked for.", may_have_cost=True)
         if response.status in _REDIRECTS:
-            raise UpstreamError(
-                f"{origin} sends on to another address, which is not followed. Register the final address.",
-                status_code=response.status,
-            )
+            raise _redirected(origin, response.status)
         body = bytearray()
         async for piece in response.aiter_stream():
             body += piece
@@ -213,6 +274,107 @@ class Door:
                     f"{origin} answered with more than {self.limits.read_bytes:,} bytes.", may_have_cost=True
                 )
         return Reply(response.status, headers, bytes(body))
+
+
+class Streamed:
+    """An answer whose head is there and whose body comes in pieces.
+
+    Attributes:
+        status: of HTTP.
+        headers: those of ``ANSWERED_HEADERS`` and ``ANSWERED_PREFIXES``, by name in lower case, in order.
+    """
+
+    def __init__(
+        self, response: httpcore.Response, origin: Origin, phases: Phases, end: float, started: _Started
+    ) -> None:
+        self._response, self._origin, self._phases, self._end, self._started = response, origin, phases, end, started
+        self.status = response.status
+        self.headers = [
+            (name, value.decode("latin-1")[:4000])
+            for name, value in ((k.decode("latin-1").lower(), v) for k, v in response.headers)
+            if name in ANSWERED_HEADERS or name.startswith(ANSWERED_PREFIXES)
+        ]
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, or None."""
+        return next((v for k, v in self.headers if k == name), None)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes, undecoded.
+
+        Raises:
+            UpstreamTimeoutError: the next piece, or the whole, took too long.
+            UpstreamError: it broke off.
+        """
+        coming = self._response.aiter_stream()
+        while True:
+            left = self._end - time.monotonic()
+            try:
+                with _told(self._origin, self._started):
+                    with anyio.fail_after(max(0.0, min(self._phases.between_s, left))):
+                        piece = await anext(coming)
+            except TimeoutError as error:
+                what = "was silent for too long" if left > self._phases.between_s else "took too long as a whole"
+                raise UpstreamTimeoutError(f"{self._origin} {what}.", may_have_cost=True) from error
+            except StopAsyncIteration:
+                return
+            yield piece
+
+    async def read(self, most: int) -> bytes:
+        """The body whole.
+
+        Raises:
+            UpstreamError: as ``pieces`` does, and where it is longer than *most* bytes.
+        """
+        body = bytearray()
+        async for piece in self.pieces():
+            body += piece
+            if len(body) > most:
+                raise UpstreamError(f"{self._origin} answered with more than {most:,} bytes.", may_have_cost=True)
+        return bytes(body)
+
+
+def _timeouts(connect_s: float, silence_s: float, total_s: float) -> dict[str, float | None]:
+    return {"connect": connect_s, "read": silence_s, "write": silence_s, "pool": total_s}
+
+
+def _checked(headers: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
+    named = {k.lower(): v for k, v in headers.items()}
+    if named.keys() - allowed or not all(v.isascii() and v.isprintable() for v in named.values()):
+        raise RefusedAddressError("A header of this request is not on the list, or holds more than printable ASCII.")
+    return named
+
+
+def _request(
+    method: str, origin: Origin, path: str, headers: dict[str, str], body: bytes, timeout: dict[str, float | None]
+) -> httpcore.Request:
+    if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
+        raise RefusedAddressError("The path of a request is plain ASCII and begins with a slash.")
+    fixed = {"accept-encoding": "identity", "user-agent": "homegrown"}
+    url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=path)
+    host = str(origin).partition("://")[2]
+    named = [("host", host), *{**headers, **fixed, "content-length": str(len(body))}.items()]
+    return httpcore.Request(method, url, headers=named, content=body, extensions={"timeout": timeout})
+
+
+def _redirected(origin: Origin, status: int) -> UpstreamError:
+    return UpstreamError(
+        f"{origin} sends on to another address, which is not followed. Register the final address.", status_code=status
+    )
+
+
+@contextmanager
+def _told(origin: Origin, started: _Started) -> Iterator[None]:
+    """The errors of the connection as ours, with whether the request may have had an effect."""
+    try:
+        yield
+    except httpcore.TimeoutException as error:
+        raise UpstreamTimeoutError(f"{origin} was silent for too long.", may_have_cost=started.sent) from error
+    except TimeoutError:  # of a deadline round this; an OSError too
+        raise
+    except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
+        what = "broke off in the middle" if started.sent else "could not be reached"
+        raise UpstreamError(f"{origin} {what} ({_reason(error)}).", may_have_cost=started.sent) from error
 
 
 class _Started:

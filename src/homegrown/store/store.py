@@ -17,6 +17,7 @@ from homegrown.errors import CorruptDataError, InputError, NewerWorkspaceError, 
 from homegrown.store import tables
 from homegrown.store.assignments import AssignmentStore
 from homegrown.store.bundles import BundleStore
+from homegrown.store.captured import CapturedStore
 from homegrown.store.captured_import import CapturedImports
 from homegrown.store.comments import Comments
 from homegrown.store.database import Database
@@ -34,6 +35,7 @@ from homegrown.store.models import ModelStore
 from homegrown.store.person_votes import PersonVotes
 from homegrown.store.prices import PriceStore
 from homegrown.store.records import RecordStore
+from homegrown.store.routes import RouteStore
 from homegrown.store.rules import RuleStore
 from homegrown.store.settings import Settings
 from homegrown.store.snapshots import SnapshotStore
@@ -99,6 +101,8 @@ class Store:
         self.prices = PriceStore(self.db)
         self.captured_imports = CapturedImports(self.db)
         self.templates = TemplateStore(self.db)
+        self.routes = RouteStore(self.db)
+        self.captured = CapturedStore(self.db)
         self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()

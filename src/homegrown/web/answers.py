@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from homegrown.errors import (
     HomegrownError,
+    OfflineError,
     OverloadedError,
     SlowRequestError,
     TooLargeError,
@@ -20,6 +21,15 @@ from homegrown.errors import (
 )
 
 _ENCODER = msgspec.json.Encoder()
+_TOLD = (UnavailableError, OfflineError)
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
 _OPENAI_TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -33,6 +43,7 @@ class Shape(StrEnum):
 
     API = "api"
     OPENAI = "openai"
+    ANTHROPIC = "anthropic"
     PAGE = "page"
 
 
@@ -52,7 +63,7 @@ def refusal(error: HomegrownError, shape: Shape, request_id: str) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, (TooLargeError, SlowRequestError)):
         headers["Connection"] = "close"  # the rest of the body is not read
-    message = error.message if error.status < 500 or isinstance(error, UnavailableError) else _inside(error)
+    message = error.message if error.status < 500 or isinstance(error, _TOLD) else _inside(error)
     if shape is Shape.OPENAI:
         body: dict[str, Any] = {
             "message": message,
@@ -62,6 +73,10 @@ def refusal(error: HomegrownError, shape: Shape, request_id: str) -> Response:
         }
         # OpenAI's clients know 400 for what does not fit, not 422.
         return json_response({"error": body}, 400 if error.status == 422 else error.status, headers)
+    if shape is Shape.ANTHROPIC:
+        kind = _ANTHROPIC_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+        said = {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
+        return json_response(said, 400 if error.status == 422 else error.status, headers)
     if shape is Shape.PAGE:
         if isinstance(error, UnauthenticatedError):
             return RedirectResponse("/signin", 303)

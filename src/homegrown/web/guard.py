@@ -170,9 +170,13 @@ class Guard:
 
 
 def with_security(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """*headers* with the security headers that a handler did not set itself, and the request's id."""
+    """*headers* with the security headers that a handler did not set itself, and the request's id.
+
+    An upstream's own id, which its support asks for, keeps the usual name; ours has another one then.
+    """
     found = list(headers)
     present = {k.lower() for k, _ in found}
     found.extend(h for h in SECURITY_HEADERS if h[0] not in present)
-    found.append((b"x-request-id", request_id.encode()))
+    name = b"x-homegrown-request-id" if b"x-request-id" in present else b"x-request-id"
+    found.append((name, request_id.encode()))
     return found

@@ -45,6 +45,8 @@ class Identity:
             UnauthenticatedError: a key was presented that is not good.
         """
         sent = list(header_values(scope["headers"], b"authorization"))
+        if not sent:  # as Anthropic's clients send it
+            sent = [f"Bearer {key}" for key in header_values(scope["headers"], b"x-api-key")]
         if sent:
             kind, _, secret = sent[0].partition(" ")
             actor = None

@@ -1,0 +1,133 @@
+"""What is written down of one call, while it runs and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from homegrown.core.ids import timestamp
+from homegrown.core.routing import CaptureMode
+from homegrown.core.traces import CallState
+from homegrown.gateway.rebuild import KEPT_BYTES, Rebuilt, tokens_of, whole_state
+from homegrown.store.captured import Begun, Ended
+
+if TYPE_CHECKING:
+    from homegrown.core.routing import GatewayRoute
+    from homegrown.gateway.forward import Answered
+    from homegrown.gateway.intake import Asked
+    from homegrown.gateway.service import Gateway
+
+
+class Book:
+    """What is written down of one call.
+
+    Attributes:
+        tags: what is said of it beside what passed.
+        got: the answer, once there is one.
+        rebuilt: what a stream adds up to, where the answer is one.
+    """
+
+    def __init__(
+        self, gateway: Gateway, actor_id: str, asked: Asked, route: GatewayRoute, trace_id: str, tags: dict[str, str]
+    ) -> None:
+        self._gateway, self._actor_id, self._asked, self._route = gateway, actor_id, asked, route
+        self._trace_id, self.tags = trace_id, tags
+        self._is_durable = route.config.capture is CaptureMode.DURABLE
+        self._is_kept = gateway.is_sampled(route.config.sample)
+        self._started = time.monotonic()
+        self._first_s: float | None = None
+        self._begun: Begun | None = None
+        self._is_ended = False
+        self.got: Answered | None = None
+        self.rebuilt: Rebuilt | None = None
+
+    async def begin(self) -> None:
+        """The call is about to leave."""
+        if not self._is_kept:
+            return
+        asked, first = self._asked, self._route.config.targets[0]
+        request = asked.text if len(asked.body) <= KEPT_BYTES else _too_long(asked.model)
+        if self._route.config.mask_kept:
+            request = await asyncio.to_thread(self._gateway.masked, request)
+        self._begun = Begun(
+            self._trace_id, self._route.route_id, asked.wire.value, asked.model, self._actor_id, first.upstream_id,
+            int(asked.is_stream), request, _json(self.tags), timestamp(),
+        )  # fmt: skip
+        self._gateway.tally.begun()
+        if self._is_durable:
+            await self._gateway.writer.put(self._begun, durable=True)
+
+    def first_piece(self) -> None:
+        """The first piece of an answer is there."""
+        if self._first_s is None:
+            self._first_s = time.monotonic() - self._started
+
+    async def end_whole(self, status: int, body: bytes | None) -> None:
+        """An answer came in one piece."""
+        answer = _object(body)
+        if status >= HTTPStatus.BAD_REQUEST:
+            state, why = CallState.FAILED, f"the upstream answered with status {status}"
+        elif answer is None:
+            state, why = CallState.FAILED, "the answer is no JSON object"
+        else:
+            state, why = whole_state(self._asked.wire, answer)
+        text = body.decode("utf-8", "replace") if body is not None and answer is not None else None
+        await self.end(state, status, why, text, answer)
+
+    async def end_stream(self) -> None:
+        """An answer came to its end in pieces."""
+        if self.rebuilt is None or self.got is None:
+            return
+        status = self.got.streamed.status
+        state = self.rebuilt.state() if status < HTTPStatus.BAD_REQUEST else CallState.FAILED
+        why = self.rebuilt.error or ("the stream ended before the answer did" if state is not CallState.WHOLE else None)
+        await self.end(state, status, why)
+
+    async def end(
+        self, state: CallState, status: int | None, why: str | None, text: str | None = None,
+        answer: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Write down how it ended; the first time counts."""
+        if self._is_ended:
+            return
+        self._is_ended = True
+        if self.rebuilt is not None:
+            answer = self.rebuilt.answer()
+            text = None if answer is None else _json(answer)
+        status = status if status is not None or self.got is None else self.got.streamed.status
+        sent, answered = tokens_of(answer)
+        cost = self.got.cost_usd(sent, answered) if self.got is not None else None
+        self._gateway.note(self._actor_id, self._route.name, state, cost)
+        if self._begun is None:
+            return
+        if text is not None and self._route.config.mask_kept:
+            text = await asyncio.to_thread(self._gateway.masked, text)
+        if text is not None and len(text) > 2 * KEPT_BYTES:
+            text, why = None, why or "the answer is longer than is kept"
+        ended = Ended(
+            self._trace_id, state.value, status, self.got.upstream.upstream_id if self.got else self._begun.upstream_id,
+            text, sent, answered, cost, time.monotonic() - self._started, self._first_s, _json(self.tags), why,
+            timestamp(),
+        )  # fmt: skip
+        rows = (ended,) if self._is_durable else (self._begun, ended)
+        await self._gateway.writer.put(*rows, durable=self._is_durable)
+
+
+def _object(body: bytes | None) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(body or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _too_long(model: str) -> str:
+    return _json({"model": model, "left_out": f"longer than the {KEPT_BYTES:,} bytes that are kept"})

@@ -1,0 +1,233 @@
+"""One call on its way: out to an upstream, back to the caller, and into the book of calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import zlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+from starlette.responses import Response
+
+from homegrown.core.traces import CallState, Wire
+from homegrown.errors import HomegrownError, UpstreamError
+from homegrown.gateway.book import Book
+from homegrown.gateway.rebuild import KEPT_BYTES, Rebuilt
+from homegrown.web.answers import Shape, refusal
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+    from homegrown.core.routing import GatewayRoute
+    from homegrown.gateway.forward import Answered, Sent
+    from homegrown.gateway.idempotency import Promise
+    from homegrown.gateway.intake import Asked
+    from homegrown.gateway.service import Gateway
+    from homegrown.gateway.veil import Veil
+    from homegrown.web.call import Call
+
+MOST_READ_BYTES = 64 << 20
+SEND_WITHIN_S = 60.0
+ASK_EVERY_S = 2.0
+EVENTS = "text/event-stream"
+
+
+class Exchange(Response):
+    """The answer to a call that an upstream gives; runs when it is sent."""
+
+    def __init__(
+        self, gateway: Gateway, call: Call, asked: Asked, route: GatewayRoute, sent: Sent, *, trace_id: str,
+        tags: dict[str, str], veil: Veil | None, promise: Promise | None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._gateway, self._call, self._asked, self._route, self._sent = gateway, call, asked, route, sent
+        self._trace_id, self._veil, self._promise = trace_id, veil, promise
+        self._shape = Shape.ANTHROPIC if asked.wire is Wire.MESSAGES else Shape.OPENAI
+        self._book = Book(gateway, call.actor.actor_id, asked, route, trace_id, tags)
+        self._attempts: list[str] = []
+        self._has_begun = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        with anyio.CancelScope() as here:
+            leaving = asyncio.create_task(_until_gone(receive, here))
+            try:
+                await self._run(scope, receive, send)
+            finally:
+                leaving.cancel()
+                if self._promise is not None:
+                    self._promise.drop()
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        book, config = self._book, self._route.config
+        try:
+            actor_id = self._call.actor.actor_id
+            with self._gateway.admission.slot(actor_id, self._route.name, config.max_open):
+                try:
+                    await book.begin()
+                    async with self._gateway.forwarder.answered(self._sent, config, self._attempts) as got:
+                        book.got = got
+                        await self._pass(send, got)
+                except BaseException as error:
+                    await self._note(error)
+                    raise
+        except HomegrownError as error:
+            if not self._has_begun:
+                response = refusal(error, self._shape, self._call.request_id)
+                response.headers["x-homegrown-trace"] = self._trace_id
+                await response(scope, receive, send)
+            elif isinstance(error, UpstreamError):
+                await self._break_off(send, error)
+
+    async def _note(self, error: BaseException) -> None:
+        """What went wrong goes into the book before anybody is told."""
+        book = self._book
+        self._tell_attempts()
+        if book.got is not None and isinstance(error, UpstreamError):
+            book.got.breaker.failed()
+        elif book.got is not None:
+            book.got.breaker.left()
+        if isinstance(error, HomegrownError):
+            state = CallState.TRUNCATED if self._has_begun else CallState.FAILED
+            await book.end(state, None if self._has_begun else error.status, error.message)
+        else:
+            with anyio.CancelScope(shield=True):
+                await book.end(CallState.CANCELLED, None, "the caller left")
+
+    def _tell_attempts(self) -> None:
+        if len(self._attempts) > 1:
+            self._book.tags["attempts"] = "; ".join(self._attempts)[:1000]
+
+    async def _pass(self, send: Send, got: Answered) -> None:
+        self._tell_attempts()
+        kind = (got.streamed.header("content-type") or "").partition(";")[0].strip().lower()
+        is_json = kind in ("application/json", "text/html") or kind.endswith("+json")
+        if kind == EVENTS or (self._asked.is_stream and got.streamed.status == HTTPStatus.OK and not is_json):
+            await self._pass_stream(send, got)
+        else:
+            await self._pass_whole(send, got)
+
+    def _head(self, got: Answered) -> list[tuple[bytes, bytes]]:
+        ours = {"x-homegrown-trace": self._trace_id, "x-homegrown-upstream": got.upstream.name}
+        named = [*got.streamed.headers, *ours.items(), ("x-homegrown-model", got.model)]
+        return [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in named]
+
+    async def _pass_whole(self, send: Send, got: Answered) -> None:
+        body = await got.streamed.read(MOST_READ_BYTES)
+        status, headers = got.streamed.status, self._head(got)
+        (got.breaker.failed if status >= HTTPStatus.INTERNAL_SERVER_ERROR else got.breaker.well)()
+        self._book.first_piece()
+        plain = _unpacked(body, got.streamed.header("content-encoding"))
+        if self._veil is not None:
+            body = self._lifted(plain)
+            headers = [(k, v) for k, v in headers if k != b"content-encoding"]
+        await self._book.end_whole(status, plain if self._veil is None else body)
+        headers.append((b"content-length", str(len(body)).encode()))
+        if self._promise is not None:
+            self._promise.keep(status, headers, body)
+        self._has_begun = True
+        await self._send(send, {"type": "http.response.start", "status": status, "headers": headers})
+        await self._send(send, {"type": "http.response.body", "body": body})
+
+    def _lifted(self, plain: bytes | None) -> bytes:
+        if plain is None or self._veil is None:
+            raise UpstreamError("The upstream packed its answer, in which masked words are to be put back.")
+        return self._veil.lift(plain)
+
+    async def _pass_stream(self, send: Send, got: Answered) -> None:
+        book, veil = self._book, self._veil
+        encoding = got.streamed.header("content-encoding")
+        unpack = _unpacker(encoding)
+        if veil is not None and encoding not in (None, "", "identity"):
+            self._lifted(None)
+        book.rebuilt = rebuilt = Rebuilt(self._asked.wire)
+        headers = [*self._head(got), (b"x-accel-buffering", b"no")]
+        self._has_begun = True
+        await self._send(send, {"type": "http.response.start", "status": got.streamed.status, "headers": headers})
+        lifting = veil.stream() if veil is not None else None
+        kept: list[bytes] | None = [] if self._promise is not None else None
+        due = time.monotonic() + ASK_EVERY_S
+        async for piece in got.streamed.pieces():
+            book.first_piece()
+            piece = lifting.feed(piece) if lifting is not None else piece
+            if unpack is not None:
+                rebuilt.feed(unpack(piece))
+            if rebuilt.is_over:
+                await book.end_stream()
+            if kept is not None:
+                kept = _kept(kept, piece)
+            if piece:
+                await self._send(send, {"type": "http.response.body", "body": piece, "more_body": True})
+            if time.monotonic() > due:
+                due = await self._still_admitted()
+        last = lifting.rest() if lifting is not None else b""
+        rebuilt.feed(last)
+        got.breaker.well()
+        await book.end_stream()
+        if kept is not None and self._promise is not None:
+            self._promise.keep(got.streamed.status, headers, b"".join([*kept, last]))
+        await self._send(send, {"type": "http.response.body", "body": last})
+
+    async def _still_admitted(self) -> float:
+        """End the stream of a caller whose key was revoked meanwhile; when to ask again."""
+        await self._call.doors.identity.of(self._call.request.scope)
+        return time.monotonic() + ASK_EVERY_S
+
+    async def _break_off(self, send: Send, error: UpstreamError) -> None:
+        """Say in the stream that it broke, then close: nobody takes half an answer for a whole one."""
+        # Without the last chunk the server closes the connection: HTTP's own sign that something is missing.
+        sentence = "The upstream's answer broke off." if error.code == "upstream" else type(error)().message
+        if self._asked.wire is Wire.MESSAGES:
+            said: dict[str, Any] = {"type": "error", "error": {"type": "api_error", "message": sentence}}
+            event = b"event: error\ndata: "
+        else:
+            said = {"error": {"message": sentence, "type": "server_error", "param": None, "code": error.code}}
+            event = b"data: "
+        body = b"\n\n" + event + msgspec.json.encode(said) + b"\n\n"
+        await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
+
+    @staticmethod
+    async def _send(send: Send, message: Message) -> None:
+        """Hand on; a caller that takes nothing for ``SEND_WITHIN_S`` is let go."""
+        with anyio.fail_after(SEND_WITHIN_S):
+            await send(message)
+
+
+async def _until_gone(receive: Receive, here: anyio.CancelScope) -> None:
+    """Cancel *here* when the caller leaves."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            here.cancel()
+            return
+
+
+def _kept(kept: list[bytes], piece: bytes) -> list[bytes] | None:
+    """The pieces so far, for who sends the same request again; None once they are too many."""
+    kept.append(piece)
+    return kept if sum(map(len, kept)) <= KEPT_BYTES else None
+
+
+def _unpacker(encoding: str | None) -> Any:
+    """For the book alone: what was asked for is unpacked, yet some upstreams pack; None where it cannot be read."""
+    if encoding in (None, "", "identity"):
+        return lambda piece: piece
+    if encoding != "gzip":
+        return None
+    inside = zlib.decompressobj(31)
+
+    def unpack(piece: bytes) -> bytes:
+        with contextlib.suppress(zlib.error):
+            return inside.decompress(piece, KEPT_BYTES)
+        return b""
+
+    return unpack
+
+
+def _unpacked(body: bytes, encoding: str | None) -> bytes | None:
+    unpack = _unpacker(encoding)
+    return None if unpack is None else unpack(body)

@@ -1,0 +1,121 @@
+"""What the gateway holds while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from homegrown.core.access import SYSTEM
+from homegrown.core.ids import IdPool, timestamp
+from homegrown.errors import HomegrownError
+from homegrown.gateway.capture import CaptureWriter, Tally
+from homegrown.gateway.forward import Forwarder
+from homegrown.gateway.idempotency import Keys
+from homegrown.gateway.limits import Admission
+from homegrown.gateway.switchboard import Switchboard
+from homegrown.inference.masking import PatternMasker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from homegrown.core.traces import CallState
+    from homegrown.store import Store
+    from homegrown.web.call import Doors
+
+LOST = "gateway.lost"
+TALLY = "capture.tally"
+
+
+class Gateway:
+    """The gateway of one workspace.
+
+    Attributes:
+        n_calls: ended since the start, by route and state.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.trace_ids = IdPool("trace")
+        self.admission = Admission()
+        self.board = Switchboard(store, self.admission)
+        self.forwarder = Forwarder(self.board)
+        self.keys = Keys()
+        self.tally = Tally(store.layout.folder("locks") / TALLY)
+        self.writer = CaptureWriter(store.captured, self.tally, self._lost_before())
+        self.n_calls: Counter[tuple[str, str]] = Counter()
+        self._masker = PatternMasker()
+
+    def _lost_before(self) -> int:
+        """Calls that had no row when the last server was killed, and all those before."""
+        known = int(self._store.settings.get(LOST) or 0)
+        if self.tally.n_missing:
+            known += self.tally.n_missing
+            self._store.settings.put(SYSTEM, LOST, known, "gateway.lost")
+        return known
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Gateway]:
+        """Keep up with the database while the block runs; everything is written at its end."""
+        before = self.writer.n_lost
+        await asyncio.to_thread(self.board.look)
+        today = timestamp()[:10]
+        self.admission.begin_day(today, await asyncio.to_thread(self._store.captured.spent_today))
+        self.writer.start()
+        tasks = [asyncio.create_task(t) for t in (self.board.keep_up(), self.board.age_out(), self.admission.watch())]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.board.close()
+            await asyncio.to_thread(self.writer.stop)
+            if self.writer.n_lost != before:
+                with contextlib.suppress(HomegrownError):
+                    await asyncio.to_thread(self._store.settings.put, SYSTEM, LOST, self.writer.n_lost, "gateway.lost")
+            self.tally.close()
+
+    def is_sampled(self, share: float) -> bool:
+        """Whether a call is among the share that is kept."""
+        return share >= 1.0 or secrets.randbelow(1 << 30) < share * (1 << 30)
+
+    def masked(self, stored: str) -> str:
+        """JSON with personal data in its texts masked for good."""
+        return msgspec.json.encode(self._masked(msgspec.json.decode(stored))).decode()
+
+    def _masked(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._masker.mask(value).text
+        if isinstance(value, list):
+            return [self._masked(v) for v in value]
+        if isinstance(value, dict):
+            return {k: self._masked(v) for k, v in value.items()}
+        return value
+
+    def note(self, actor_id: str, route: str, state: CallState, cost_usd: float | None) -> None:
+        """A call ended."""
+        self.n_calls[route, state.value] += 1
+        self.admission.spend(actor_id, cost_usd)
+
+    def health(self) -> dict[str, str]:
+        """What somebody should know; empty when all is well."""
+        found = {f"upstream {name}": f"left alone ({state})" for name, state in self.board.broken().items()}
+        if self.writer.problem is not None:
+            found["capture"] = f"calls pass and are not written: {self.writer.problem}"
+        if self.writer.n_lost:
+            found["capture.lost"] = f"{self.writer.n_lost:,} calls passed that were not kept"
+        if self.board.table.is_offline:
+            found["offline"] = "every way out is closed"
+        return found
+
+
+@contextlib.asynccontextmanager
+async def gateway(doors: Doors) -> AsyncIterator[Gateway]:
+    """The server's part."""
+    async with Gateway(doors.ws.store).running() as running:
+        yield running
