@@ -54,6 +54,7 @@ class ServeOptions:
         allow_hosts: further host names that people use for this server.
         public_url: the address that people open when a TLS proxy stands in front, such as https://models.example.org.
         log_requests: one line per request on standard error.
+        gateway_alone: only the gateway, health and metrics; no studio, no API, no worker.
     """
 
     host: str = "127.0.0.1"
@@ -61,6 +62,7 @@ class ServeOptions:
     allow_hosts: tuple[str, ...] = ()
     public_url: str | None = None
     log_requests: bool = False
+    gateway_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +83,25 @@ def routes() -> list[Route]:
     return [*api.HOT, *gateway.ROUTES, *api.ROUTES, *studio.ROUTES, *signin.ROUTES]
 
 
-def application(ws: Workspace, origin: str, hosts: Hosts) -> Guard:
-    """The ASGI application of a workspace."""
+def gateway_routes() -> list[Route]:
+    """Those of the gateway by itself."""
+    return [*gateway.ROUTES, *api.WATCHING]
+
+
+def application(ws: Workspace, origin: str, hosts: Hosts, *, gateway_alone: bool = False) -> Guard:
+    """The ASGI application of a workspace, or of its gateway alone."""
     access = Access(ws.store.db)
     identity = Identity(access, f"hg_session_{ws.store.workspace_id[-8:]}")
     doors = Doors(ws, access, identity, origin)
-    mounted: list[BaseRoute] = [route.mount(doors) for route in routes()]
+    mounted: list[BaseRoute] = [route.mount(doors) for route in (gateway_routes() if gateway_alone else routes())]
     mounted.append(_fallback(mounted).mount(doors))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         ws.chooser = ws.chooser or ws.most_useful()
         async with contextlib.AsyncExitStack() as stack:
-            for name, part in (*gateway.PARTS.items(), *api.PARTS.items(), *studio.PARTS.items()):
+            rest = api.ALONE if gateway_alone else {**api.PARTS, **studio.PARTS}
+            for name, part in (*gateway.PARTS.items(), *rest.items()):
                 doors.parts[name] = await stack.enter_async_context(part(doors))
             yield
 
@@ -224,7 +232,8 @@ def _prepared(ws: Workspace, options: ServeOptions) -> Iterator[tuple[uvicorn.Se
         origin = _origin(options, listener.getsockname()[1])
         lock.describe(address=origin)
         _set_up_log(options.log_requests)
-        yield _Uvicorn(uvicorn_config(application(ws, origin, _hosts(options)))), listener, origin
+        app = application(ws, origin, _hosts(options), gateway_alone=options.gateway_alone)
+        yield _Uvicorn(uvicorn_config(app)), listener, origin
 
 
 def uvicorn_config(app: Guard) -> uvicorn.Config:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lance
@@ -18,8 +19,11 @@ from homegrown.core.models import Recipe
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
 from homegrown.errors import ForbiddenError, InputError, NotFoundError, WorkspaceBusyError
+from homegrown.govern.access import Access
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.store import Store, tables
+from homegrown.store.captured import Begun, Ended
+from homegrown.store.spool import Spool
 from homegrown.workspace import connect
 from homegrown.workspace.bulk import Checked, Filter
 
@@ -57,6 +61,7 @@ def fill(root):
     store = ws.store
     record_id = ws.sql(f"select record_id from records where fields->>'email' = '{EMAIL}'").rows()[0]["record_id"]
     add_sql_rows(store, task, endpoint, record_id)
+    add_calls(store)
     for folder in ("reports", "exports", "cache", "tmp", "backups"):
         (store.layout.folder(folder) / "made.txt").write_text(TEXT)
     (store.run_folder("run_left") / "checkpoint.json").write_text(TEXT)
@@ -101,6 +106,28 @@ def add_sql_rows(store, task, endpoint, record_id):
             )
         )  # fmt: skip
         add_label_rows(connection, task, record_id)
+
+
+def add_calls(store):
+    """Calls of a model API: the text inside a prompt, the address in an answer, one noted by a killed gateway, one of others."""
+    fixed = {"route_id": None, "wire": "chat", "model": "m", "actor_id": "actor_terminal", "upstream_id": None,
+             "is_stream": 0, "tags": "{}", "created_at": timestamp()}  # fmt: skip
+    said = (f'Classify this: "{TEXT}"', "where is my card number 3", "hello")
+    bodies = [json.dumps({"messages": [{"role": "user", "content": s}]}) for s in said]
+    rows = [Begun(trace_id=f"call_{i}", request=b, **fixed) for i, b in enumerate(bodies)]
+    ended = Ended("call_1", "whole", 200, None, json.dumps({"choices": [{"message": {"content": f"ask {EMAIL}"}}]}),
+                  1, 1, None, 0.1, 0.1, "{}", None, timestamp())  # fmt: skip
+    store.captured.write(rows, [ended])
+    spool = Spool(store.layout.folder("locks"))
+    with spool.turn:
+        spool.add(replace(rows[0], trace_id="call_noted"))
+    with store.db.write() as connection:
+        for trace_id in ("call_0", "call_2"):
+            connection.execute(
+                sa.insert(tables.shadow_answers).values(
+                    trace_id=trace_id, version_id="v", answer="card", prob=0.5, created_at=timestamp()
+                )
+            )
 
 
 def add_label_rows(connection, task, record_id):
@@ -172,7 +199,7 @@ def test_what_labelling_kept_of_a_record_goes_with_it(forgotten):
 
 def test_what_was_touched_is_named_and_what_was_not_is_kept(forgotten):
     ws, _, record_id, version, _, done = forgotten
-    assert (done.n_records, done.n_votes, done.n_traces) == (1, 2, 2)
+    assert (done.n_records, done.n_votes, done.n_traces) == (1, 2, 5)
     assert done.snapshots == [version.snapshot_id]
     assert done.models == [version.version_id]
     assert done.removed_models == []
@@ -196,6 +223,11 @@ def test_what_was_touched_is_named_and_what_was_not_is_kept(forgotten):
 
 # Every public verb of a workspace, and the events that it leaves; verbs that only read leave none.
 CHANGES = {
+    "put_route": {"gateway.route_put"},
+    "remove_route": {"gateway.route_remove"},
+    "limit_key": {"gateway.limit"},
+    "set_offline": {"govern.offline"},
+    "upstream_at": {"govern.upstream_add"},
     "ingest": {"ingest.import"},
     "embed": {"embed.add"},
     "build_indexes": {"query.index"},
@@ -252,6 +284,8 @@ CHANGES = {
 # ``label.cluster_…``, ``ask`` and ``model_votes`` ``label.ask`` and ``label.model``; their own tests drive them.
 READS = {
     "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
+    "charges", "compare_costs", "model_costs", "plan_model", "prices", "recent_traffic",
+    "calls", "is_offline", "routes",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",
@@ -301,6 +335,11 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     verbs = {name for name in dir(type(ws)) if not name.startswith("_")}
     unsorted = verbs - CHANGES.keys() - READS
     assert not unsorted, f"say in this test whether these change something: {unsorted}"
+    ws.put_route("cheap", upstreams=[ws.upstream_at("http://127.0.0.1:9/v1", private=True).name])
+    ws.remove_route("cheap")
+    Access(ws.store.db).add_key(ws.store.actor, "a caller", Role.CALLER)
+    ws.limit_key("a caller", per_minute=1)
+    ws.set_offline(False)
     ws.save_selection("some", "select * from records")
     ws.delete_selection("some")
     ws.undo_vote(
@@ -336,6 +375,25 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
         assert all(entry.resource.partition(":"))
         assert EMAIL not in str(entry)
         assert CANARY not in str(entry)
+
+
+def test_calls_that_hold_it_are_forgotten_too(forgotten):
+    ws, *_ = forgotten
+    left = ws.calls(limit=1000)
+    assert {c.trace_id for c in left} & {f"call_{x}" for x in ("0", "1", "2", "noted")} == {"call_2"}
+    assert EMAIL not in str(left)
+    assert CANARY not in str(left)
+    left = ws.store.db.all(sa.select(tables.shadow_answers.c.trace_id))
+    assert [r["trace_id"] for r in left] == ["call_2"]
+
+
+def test_somebody_who_is_only_in_calls_is_forgotten(tmp_path):
+    with connect(tmp_path / "ws") as ws:
+        add_calls(ws.store)
+        assert ws.forget(field="email", value=EMAIL).n_traces == 1
+        assert EMAIL not in str(ws.calls())
+        with pytest.raises(NotFoundError):
+            ws.forget(field="email", value=EMAIL)
 
 
 def test_a_text_that_a_person_taught_is_forgotten_too(forgotten):

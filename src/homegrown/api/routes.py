@@ -52,3 +52,6 @@ HOT: tuple[Route, ...] = serve.HOT
 _DECLARED: tuple[Route, ...] = tuple(route for subject in _SUBJECTS for route in subject.ROUTES)
 ROUTES: tuple[Route, ...] = (*_DECLARED, Route("/api/v1/openapi.json", openapi, Permission.PUBLIC))
 PARTS: dict[str, Part] = {"engine": engine, "worker": worker}
+# Of these, what a gateway by itself has too.
+ALONE: dict[str, Part] = {"engine": engine}
+WATCHING: tuple[Route, ...] = tuple(route for route in serve.ROUTES if route.path in ("/healthz", "/metrics"))

@@ -220,3 +220,4 @@ class Health(msgspec.Struct):
     status: str
     endpoints: dict[str, str]
     problems: dict[str, str]
+    gateway: dict[str, str] = msgspec.field(default_factory=dict)

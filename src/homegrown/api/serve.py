@@ -120,12 +120,14 @@ async def healthz(call: Call) -> Response:
     # The public page names no endpoint to whoever has no key.
     shown = state if call.visitor else {}
     problems = engine.problems if call.visitor else {}
-    return json_response(s.Health("ok" if good else "failing", shown, problems), 200 if good else 503)
+    gateway = call.part("gateway").health() if call.visitor else {}
+    return json_response(s.Health("ok" if good else "failing", shown, problems, gateway), 200 if good else 503)
 
 
 async def metrics(call: Call) -> Response:
     """Prometheus' page."""
-    return Response(call.part("engine").meters.text(), media_type="text/plain; version=0.0.4")
+    text = call.part("engine").meters.text() + call.part("gateway").meters.text()
+    return Response(text, media_type="text/plain; version=0.0.4")
 
 
 HOT = (

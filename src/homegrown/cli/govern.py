@@ -80,6 +80,20 @@ def link(url: str, workspace: Path, as_json: bool) -> None:
     emit({"url": address}, f"{address}\nValid for one hour and one use.", as_json=as_json)
 
 
+@command.command("offline")
+@click.argument("state", type=click.Choice(["on", "off"]), required=False)
+@workspace_option
+@json_option
+def offline(state: str | None, workspace: Path, as_json: bool) -> None:
+    """Close every way out of the workspace (on), or open it again (off); without a word, say how it is."""
+    with connect(workspace) as ws:
+        if state is not None:
+            ws.set_offline(state == "on")
+        closed = ws.is_offline
+    said = "Offline: nothing leaves." if closed else "Online: registered upstreams may be called."
+    emit({"offline": closed}, said, as_json=as_json)
+
+
 @command.command("audit")
 @click.option("--since", help="From this time on, e.g. 2026-11-01.")
 @click.option("--until", help="Before this time.")

@@ -49,7 +49,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Register NAME at BASE_URL (such as https://api.example.org/v1), or change it; another address drops its key."""
-    key = _key(key_env, from_stdin=key_stdin)
+    key = key_of(key_env, from_stdin=key_stdin)
     with connect(workspace) as ws:
         made = ws.add_upstream(
             name, base_url, model=model, key=key, price_in_usd=price_in, price_out_usd=price_out, terms=terms,
@@ -58,8 +58,8 @@ def add(
     emit(asdict(made), _line(made), as_json=as_json)
 
 
-def _key(variable: str | None, *, from_stdin: bool) -> str | None:
-    """Never as an argument: the list of processes shows those."""
+def key_of(variable: str | None, *, from_stdin: bool) -> str | None:
+    """A key from the environment or standard input. Never as an argument: the list of processes shows those."""
     if variable is not None and from_stdin:
         raise InputError("Give the key one way: --key-env or --key-stdin.")
     if variable is not None:

@@ -29,6 +29,7 @@ VERBS = {
     "serve": ("serve", "Answer over HTTP: the API, OpenAI's clients, the studio."),
     "monitor": ("monitor", "Calls of a model API: bring them in, find the tasks in them, make a Task of one."),
     "cost": ("cost", "What answers cost, and when owning beats renting."),
+    "gateway": ("gateway", "Stand between programs and a model API: keep every call, one changed address."),
     "jobs": ("jobs", "See, cancel and repeat what runs in the background."),
     "forget": ("forget", "Remove records for good, and name what they touched."),
     "govern": ("govern", "Keys, sign-in links, audit."),

@@ -59,7 +59,7 @@ class Book:
         )  # fmt: skip
         self._gateway.tally.begun()
         if self._is_durable:
-            await self._gateway.writer.put(self._begun, durable=True)
+            self._gateway.writer.begin(self._begun)
 
     def first_piece(self) -> None:
         """The first piece of an answer is there."""
@@ -101,7 +101,8 @@ class Book:
         status = status if status is not None or self.got is None else self.got.streamed.status
         sent, answered = tokens_of(answer)
         cost = self.got.cost_usd(sent, answered) if self.got is not None else None
-        self._gateway.note(self._actor_id, self._route.name, state, cost)
+        seconds = time.monotonic() - self._started
+        self._gateway.note(self._actor_id, self._route.name, state, cost, seconds)
         if self._begun is None:
             return
         if text is not None and self._route.config.mask_kept:
@@ -110,7 +111,7 @@ class Book:
             text, why = None, why or "the answer is longer than is kept"
         ended = Ended(
             self._trace_id, state.value, status, self.got.upstream.upstream_id if self.got else self._begun.upstream_id,
-            text, sent, answered, cost, time.monotonic() - self._started, self._first_s, _json(self.tags), why,
+            text, sent, answered, cost, seconds, self._first_s, _json(self.tags), why,
             timestamp(),
         )  # fmt: skip
         rows = (ended,) if self._is_durable else (self._begun, ended)

@@ -1,7 +1,8 @@
 """Rows of captured calls, written by a thread of its own; what waits at the same time shares one transaction.
 
-In ``durable`` mode a call waits for its row; in ``fast`` mode it does not, and a kill loses at most what came in the
-last ``GATHER_S`` and the commit under way. While the database cannot be written (a full disk) rows wait in memory up
+In ``durable`` mode a call is noted before it leaves (``store.spool``), its row follows within ``GATHER_S``, and its
+end waits for the commit. In ``fast`` mode nothing waits, and a kill loses at most what came in the last ``GATHER_S``
+and the commit under way. While the database cannot be written (a full disk) rows wait in memory up
 to ``MOST_WAITING_BYTES`` and are written later; beyond that they are dropped. Nobody waits for them then: answering
 goes on. What was lost is counted, by a kill too: two numbers in a mapped file outlive the process.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.store.captured import CapturedStore
+    from homegrown.store.spool import Spool
 
 GATHER_S = 0.1
 RETRY_S = 1.0
@@ -47,7 +49,7 @@ class Tally:
         self._turn = threading.Lock()
         self._file = path.open("r+b")
         self._map = mmap.mmap(self._file.fileno(), 16)
-        self.n_missing = max(0, self._read(0) - self._read(8))
+        self.n_missing = max(0, self._read(0) - self._read(8))  # when the last process ended
         self._write(0, 0)
         self._write(8, 0)
 
@@ -81,8 +83,8 @@ class CaptureWriter:
         problem: why rows cannot be written now; None while they can.
     """
 
-    def __init__(self, store: CapturedStore, tally: Tally, n_lost: int = 0) -> None:
-        self._store, self._tally = store, tally
+    def __init__(self, store: CapturedStore, spool: Spool, tally: Tally, n_lost: int = 0) -> None:
+        self._store, self._spool, self._tally = store, spool, tally
         self._waiting: deque[tuple[Row, asyncio.Future[None] | None]] = deque()
         self._n_bytes_in = self._n_bytes_out = 0  # each changed by one thread alone
         self._wake, self._stop = threading.Event(), threading.Event()
@@ -106,6 +108,16 @@ class CaptureWriter:
     def n_waiting(self) -> int:
         """Rows that are not on the disk yet."""
         return len(self._waiting)
+
+    def begin(self, row: Begun) -> None:
+        """Note a call before it leaves; its row follows."""
+        if self._n_bytes_in - self._n_bytes_out > MOST_WAITING_BYTES:
+            self._drop([row])
+            return
+        self._n_bytes_in += _size(row)
+        with self._spool.turn:
+            self._spool.add(row)
+            self._waiting.append((row, None))
 
     async def put(self, *rows: Row, durable: bool) -> None:
         """Hand rows over; in durable mode return when they are on the disk, or when it is known that they cannot be."""
@@ -140,12 +152,16 @@ class CaptureWriter:
         while self._waiting and self._flush():
             pass
         left = self._first(len(self._waiting))
+        self._spool.close(is_empty=not left)
         self._drop([row for row, _ in left])
         self._release(left)
 
     def _flush(self) -> bool:
         """Write what waits; whether that went well."""
-        some = self._first(min(len(self._waiting), MOST_ROWS))
+        with self._spool.turn:
+            n_waiting = len(self._waiting)
+            some = self._first(min(n_waiting, MOST_ROWS))
+            self._spool.swap()
         if not some:
             return True
         try:
@@ -165,7 +181,9 @@ class CaptureWriter:
             self._waiting.popleft()
             self._n_bytes_out += _size(row)
         self._release(some)
-        if self._waiting:
+        if len(some) == n_waiting:
+            self._spool.clear()
+        if len(some) == MOST_ROWS:
             self._is_urgent = True
         return True
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_OPEN = 1000
-MOST_LAG_S = 0.5
+MOST_LAG_S = 1.0
+BUSY = 64
 _LOOK_S = 0.1
 _MINUTE_S = 60.0
 
@@ -65,7 +66,8 @@ class Admission:
         Raises:
             OverloadedError: more is under way than can be done.
         """
-        if self.n_open >= self.most_open or self._lag_s > MOST_LAG_S:
+        # Late with few calls is somebody else's work on this machine; late with many is more than can be done.
+        if self.n_open >= self.most_open or (self._lag_s > MOST_LAG_S and self.n_open > BUSY):
             self.n_refused += 1
             raise OverloadedError("The gateway has as many calls under way as it takes; try again in a moment.")
 

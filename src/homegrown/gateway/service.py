@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,8 +16,10 @@ from homegrown.gateway.capture import CaptureWriter, Tally
 from homegrown.gateway.forward import Forwarder
 from homegrown.gateway.idempotency import Keys
 from homegrown.gateway.limits import Admission
+from homegrown.gateway.meters import Meters
 from homegrown.gateway.switchboard import Switchboard
 from homegrown.inference.masking import PatternMasker
+from homegrown.store.spool import Spool, recover
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,11 +33,7 @@ TALLY = "capture.tally"
 
 
 class Gateway:
-    """The gateway of one workspace.
-
-    Attributes:
-        n_calls: ended since the start, by route and state.
-    """
+    """The gateway of one workspace."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,15 +43,18 @@ class Gateway:
         self.forwarder = Forwarder(self.board)
         self.keys = Keys()
         self.tally = Tally(store.layout.folder("locks") / TALLY)
-        self.writer = CaptureWriter(store.captured, self.tally, self._lost_before())
-        self.n_calls: Counter[tuple[str, str]] = Counter()
+        n_found = recover(store)
+        spool = Spool(store.layout.folder("locks"))
+        self.writer = CaptureWriter(store.captured, spool, self.tally, self._lost_before(n_found))
+        self.meters = Meters(self)
         self._masker = PatternMasker()
 
-    def _lost_before(self) -> int:
+    def _lost_before(self, n_found: int) -> int:
         """Calls that had no row when the last server was killed, and all those before."""
         known = int(self._store.settings.get(LOST) or 0)
-        if self.tally.n_missing:
-            known += self.tally.n_missing
+        n_missing = self.tally.n_missing - n_found
+        if n_missing > 0:
+            known += n_missing
             self._store.settings.put(SYSTEM, LOST, known, "gateway.lost")
         return known
 
@@ -97,9 +97,9 @@ class Gateway:
             return {k: self._masked(v) for k, v in value.items()}
         return value
 
-    def note(self, actor_id: str, route: str, state: CallState, cost_usd: float | None) -> None:
+    def note(self, actor_id: str, route: str, state: CallState, cost_usd: float | None, seconds: float) -> None:
         """A call ended."""
-        self.n_calls[route, state.value] += 1
+        self.meters.call(route, state, cost_usd, seconds)
         self.admission.spend(actor_id, cost_usd)
 
     def health(self) -> dict[str, str]:
@@ -109,7 +109,7 @@ class Gateway:
             found["capture"] = f"calls pass and are not written: {self.writer.problem}"
         if self.writer.n_lost:
             found["capture.lost"] = f"{self.writer.n_lost:,} calls passed that were not kept"
-        if self.board.table.is_offline:
+        if self.board.is_closed():
             found["offline"] = "every way out is closed"
         return found
 

@@ -11,7 +11,7 @@ from homegrown.core.ids import timestamp
 from homegrown.core.routing import DEFAULT_ROUTE, GatewayRoute
 from homegrown.errors import HomegrownError
 from homegrown.gateway.breaker import Breaker, RetryBudget
-from homegrown.inference.outbound import Outbound
+from homegrown.inference.outbound import Outbound, offline_by_environment
 from homegrown.store.events import read_events
 
 if TYPE_CHECKING:
@@ -102,10 +102,14 @@ class Switchboard:
         """An open way out to *origin*; connections are kept for the next call."""
         found = self._doors.get(origin)
         if found is None:
-            out = Outbound((origin,), n_connections=2 * self._admission.most_open, closed=lambda: self.table.is_offline)
+            out = Outbound((origin,), n_connections=2 * self._admission.most_open, closed=self.is_closed)
             found = await self._stack.enter_async_context(out.open())
             found = self._doors.setdefault(origin, found)
         return found
+
+    def is_closed(self) -> bool:
+        """Whether nothing may leave now."""
+        return self.table.is_offline or offline_by_environment()
 
     def breaker(self, upstream_id: str, model: str) -> Breaker:
         """Of one upstream and model."""

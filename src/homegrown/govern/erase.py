@@ -38,6 +38,10 @@ CLEANED = {
     "issues": ("issue_id", ("details",)),
     "task_versions": ("task_id version", ("classes", "guidelines")),
     "upstream_answers": ("digest", ("answer",)),
+    "captured": ("trace_id", ("tags", "error")),
+    "templates": ("template_id", ("details",)),
+    "shadow_answers": ("trace_id version_id", ("answer",)),
+    "audits": ("trace_id version_id kind", ("home", "upstream", "gold")),
 }
 # Rows that go with a record: table → columns that name one.
 OF_RECORDS = {

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from homegrown.core.access import Permission
 from homegrown.core.ids import canonical_json, new_id, timestamp
 from homegrown.errors import ForbiddenError, InputError, NotFoundError
+from homegrown.govern.calls import Sought, calls_holding, erase_calls
 from homegrown.govern.erase import erase_folders, erase_lance, erase_sql, holding_bundles
 from homegrown.govern.scrub import Needles
 from homegrown.store import tables
@@ -24,6 +25,7 @@ from homegrown.store.events import record_event
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import sync_folder, write_atomic
 from homegrown.store.lance_tables import quoted
+from homegrown.store.spool import recover
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +72,7 @@ class Forgotten:
 
     Attributes:
         n_votes: votes that went with the records, people's and bulk ones.
+        n_traces: answered texts and captured calls that went.
         snapshots: frozen data sets that hold their ids; they are not retrained by themselves.
         models: versions trained from those snapshots.
         removed_models: versions whose files held a forgotten text and were removed.
@@ -116,6 +119,7 @@ def forget(store: Store, subject: Subject, *, progress: Progress) -> Forgotten:
         raise ForbiddenError("Only an owner may forget.")
     subject.check()
     with store.exclusive():
+        recover(store)  # calls that a killed gateway noted and gave no row yet
         resumed = _finish_begun(store, progress)
         try:
             journal = _plan(store, subject)
@@ -148,7 +152,8 @@ def _finish_begun(store: Store, progress: Progress) -> Forgotten | None:
 def _plan(store: Store, subject: Subject) -> _Journal:
     rows = _find(store, subject)
     source_id = _source_id(store, subject.source) if subject.source else None
-    if not rows.num_rows and source_id is None:
+    is_said = subject.value is not None and next(calls_holding(store, Sought(subject.value, [])), None) is not None
+    if not rows.num_rows and source_id is None and not is_said:
         raise NotFoundError(f"There are no {subject.spoken()} in this workspace: nothing to forget.")
     rows = _with_made(store, rows)
     ids = pc.unique(rows["record_id"]).to_pylist()
@@ -282,6 +287,7 @@ def _count(table: LanceTable, key: str, values: list[str]) -> int:
 def _carry_out(store: Store, journal: _Journal, progress: Progress) -> Forgotten:
     needles = Needles.of(journal.value, journal.texts, journal.record_ids)
     counts = erase_sql(store, journal.record_ids, journal.hashes, needles)
+    counts["n_traces"] += erase_calls(store, Sought(journal.value, journal.texts))
     if counts["n_votes"] or counts["n_traces"]:
         # A run that goes on after a kill finds none of them any more: keep what was counted.
         journal.n_sql_votes += counts["n_votes"]

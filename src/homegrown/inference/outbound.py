@@ -96,6 +96,11 @@ class Reply:
     body: bytes
 
 
+def offline_by_environment() -> bool:
+    """Whether ``HOMEGROWN_OFFLINE`` closes every way out of this process."""
+    return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
+
+
 @dataclass(frozen=True)
 class Outbound:
     """Calls registered origins, with a pool of connections of its own; use it inside ``async with outbound.open()``.
@@ -105,7 +110,7 @@ class Outbound:
         limits: for each request.
         resolve: looks names up; the system's resolver by default.
         n_connections: at once.
-        closed: asked before each request: whether nothing may leave now.
+        closed: asked before each request: whether nothing may leave now; by ``HOMEGROWN_OFFLINE`` when not given.
 
     Example:
         >>> outbound = Outbound((upstream.origin,))  # doctest: +SKIP
@@ -117,7 +122,7 @@ class Outbound:
     limits: Limits = field(default_factory=Limits)
     resolve: Resolver | None = None
     n_connections: int = 16
-    closed: Callable[[], bool] = lambda: False
+    closed: Callable[[], bool] = offline_by_environment
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Door]:
@@ -241,7 +246,7 @@ class Door:
                 await response.aclose()
 
     def _check(self, origin: Origin) -> None:
-        if self._closed() or os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
+        if self._closed():
             raise OfflineError
         if origin not in self._origins:
             raise RefusedAddressError

@@ -19,7 +19,7 @@ from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import UpstreamError
 from homegrown.inference.chat import ChatAnswer, ChatClient
 from homegrown.inference.in_loop import in_loop
-from homegrown.inference.outbound import Outbound
+from homegrown.inference.outbound import Outbound, offline_by_environment
 from homegrown.inference.pace import MAX_ATTEMPTS, Pace, Purse
 from homegrown.label.prompt import Prompt
 from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
@@ -153,7 +153,10 @@ def _record(store: Store, task: Task, upstream: Upstream, done: Asked) -> None:
 
 async def _run(asking: _Asking, key: str | None) -> None:
     plan = asking.plan
-    outbound = Outbound((asking.upstream.origin,), plan.limits, n_connections=plan.n_at_once)
+    outbound = Outbound(
+        (asking.upstream.origin,), plan.limits, n_connections=plan.n_at_once,
+        closed=asking.is_offline,
+    )  # fmt: skip
     async with outbound.open() as door:
         client = ChatClient(door, asking.upstream, key)
         async with anyio.create_task_group() as group:
@@ -187,11 +190,16 @@ class _Asking:
         self.purse = Purse(plan.budget_usd, work.spent_usd)
         self.problems: Counter[str] = Counter()
         self.n_answered = 0
+        self._store = store
         self._answers, self._prompt, self._progress = store.upstream_answers, prompt, progress
         self._texts, self._again = texts, deque[Piece]()
         self._size = per_call(plan, prompt, work.mean_chars)
         self._limiter = anyio.CapacityLimiter(1)
         self._ledger = GroupCommit[Write](self._answers.write)
+
+    def is_offline(self) -> bool:
+        """Whether the owner closed every way out, also while this runs."""
+        return offline_by_environment() or self._store.routes.is_offline()
 
     @property
     def stopped(self) -> str:

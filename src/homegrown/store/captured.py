@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,7 @@ class Ended:
     ended_at: str
 
 
+_BEGUN = list(Begun.__dataclass_fields__)
 _ENDED = [f for f in Ended.__dataclass_fields__ if f != "trace_id"]
 _UPDATE = (
     sa.update(_C)
@@ -87,9 +88,9 @@ class CapturedStore:
         with self._db.write() as connection:
             if begun:
                 fixed = {"project_id": DEFAULT_PROJECT, "origin": GATEWAY, "state": CallState.OPEN.value}
-                connection.execute(sa.insert(_C), [fixed | asdict(b) for b in begun])
+                connection.execute(sa.insert(_C), [fixed | {n: getattr(b, n) for n in _BEGUN} for b in begun])
             if ended:
-                connection.execute(_UPDATE, [{f"b_{k}": v for k, v in asdict(e).items()} for e in ended])
+                connection.execute(_UPDATE, [{f"b_{n}": getattr(e, n) for n in (*_ENDED, "trace_id")} for e in ended])
 
     def page(
         self, *, limit: int = 50, before: str | None = None, state: CallState | None = None, route_id: str | None = None

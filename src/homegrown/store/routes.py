@@ -109,7 +109,7 @@ class RouteStore:
         return str(found["actor_id"])
 
     def is_offline(self) -> bool:
-        """Whether every way out is closed."""
+        """Whether the owner closed every way out."""
         row = self._db.one(sa.select(_S.c.value).where(_S.c.name == OFFLINE))
         return row is not None and row["value"] == "true"
 

@@ -99,6 +99,7 @@ class Declaration:
     Attributes:
         guidelines: texts by task.
         files: where the sources lie, by name.
+        offline: whether every way out is closed; None where the file does not say.
     """
 
     sources: dict[str, SourceEntry]
@@ -108,6 +109,7 @@ class Declaration:
     policies: dict[str, PolicyEntry]
     guidelines: dict[str, str]
     files: dict[str, Path]
+    offline: bool | None = None
 
 
 def read_declaration(path: str | Path) -> Declaration:
@@ -125,6 +127,9 @@ def read_declaration(path: str | Path) -> Declaration:
     problems: list[str] = []
     if document.pop("homegrown", None) != FORMAT:
         problems.append(f"homegrown: the file begins with 'homegrown = {FORMAT}', its format")
+    offline = document.pop("offline", None)
+    if not isinstance(offline, bool | None):
+        problems.append("offline: it is true or false")
     problems += [f"{name}: there is no such part" for name in document if name not in _SECTIONS]
     found: dict[str, dict[str, Any]] = {}
     for section, kind in _SECTIONS.items():
@@ -140,7 +145,7 @@ def read_declaration(path: str | Path) -> Declaration:
     if problems:
         more = [f"and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
         raise InputError(f"{path.name} is not right, and nothing was done: {'; '.join(problems[:SHOWN] + more)}.")
-    return Declaration(guidelines=guidelines, files=files, **found)
+    return Declaration(guidelines=guidelines, files=files, offline=offline, **found)
 
 
 def every_seconds(text: str) -> float | None:

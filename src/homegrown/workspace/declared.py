@@ -66,7 +66,7 @@ def apply_declaration(ws: Workspace, path: str | Path, *, dry_run: bool = False)
     wanted = read_declaration(path)
     _refuse_other_kinds(ws, wanted)
     done: list[Change] = []
-    for part in (_sources, _tasks, _endpoints, _policies):
+    for part in (_offline, _sources, _tasks, _endpoints, _policies):
         found = part(ws, wanted)
         for change in found if not dry_run else ():
             if change.do is not None:
@@ -83,6 +83,13 @@ def _refuse_other_kinds(ws: Workspace, wanted: Declaration) -> None:
             f"{', '.join(map(repr, other))}: whether a record may have several classes (many) is settled when a "
             "task is first asked. Nothing was done; ask a new task under another name."
         )
+
+
+def _offline(ws: Workspace, wanted: Declaration) -> list[Change]:
+    if wanted.offline is None:
+        return []
+    closed, says = wanted.offline, "every way out is closed" if wanted.offline else "ways out are open"
+    return [] if ws.is_offline == closed else [Change("offline", says, lambda: ws.set_offline(closed))]
 
 
 def _sources(ws: Workspace, wanted: Declaration) -> list[Change]:
@@ -237,7 +244,7 @@ def declare_workspace(ws: Workspace, folder: str | Path, *, replace: bool = Fals
     if (folder / FILE).exists() and not replace:
         raise InputError(f"{folder / FILE} is there already. Say --replace to write over it.")
     written: list[Path] = []
-    lines = [f"homegrown = {FORMAT}", ""]
+    lines = [f"homegrown = {FORMAT}", *(["offline = true"] if ws.is_offline else []), ""]
     names = ", ".join(json.dumps(s.name) for s in ws.store.sources.list())
     lines += [f"# Sources here: {_comment(names)}. Declare each as [sources.NAME] with its path.", ""] if names else []
     for number, task in enumerate(ws.store.tasks.all(), 1):

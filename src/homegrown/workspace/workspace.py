@@ -30,6 +30,7 @@ from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.curating import Curating
 from homegrown.workspace.discovering import Discovering
 from homegrown.workspace.exchange import Exchange
+from homegrown.workspace.gateways import Gateways
 from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.kept import Kept
@@ -76,6 +77,7 @@ class Workspace(
     Curating,
     Discovering,
     Exchange,
+    Gateways,
     Governance,
     Invitations,
     Labelling,
