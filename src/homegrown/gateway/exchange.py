@@ -50,15 +50,18 @@ class Exchange(Response):
         self._book = Book(gateway, call.actor.actor_id, asked, route, trace_id, tags)
         self._attempts: list[str] = []
         self._has_begun = False
+        self._sending_since: float | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         with anyio.CancelScope() as here:
             leaving = asyncio.create_task(_until_gone(receive, here))
+            stalling = asyncio.create_task(self._until_stalled(here))
             try:
                 await self._run(scope, receive, send)
             finally:
                 leaving.cancel()
+                stalling.cancel()
                 if self._promise is not None:
                     self._promise.drop()
 
@@ -190,11 +193,18 @@ class Exchange(Response):
         body = b"\n\n" + event + msgspec.json.encode(said) + b"\n\n"
         await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
 
-    @staticmethod
-    async def _send(send: Send, message: Message) -> None:
-        """Hand on; a caller that takes nothing for ``SEND_WITHIN_S`` is let go."""
-        with anyio.fail_after(SEND_WITHIN_S):
-            await send(message)
+    async def _send(self, send: Send, message: Message) -> None:
+        """Hand on, and note since when it has been waited for."""
+        self._sending_since = time.monotonic()
+        await send(message)
+        self._sending_since = None
+
+    async def _until_stalled(self, here: anyio.CancelScope) -> None:
+        """Let go of a caller that takes nothing for ``SEND_WITHIN_S``."""
+        while True:
+            await asyncio.sleep(SEND_WITHIN_S / 4)
+            if self._sending_since is not None and time.monotonic() - self._sending_since > SEND_WITHIN_S:
+                here.cancel()
 
 
 async def _until_gone(receive: Receive, here: anyio.CancelScope) -> None:
