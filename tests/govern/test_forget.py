@@ -284,13 +284,12 @@ CHANGES = {
 # ``label.cluster_…``, ``ask`` and ``model_votes`` ``label.ask`` and ``label.model``; their own tests drive them.
 READS = {
     "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
-    "charges", "compare_costs", "model_costs", "plan_model", "prices", "recent_traffic",
     "calls", "is_offline", "routes",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",
     "import_votes", "issues", "last_verdict", "learn_from_feedback", "learner", "masker", "merge_clusters", "model",
-    "model_votes", "most_useful", "my_tasks", "my_votes", "n_new_votes", "n_to_label", "predict", "predictor", "preview",
+    "model_votes", "most_useful", "my_tasks", "my_votes", "n_new_votes", "predict", "predictor", "preview",
     "preview_rule", "progress", "questions", "quoted", "ready", "record_of", "register_rule", "rename_cluster",
     "reorder", "report", "retrain", "retrain_schedule", "roll_back", "rules", "search_records", "selected_ids", "selections",
     "split_cluster", "sql", "station_settings", "stream_csv", "stream_labels", "suggest", "take_back_class",
