@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import sqlalchemy as sa
 
 from homegrown.core.ids import canonical_json
-from homegrown.core.traces import CallState, Captured, Wire
+from homegrown.core.traces import CallState, Captured
 from homegrown.store import tables
+from homegrown.store.captured import captured_of
 from homegrown.store.events import DEFAULT_PROJECT, record_event
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CapturedImports:
             of = [_C.c.template_id.in_(named), *([_C.c.template_id.is_(None)] if None in templates else [])]
             wanted = wanted.where(sa.or_(*of))
         for row in self._pages(wanted):
-            call = captured_in(row)
+            call = captured_of(row)
             if tag is None or call.tags.get(tag[0]) == tag[1]:
                 yield call
 
@@ -79,7 +79,7 @@ class CapturedImports:
         """Those of some calls that are here, in the order in which they are named."""
         wanted = list(trace_ids)
         rows = {r["trace_id"]: r for r in self._db.all(sa.select(*_C.c).where(_C.c.trace_id.in_(wanted)))}
-        return [captured_in(rows[t]) for t in wanted if t in rows]
+        return [captured_of(rows[t]) for t in wanted if t in rows]
 
     def count(self) -> int:
         """How many whole calls there are."""
@@ -102,25 +102,6 @@ class CapturedImports:
         with self._db.write() as connection:
             for old, new in templates.items():
                 connection.execute(sa.update(_C).where(_C.c.template_id == old).values(template_id=new))
-
-
-def captured_in(row: Mapping[str, Any]) -> Captured:
-    """A row of the table as the noun; bodies that are no objects count as empty."""
-    facts = {name: row[name] for name in Captured.__dataclass_fields__}
-    facts |= {
-        "wire": Wire(row["wire"]),
-        "state": CallState(row["state"]),
-        "is_stream": bool(row["is_stream"]),
-        "request": _object(row["request"]) or {},
-        "response": _object(row["response"]),
-        "tags": _object(row["tags"]) or {},
-    }
-    return Captured(**facts)
-
-
-def _object(stored: str | None) -> dict[str, Any] | None:
-    found = None if stored is None else msgspec.json.decode(stored)
-    return found if isinstance(found, dict) else None
 
 
 def _row(call: Captured) -> dict[str, Any]:
