@@ -1,6 +1,7 @@
 """What may leave, who may use how much, and the one switch for everything."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -203,3 +204,30 @@ def test_the_gateway_is_no_open_door(bed):
     with bed.served.client(Role.ANNOTATOR) as other:
         assert other.post(CHAT, json=body).status_code == 403
     assert bed.upstream.seen() == []
+
+
+def test_a_slow_look_never_puts_an_older_state_over_a_newer_one(bed, monkeypatch):
+    board, routes = bed.gateway.board, bed.ws.store.routes
+    listed, has_read, may_go_on = type(routes).list, threading.Event(), threading.Event()
+
+    def slow(self):
+        found = listed(self)
+        if threading.current_thread().name == "slow":
+            has_read.set()
+            may_go_on.wait(5)
+        return found
+
+    monkeypatch.setattr(type(routes), "list", slow)
+    bed.ws.put_route("earlier", upstreams=["stub"])
+    board._seen = -1
+    first = threading.Thread(target=board.look, name="slow")
+    first.start()
+    assert has_read.wait(5)
+    bed.ws.put_route("later", upstreams=["stub"])
+    second = threading.Thread(target=board.look)
+    second.start()
+    second.join(0.5)
+    may_go_on.set()
+    first.join()
+    second.join()
+    assert {"earlier", "later"} <= board.table.routes.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,14 @@ class Switchboard:
         self._doors: dict[Origin, Door] = {}
         self._stack = contextlib.AsyncExitStack()
         self._seen = -1
+        self._looking = threading.Lock()  # or a slow look would put an older state over a newer one
 
     def look(self) -> None:
         """Read the database, if anything was done there since the last time."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         newest = read_events(self._store.db, limit=1)
         seq = int(newest[0]["seq"]) if newest else 0
         if seq == self._seen:
