@@ -176,7 +176,7 @@ def test_a_redirect_is_not_followed(canary, status):
 
 def test_nothing_of_the_environment_goes_out(canary, monkeypatch, tmp_path):
     proxy = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nproxy")
-    listening = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nset-cookie: a=b\r\n\r\nok")
+    listening = canary(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\nset-cookie: a=b\r\n\r\nok")
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login canary password CANARY\n")
     netrc.chmod(0o600)
