@@ -55,3 +55,29 @@ def test_the_word_of_people_stands_alone_among_many(ws, three, rows_of):
 
 def test_the_same_votes_give_the_same_snapshot(ws, three):
     assert ws.snapshot(three[0]).snapshot_id == ws.snapshot(three[0]).snapshot_id
+
+
+@pytest.mark.parametrize("plan", [{}, {"test_source": "more.csv"}, {"group_by": "part"}])
+def test_what_people_say_of_test_records_teaches_nothing(ws, three, put, rows_of, plan):
+    task, _, rows = three
+    rng = np.random.default_rng(1)
+    words = rng.permutation(3000).reshape(300, 10)[:100]
+    more = [{**rows[i], "text": " ".join(f"v{w}" for w in words[i]), "part": f"p{i % 20}"} for i in range(100)]
+    put(more, "more.csv", label="c0")
+    put([{**row, "part": f"p{i % 20}"} for i, row in enumerate(rows)], label="c0")
+    for column in range(5):
+        ws.import_labels("t", f"c{column}")
+    first = ws.snapshot(task, **plan)
+    before = rows_of(first)
+    tested = [row for row in before if row["split"] == "test"]
+    assert len(tested) > 40
+    # A column that guesses is right, says a person, on each record of the test: were that heard, it would be believed.
+    for row in tested:
+        ws.vote(row["record_id"], "t", row["c1"])
+    # A random draw is balanced by the labels as they are now, so that it is held to the texts of the first one.
+    plan = plan or {"test_of": first.snapshot_id}
+    after = rows_of(ws.snapshot(task, **plan))
+    assert {r["record_id"] for r in after if r["split"] == "test"} == {r["record_id"] for r in tested}
+    probs = {r["record_id"]: r["probs"] for r in before}
+    assert all(r["probs"] == probs[r["record_id"]] for r in after if r["split"] != "test")
+    assert all(max(r["probs"]) == 1 for r in after if r["split"] == "test")

@@ -111,6 +111,8 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     # "P or Q" may be learnt from, and cannot judge.
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
+    labels = _apart(store, task, plan, join, records, labels, split)
+    stratum = labels.stratum()
     weights = _weights(store, task, records, labels)
     table = _table(shown, labels, weights, split, group, kept)
     facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": _named(plan)}
@@ -179,6 +181,21 @@ def _rows(
     if len(kept) < records.num_rows:
         records, labels = records.take(pa.array(kept)), labels.of(kept)
     return records, labels, honoured
+
+
+def _apart(
+    store: Store, task: Task, plan: SplitPlan, join: Join | None, records: pa.Table, labels: Labels, split: np.ndarray
+) -> Labels:
+    """*labels*, those to learn from read again as if nobody had spoken of a record of the test, nor of its twins.
+
+    A join learns from the votes that it sees how good their sources are: what is said of the test would reach training.
+    Which records have a label does not depend on it, so that the split stands.
+    """
+    learnt = np.flatnonzero(~np.isin(split, (splits.TEST, splits.REMOVED)))
+    if not labels.joined or len(learnt) == len(split):
+        return labels
+    ids = records["record_id"].combine_chunks().take(pa.array(learnt))
+    return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms))
 
 
 def source_ids(store: Store, name: str) -> pa.Array:

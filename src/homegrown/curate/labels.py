@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +30,7 @@ class Labels:
         labelled: bool [n], has a label: classes, or the statement that it belongs to none.
         n_classes: of the task.
         undecided: bool [n], somebody named a class that was split since, and nobody says which part it is.
+        joined: votes on some records decide what those on others are worth.
     """
 
     row: np.ndarray
@@ -38,6 +39,7 @@ class Labels:
     labelled: np.ndarray
     n_classes: int
     undecided: np.ndarray
+    joined: bool = False
 
     def stratum(self) -> np.ndarray:
         """One class per record for balanced splits, int [n]: its rarest; ``n_classes`` out of scope, -1 unlabelled."""
@@ -71,9 +73,19 @@ class Labels:
         place[chosen] = np.arange(len(chosen))
         row = place[self.row]
         kept = row >= 0
-        return Labels(
-            row[kept], self.column[kept], self.prob[kept], self.labelled[chosen], self.n_classes, self.undecided[chosen]
-        )
+        return replace(
+            self, row=row[kept], column=self.column[kept], prob=self.prob[kept], labelled=self.labelled[chosen],
+            undecided=self.undecided[chosen],
+        )  # fmt: skip
+
+    def but(self, chosen: np.ndarray, other: Labels) -> Labels:
+        """These labels, those of the records *chosen* taken from *other*, numbered as they stand there."""
+        kept = ~np.isin(self.row, chosen)
+        labelled, undecided = self.labelled.copy(), self.undecided.copy()
+        labelled[chosen], undecided[chosen] = other.labelled, other.undecided
+        row = np.concatenate([self.row[kept], chosen[other.row]])
+        column, prob = (np.concatenate([a[kept], b]) for a, b in ((self.column, other.column), (self.prob, other.prob)))
+        return replace(self, row=row, column=column, prob=prob, labelled=labelled, undecided=undecided)
 
 
 def read_labels(
@@ -101,9 +113,11 @@ def read_labels(
     undecided = np.zeros(n, bool)
     undecided[said.record[said.weight < 1]] = True
     many = task.kind is TaskKind.CLASSES
+    counted, weighed = (where, column, share), None
     if join is not None and not many:
-        where, column, share = _weighed(task, record_ids, (where, column, share), join, sources, bulk, people)
-    return _settle(where, column, share, n_votes > 0, undecided, n_classes, many=many)
+        weighed = _weighed(task, record_ids, counted, join, sources, bulk, people)
+    found = _settle(*(weighed or counted), n_votes > 0, undecided, n_classes, many=many)
+    return replace(found, joined=weighed is not None)
 
 
 def _summed(keys: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,8 +136,11 @@ def _weighed(
     sources: list[str],
     bulk: pa.Table,
     people: list[tuple[str, str]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Record, class and share, by *join* wherever people have not spoken; theirs, if they agree, teach it."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Record, class and share, by *join* wherever people have not spoken; theirs, if they agree, teach it.
+
+    None where counting says the same.
+    """
     where, column, share = counted
     spoken = pa.array([record_id for record_id, _ in people], pa.string())
     by_people = pc.is_in(record_ids, value_set=spoken).to_numpy(zero_copy_only=False)
@@ -132,7 +149,7 @@ def _weighed(
     decided[where[settled]] = column[settled]
     found = joined(task, record_ids, decided, join, bulk, sources)
     if found is None:
-        return counted
+        return None
     voted, probs = found
     free = ~by_people[voted]
     row, new = np.nonzero(probs[free])
