@@ -10,13 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.tasks import Task, TaskKind
-from homegrown.curate.joined import Join, joined
+from homegrown.curate.joined import Join, joined, joined_people
 from homegrown.store.meaning import places, read_meaning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from homegrown.store import Store
+
+
+#: record numbers int, class numbers int and shares of the votes float, [k] each
+Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ def read_labels(
     """The labels of *record_ids* as they stand: each class's share of the votes; abstentions do not count.
 
     Votes that were given under terms of *exclude_terms* do not count, as if their source had never spoken.
-    With *join*, where sources other than people voted together on records of one class each, it weighs their votes.
+    With *join*, where sources voted together on records of one class each, it weighs their votes, what people agree on
+    teaching it; and those of people who disagree, where reviewers settled enough to know that this is better.
 
     Where a person has spoken, people alone decide: no imported vote stands against them. With many classes a record has
     those that at least half of its voters name. A vote for out of scope outweighs others only by majority.
@@ -113,11 +118,20 @@ def read_labels(
     undecided = np.zeros(n, bool)
     undecided[said.record[said.weight < 1]] = True
     many = task.kind is TaskKind.CLASSES
-    counted, weighed = (where, column, share), None
+    counted, weighed = (where, column, share), []
     if join is not None and not many:
-        weighed = _weighed(task, record_ids, counted, join, sources, bulk, people)
-    found = _settle(*(weighed or counted), n_votes > 0, undecided, n_classes, many=many)
-    return replace(found, joined=weighed is not None)
+        by_people, agreed = _by_people(record_ids, people, counted)
+        differ = by_people & (agreed < 0) & ~undecided
+        voices = store.person_votes.people(task.task_id) if differ.any() else []
+        found = (
+            (differ, joined_people(task, record_ids, join, voices) if voices else None),
+            (~by_people, joined(task, record_ids, agreed, join, bulk, sources)),
+        )
+        weighed = [(chosen, done) for chosen, done in found if done is not None]
+        for chosen, done in weighed:
+            counted = _put(counted, chosen, *done)
+    labels = _settle(*counted, n_votes > 0, undecided, n_classes, many=many)
+    return replace(labels, joined=bool(weighed))
 
 
 def _summed(keys: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,34 +142,24 @@ def _summed(keys: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return unique, np.bincount(place, weight, len(unique))
 
 
-def _weighed(
-    task: Task,
-    record_ids: pa.Array,
-    counted: tuple[np.ndarray, np.ndarray, np.ndarray],
-    join: Join,
-    sources: list[str],
-    bulk: pa.Table,
-    people: list[tuple[str, str]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Record, class and share, by *join* wherever people have not spoken; theirs, if they agree, teach it.
-
-    None where counting says the same.
-    """
+def _by_people(record_ids: pa.Array, people: list[tuple[str, str]], counted: Counted) -> tuple[np.ndarray, np.ndarray]:
+    """Where people have spoken, bool [n], and the class on which they agree there, int [n], -1 elsewhere."""
     where, column, share = counted
     spoken = pa.array([record_id for record_id, _ in people], pa.string())
     by_people = pc.is_in(record_ids, value_set=spoken).to_numpy(zero_copy_only=False)
-    decided = np.full(len(record_ids), -1)
-    settled = by_people[where] & (share == 1)
-    decided[where[settled]] = column[settled]
-    found = joined(task, record_ids, decided, join, bulk, sources)
-    if found is None:
-        return None
-    voted, probs = found
-    free = ~by_people[voted]
+    agreed, sure = np.full(len(record_ids), -1), by_people[where] & (share == 1)
+    agreed[where[sure]] = column[sure]
+    return by_people, agreed
+
+
+def _put(counted: Counted, chosen: np.ndarray, joint: np.ndarray, probs: np.ndarray) -> Counted:
+    """*counted* with the rows *probs* of the records *joint* in place of theirs, as far as they are *chosen*."""
+    where, column, share = counted
+    free = chosen[joint]
     row, new = np.nonzero(probs[free])
-    kept = ~np.isin(where, voted[free])
+    kept = ~np.isin(where, joint[free])
     return (
-        np.concatenate([where[kept], voted[free][row]]),
+        np.concatenate([where[kept], joint[free][row]]),
         np.concatenate([column[kept], new]),
         np.concatenate([share[kept], probs[free][row, new]]),
     )

@@ -203,7 +203,7 @@ VIEWS: dict[str, View] = {
     "labels": View(
         ("votes", "_votes", "_label_sources", "_classes", "_class_meanings"),
         _LABELS,
-        "the votes of each record added up",
+        "the votes of each record added up; a snapshot may weigh them",
     ),
     "tasks": View(("_tasks", "_task_versions"), _TASKS, "tasks in their newest version"),
     "classes": View(("_classes",), "SELECT * FROM _classes", "classes of each task"),
