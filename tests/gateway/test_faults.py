@@ -202,8 +202,9 @@ def test_a_refusal_before_work_is_sent_again_when_its_time_is_short(bed, raw, af
     assert bed.ws.store.captured.get(answer.headers["x-homegrown-trace"]).state is CallState.WHOLE
 
 
-@pytest.mark.parametrize("after", ["429:1e9", "429:99999999999999999999", "429:60", f"429@{soon(3600)}", "429:soon"])
+@pytest.mark.parametrize("after", ["429:1e9", "429:99999999999999999999", "429:60", "429@in an hour", "429:soon"])
 def test_a_wait_that_is_too_long_is_the_caller_s_to_wait(bed, raw, after):
+    after = after.replace("in an hour", soon(3600))
     bed.route("default", retry_s=0.2 if after == "429:soon" else 5.0)
     bed.upstream.plan(always=after)
     started = time.monotonic()
