@@ -428,3 +428,68 @@ def test_a_class_that_was_merged_counts_as_the_other_and_a_split_one_is_asked_ag
     assert value_of_ids(task, ["c_old"]) == {"class": "c_2"}
     with pytest.raises(InputError, match="split"):
         value_of_ids(task, ["c_cut"])
+
+
+class Backwards:
+    """Chooses the records in the order of their ids, from the end."""
+
+    def __call__(self, task, waiting):
+        return [Choice(i, "backwards") for i in sorted(waiting, reverse=True)]
+
+
+def test_what_a_split_left_open_comes_first_and_to_whom_had_said_it(ws):
+    anna, ben = person(ws, "anna"), person(ws, "ben")
+    spoken = ids(anna.next_records("t", 3))
+    for record_id in spoken:
+        vote(anna, record_id, "a")
+    first = ids(ws.next_records("t", 1, chooser=Backwards()))
+    ws.release_records("t")
+    ws.store.tasks.split_class(ws.store.actor, ws.store.tasks.find("t").task_id, "a", ["a1", "a2"])
+    ws.lines.forget(ws.store.tasks.find("t").task_id)
+    assert ws.task_counts("t").n_undecided == 3
+    page = ws.next_records("t", 5, chooser=Backwards())
+    assert set(ids(page)[:3]) == set(spoken)
+    assert ids(page)[3:4] == first, "then what the chooser wants"
+    assert [w.assignment.reason for w in page.records[:3]] == ["“a” was split: which part is this?"] * 3
+    assert not set(ids(ben.next_records("t", 5))) & set(spoken), "they are held"
+    ws.release_records("t")
+    page = anna.next_records("t", 3)
+    assert set(ids(page)) == set(spoken), "who said the old class is asked too"
+    assert vote(anna, spoken[0], "a1").outcome == "stale"
+    assert vote(anna, spoken[0], "a1", base=page.records[ids(page).index(spoken[0])].base).outcome == "kept"
+    assert ws.task_counts("t").n_undecided == 2
+    assert spoken[0] not in ids(anna.next_records("t", 20))
+    assert label(ws, spoken[0]) == [("a1", 1.0, True)]
+
+
+def test_what_a_reviewer_settled_as_a_class_that_was_split_comes_back_to_reviewers(ws):
+    anna, carla = person(ws, "anna"), person(ws, "carla", Role.REVIEWER)
+    one = ids(anna.next_records("t", 1))[0]
+    vote(anna, one, "b")
+    vote(carla, one, "a", settles=True)
+    assert carla.conflicts("t").records == []
+    ws.store.tasks.split_class(ws.store.actor, ws.store.tasks.find("t").task_id, "a", ["a1", "a2"])
+    assert one not in ids(ws.next_records("t", N)), "nobody else's word would count"
+    page = carla.conflicts("t")
+    assert [w.assignment.reason for w in page.records] == ["“a” was split: which part is this?"]
+    assert vote(carla, one, "a2", base=page.records[0].base, settles=True).outcome == "kept"
+    assert carla.conflicts("t").records == []
+    assert label(ws, one) == [("a2", 1.0, True)]
+
+
+def test_of_a_split_column_what_nobody_decided_comes_first(tmp_path):
+    with (tmp_path / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "topic"], *([f"case {i} of its own", "abc"[i % 3]] for i in range(N))])
+    with connect(tmp_path / "work") as ws:
+        ws.ingest(tmp_path / "rows.csv", text="text", label="topic")
+        ws.import_labels("t", "topic")
+        assert ws.next_records("t", 1).records[0].assignment.reason == queue.ONLY_IMPORTED
+        ws.store.tasks.split_class(ws.store.actor, ws.store.tasks.find("t").task_id, "b", ["b1", "b2"])
+        ws.lines.forget(ws.store.tasks.find("t").task_id)
+        ws.release_records("t")
+        page = ws.next_records("t", 21)
+        assert {w.record.fields["topic"] for w in page.records[:20]} == {"b"}
+        assert page.records[20].record.fields["topic"] != "b"
+        assert ws.store.tasks.restore(ws.store.actor, ws.store.tasks.find("t").task_id, 1)
+        ws.lines.forget(ws.store.tasks.find("t").task_id)
+        assert ws.next_records("t", 60).records[-1].assignment.reason == queue.ONLY_IMPORTED

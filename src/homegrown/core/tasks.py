@@ -160,6 +160,20 @@ class Task:
             return {"classes": [c for c in self.class_ids if c in sure]} if sure or not value["classes"] else None
         return {"class": sure.pop()} if sure else None
 
+    def split_in(self, value: Mapping[str, Any], meanings: Mapping[str, tuple[str, ...]]) -> str | None:
+        """The id that a vote's *value* names of a class that was split since, where it leaves open which part; or None.
+
+        Example:
+            >>> parts = (TaskClass("c_b", "b"), TaskClass("c_c", "c"))
+            >>> task = Task("t", "t", 2, TaskKind.CLASSES, parts, moved={"c_a": ("c_b", "c_c")})
+            >>> [task.split_in({"classes": ids}, task.meanings()) for ids in (["c_a"], ["c_a", "c_b"], ["c_b"])]
+            ['c_a', None, None]
+        """
+        named = value["classes"] if "classes" in value else [value.get("class")]
+        meant = {str(class_id): meanings.get(str(class_id), ()) for class_id in named}
+        sure = {ids[0] for ids in meant.values() if len(ids) == 1}
+        return next((c for c, ids in meant.items() if len(ids) > 1 and not sure.intersection(ids)), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:

@@ -130,16 +130,34 @@ def people_report(task: Task, votes: Sequence[PersonVote]) -> PeopleReport:
 def disputed(store: Store, task: Task) -> list[str]:
     """Current records on which people disagree and which no reviewer settled, the longest waiting first.
 
-    What counts is what a vote means now: two classes that were merged since are no disagreement.
+    What counts is what a vote means now: two classes that were merged since are no disagreement, and what a reviewer
+    settled as a class that was split since comes before all, since nobody else can say which part it is.
     """
-    ids = pa.array(store.person_votes.differing(task.task_id), pa.string())
-    found = ids.filter(pc.invert(pc.is_in(ids, value_set=store.records.retired_ids()))).to_pylist()
-    if not found or not task.moved:
+    found = _current(store, store.person_votes.differing(task.task_id))
+    if not task.moved:
         return found
+    reopened = _current(store, store.person_votes.settled_as(task.task_id, split_values(store, task)))
+    if not found:
+        return reopened
     now, said = task.meanings(), dict[str, list[dict[str, Any]]]()
     for vote in store.person_votes.people(task.task_id):
         said.setdefault(vote["record_id"], []).append(msgspec.json.decode(vote["value"]))
-    return [record_id for record_id in found if _differ(task, now, said.get(record_id, []))]
+    differ = [record_id for record_id in found if _differ(task, now, said.get(record_id, []))]
+    return list(dict.fromkeys([*reopened, *differ]))
+
+
+def split_values(store: Store, task: Task) -> frozenset[str]:
+    """Values (JSON) of people's votes that stand and that leave open which part of a split class is meant."""
+    meanings = task.meanings()
+    if all(len(ids) < 2 for ids in meanings.values()):
+        return frozenset()
+    said = (value for n, value in store.person_votes.said(task.task_id) if n)
+    return frozenset(v for v in said if task.split_in(msgspec.json.decode(v), meanings) is not None)
+
+
+def _current(store: Store, record_ids: list[str]) -> list[str]:
+    ids = pa.array(record_ids, pa.string())
+    return ids.filter(pc.invert(pc.is_in(ids, value_set=store.records.retired_ids()))).to_pylist()
 
 
 def _differ(task: Task, now: Mapping[str, tuple[str, ...]], values: Sequence[Mapping[str, Any]]) -> bool:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 2.0
 UNLABELLED = "nobody has said yet what this is"
+WAS_SPLIT = "“{}” was split: which part is this?"
 ONLY_IMPORTED = "an import or a bulk label says what this is, no person has looked"
 
 
@@ -38,6 +39,18 @@ class Chooser(Protocol):
         ...
 
 
+class Undecided(NamedTuple):
+    """What a split left open: the records to ask about, before all others, and people's votes that decide nothing.
+
+    Attributes:
+        records: each with the name of the class that was split.
+        values: of people's votes (JSON), which are no answer any more.
+    """
+
+    records: Mapping[str, str] = {}
+    values: frozenset[str] = frozenset()
+
+
 class Line:
     """The records of one task in the order in which they are handed out, and who need not be given which.
 
@@ -48,6 +61,7 @@ class Line:
         stamp: what *order* was made from, and what *first* was: where either is another by now, it should be made anew.
         first: those of *order* that were chosen to come before the others.
         before: an earlier line of the same *order*, whose hints go on.
+        undecided: what a split left open, which comes before *first*.
     """
 
     def __init__(
@@ -56,8 +70,10 @@ class Line:
         stamp: tuple[object, object] = (None, None),
         first: Mapping[str, Choice] | None = None,
         before: Line | None = None,
+        undecided: Undecided | None = None,
     ) -> None:
         self.order, self.stamp, self.looked_at = order, stamp, time.monotonic()
+        self.undecided = undecided or Undecided()
         self._first = first or {}
         self._full: set[str] = set() if before is None else before._full
         self._passed: dict[str, set[str]] = {} if before is None else before._passed
@@ -158,8 +174,11 @@ def make_line(
     chooser: Chooser | None = None,
     only: Sequence[str] | None = None,
     before: Line | None = None,
+    undecided: Callable[[], Undecided] = Undecided,
 ) -> Line:
     """Order a task's records.
+
+    Those of which a split left open which part they are come first, whoever chooses: no other answer is worth more.
 
     Without *chooser*, those on which nobody and no import has voted come first, then those that only an import or a
     bulk label names, both shuffled: a record's place depends on its id and the task alone, so that new records change
@@ -171,19 +190,24 @@ def make_line(
         chooser: decides the order instead.
         only: ids of the records to which the line is limited.
         before: the line that stood; where the chooser alone changed its mind, the rest is taken from there.
+        undecided: tells what a split left open.
     """
     stamp = stamp_of(store, task, chooser)
     if only is not None or before is None or before.stamp[0] != stamp[0]:
         before = None
     order = _order(store, task, only) if before is None else before.order
-    first: dict[str, Choice] = {}
+    left_open = undecided() if before is None else before.undecided
+    split = left_open.records
+    first = {
+        record_id: Choice(record_id, WAS_SPLIT.format(split[record_id])) for record_id, _ in order if record_id in split
+    }
     if chooser is not None:
         waiting = [choice.record_id for choice in order]
         known = set(waiting)
         for choice in chooser(task, waiting):
             if choice.record_id in known:
                 first.setdefault(choice.record_id, choice)
-    return Line(order, stamp, first, before)
+    return Line(order, stamp, first, before, left_open)
 
 
 def _order(store: Store, task: Task, only: Sequence[str] | None) -> list[Choice]:

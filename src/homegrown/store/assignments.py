@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from homegrown.store.person_votes import is_review, standing
 from homegrown.store.tasks import hold_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
@@ -66,6 +67,7 @@ class AssignmentStore:
         *,
         overlap: int = 1,
         lease_s: float = LEASE_S,
+        undecided: Collection[str] = (),
     ) -> Handed:
         """Give *actor* up to *n* records in all: those they hold already, then the first free ones of *candidates*.
 
@@ -76,10 +78,13 @@ class AssignmentStore:
             n: how many the person shall hold.
             overlap: how many people shall answer each record.
             lease_s: after how many seconds a record goes to somebody else; asking again begins them anew.
+            undecided: values (JSON) of votes that answer nothing any more, as of a class that was split since: who gave
+                one may be given the record again. A reviewer's still settles it.
         """
         with self._db.write() as connection:
             hold_task(connection, task_id)
-            held = self._renewed(connection, actor, task_id, overlap, lease_s)
+            busy_with = partial(self._busy, connection, actor, task_id, undecided)
+            held = self._renewed(connection, actor, task_id, overlap, lease_s, busy_with)
             given, full, passed = [], set[str](), set[str]()
             source = iter(candidates)
             looked, wanted = 0, n - len(held)
@@ -88,7 +93,7 @@ class AssignmentStore:
                 if not piece:
                     break
                 looked += len(piece)
-                busy = self._busy(connection, actor, task_id, [c.record_id for c in piece])
+                busy = busy_with([c.record_id for c in piece])
                 free = list(busy.free(piece, overlap))[:wanted]
                 given += [self._give(connection, actor, task_id, choice, lease_s) for choice in free]
                 full |= busy.full(overlap)
@@ -99,7 +104,13 @@ class AssignmentStore:
         return Handed([*held, *given], full, passed, wanted > 0 and looked < MOST_LOOKED_AT)
 
     def _renewed(
-        self, connection: sa.Connection, actor: Actor, task_id: str, overlap: int, lease_s: float
+        self,
+        connection: sa.Connection,
+        actor: Actor,
+        task_id: str,
+        overlap: int,
+        lease_s: float,
+        busy_with: Callable[[list[str]], _Busy],
     ) -> list[Assignment]:
         """What *actor* holds and still has to answer, its lease begun anew where half of it is over.
 
@@ -109,7 +120,7 @@ class AssignmentStore:
             _A.c.actor_id == actor.actor_id, _A.c.task_id == task_id, _A.c.closed_at.is_(None)
         )
         rows = [dict(r) for r in connection.execute(mine.order_by(_A.c.created_at)).mappings()]
-        busy = self._busy(connection, actor, task_id, [r["record_id"] for r in rows])
+        busy = busy_with([r["record_id"] for r in rows])
         answered = {r["assignment_id"] for r in rows if busy.is_answered(r["record_id"])}
         late = [r for r in rows if not self._is_live(r)]
         taken = {r["assignment_id"] for r in late if len(busy.people(r["record_id"])) >= overlap}
@@ -146,7 +157,14 @@ class AssignmentStore:
         ends = self._ends.get(row["assignment_id"])
         return row["expires_at"] > timestamp() if ends is None else time.monotonic() < ends
 
-    def _busy(self, connection: sa.Connection, actor: Actor, task_id: str, record_ids: list[str]) -> _Busy:
+    def _busy(
+        self,
+        connection: sa.Connection,
+        actor: Actor,
+        task_id: str,
+        undecided: Collection[str],
+        record_ids: list[str],
+    ) -> _Busy:
         """Who holds, answered or skipped some records."""
         busy = _Busy(actor.actor_id)
         if not record_ids:
@@ -158,6 +176,8 @@ class AssignmentStore:
         said = sa.select(_V.c.record_id, _V.c.actor_id, is_review().label("settles")).where(
             _V.c.task_id == task_id, _V.c.record_id.in_(record_ids), _V.c.value.is_not(None), standing()
         )
+        if undecided:
+            said = said.where(sa.or_(_V.c.value.not_in(list(undecided)), is_review()))
         for row in connection.execute(said):
             busy.add_vote(row.record_id, row.actor_id, settles=bool(row.settles))
         return busy

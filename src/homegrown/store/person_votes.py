@@ -14,6 +14,8 @@ from homegrown.store import tables
 from homegrown.store.events import record_event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
 
@@ -176,6 +178,18 @@ class PersonVotes:
         wanted = wanted.having(sa.func.count(_V.c.value.distinct()) > 1)
         rows = self._db.all(wanted.order_by(sa.func.max(_V.c.created_at), _V.c.record_id))
         return [row["record_id"] for row in rows]
+
+    def settled_as(self, task_id: str, values: Iterable[str]) -> list[str]:
+        """Records that a reviewer settled by one of *values* (JSON), the longest waiting first."""
+        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, _V.c.value.in_(list(values)))
+        rows = self._db.all(wanted.where(is_review(), standing()).order_by(_V.c.created_at, _V.c.record_id))
+        return [row["record_id"] for row in rows]
+
+    def settling(self, task_id: str, record_ids: list[str]) -> dict[str, str]:
+        """The vote by which a reviewer settled each of a page of records, by record id."""
+        wanted = sa.select(_V.c.record_id, _V.c.vote_id).where(_V.c.task_id == task_id, _V.c.record_id.in_(record_ids))
+        rows = self._db.all(wanted.where(is_review(), standing(), _V.c.value.is_not(None)))
+        return {row["record_id"]: row["vote_id"] for row in rows}
 
     def mine(self, actor: Actor, task_id: str, limit: int, before: str | None = None) -> list[dict[str, Any]]:
         """*actor*'s own votes that stand, newest first, from before a time if one is given."""

@@ -14,12 +14,13 @@ from homegrown.core.assignments import REVIEW, Assignment, Outcome, StationSetti
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import LabelSourceKind, Task
 from homegrown.errors import HomegrownError, InputError, NotFoundError
-from homegrown.label.people import disputed
+from homegrown.label.people import disputed, split_values
 from homegrown.label.person import value_of_ids
-from homegrown.label.queue import Chooser, Line, Lines, make_line, stamp_of
+from homegrown.label.queue import WAS_SPLIT, Chooser, Line, Lines, Undecided, make_line, stamp_of
 from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, meant_ids, named_ids
 from homegrown.store.comments import KINDS
 from homegrown.store.submissions import Sender
+from homegrown.workspace.task_counts import undecided_records
 
 if TYPE_CHECKING:
     from homegrown.core.records import Record
@@ -122,7 +123,11 @@ class Station:
 
         def make(before: Line | None) -> Line:
             only = None if selection is None else self.selected_ids(selection)
-            return make_line(store, task, chooser=chooser, only=only, before=before)
+
+            def undecided() -> Undecided:
+                return Undecided(undecided_records(store, task), split_values(store, task))
+
+            return make_line(store, task, chooser=chooser, only=only, before=before, undecided=undecided)
 
         return self.lines.get((task.task_id, selection, chooser), make, lambda: stamp_of(store, task, chooser))
 
@@ -137,7 +142,9 @@ class Station:
         held: list[Assignment] = []
         for _ in range(MOST_ROUNDS):
             waiting = line.waiting(actor.actor_id)
-            done = self.store.assignments.hand_out(actor, task.task_id, waiting, n, overlap=overlap)
+            done = self.store.assignments.hand_out(
+                actor, task.task_id, waiting, n, overlap=overlap, undecided=line.undecided.values
+            )
             line.note(actor.actor_id, done.full, done.passed)
             held = done.assignments
             if len(held) >= n or done.looked_at_all:
@@ -215,6 +222,8 @@ class Station:
     def conflicts(self, task: Task | handles.Task | str, limit: int = 20) -> QueuePage:
         """Records on which people disagree and which no reviewer settled, with what each of them said.
 
+        Those that a reviewer settled as a class that was split since come first.
+
         Settle them by ``submit(…, settles=True)``.
         """
         asked = self._task(task)
@@ -226,8 +235,13 @@ class Station:
                 vote = HeardVote(row["name"], tuple(i for i in ids if i != OUT_OF_SCOPE), None)
                 said.setdefault(row["record_id"], []).append(vote)
         settings = self.station_settings(asked)
-        waiting = self._shown(asked, [Assignment("", i, "people disagree", "") for i in differ[:limit]], settings)
-        records = [replace(w, base=None, votes=[*said.get(w.record.record_id, []), *w.votes]) for w in waiting]
+        split = undecided_records(self.store, asked)
+        reasons = {i: WAS_SPLIT.format(split[i]) if i in split else "people disagree" for i in differ[:limit]}
+        waiting = self._shown(asked, [Assignment("", i, reason, "") for i, reason in reasons.items()], settings)
+        bases = self.store.person_votes.settling(asked.task_id, differ[:limit])
+        records = [
+            replace(w, base=bases.get(i := w.record.record_id), votes=[*said.get(i, []), *w.votes]) for w in waiting
+        ]
         return QueuePage(records, len(differ), self.store.person_votes.n_of(self.store.actor, asked.task_id))
 
     def _present(self, record_ids: list[str]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -85,7 +86,7 @@ def task_counts(store: Store, task: Task) -> TaskCounts:
     return TaskCounts(
         n_records=store.records.count(),
         n_voted=pc.count_distinct(voted).as_py(),
-        n_undecided=_undecided(store, task, bulk, people, shared) if shared else 0,
+        n_undecided=len(_undecided(store, task, bulk, people, shared)) if shared else 0,
         n_out_of_scope=n_out,
         n_gone=n_gone,
         classes=classes,
@@ -98,9 +99,33 @@ def _current(store: Store, record_ids: list[Any]) -> pa.ChunkedArray:
     return found.filter(pc.invert(pc.is_in(found, value_set=retired))) if len(retired) else found
 
 
-def _undecided(store: Store, task: Task, bulk: pa.Table, people: list[tuple[str, str]], shared: list[str]) -> int:
+def undecided_records(store: Store, task: Task) -> dict[str, str]:
+    """Records of which a split left open which part they are, each with the name of the class that was split.
+
+    Example:
+        >>> undecided_records(store, task)  # doctest: +SKIP
+        {'rec_5f…': 'card'}
+    """
+    meanings = task.meanings()
+    if all(len(ids) < 2 for ids in meanings.values()):
+        return {}
+    sources = [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
+    bulk = store.votes.of_sources(sources, ["record_id", "value"])
+    people = store.person_votes.standing(task.task_id)
+    values = {*pc.unique(bulk["value"].drop_null()).to_pylist(), *(value for _, value in people)}
+    split = {v: c for v in values if (c := task.split_in(msgspec.json.decode(v), meanings)) is not None}
+    if not split:
+        return {}
+    asked = set(_undecided(store, task, bulk, people, list(split)).to_pylist())
+    names = {c.class_id: c.name for v in reversed(store.tasks.history(task.task_id)) for c in v.task.classes}
+    of_bulk = bulk.filter(pc.is_in(bulk["value"], value_set=pa.array(list(split))))
+    votes = chain(zip(of_bulk["record_id"].to_pylist(), of_bulk["value"].to_pylist(), strict=True), people)
+    return {r: names.get(split[v], "a class") for r, v in votes if r in asked and v in split}
+
+
+def _undecided(store: Store, task: Task, bulk: pa.Table, people: list[tuple[str, str]], shared: list[str]) -> pa.Array:
     """Records with a vote for a class that was split, which no other vote decides."""
     by_people = [record_id for record_id, value in people if value in shared]
     of_bulk = bulk.filter(pc.is_in(bulk["value"], value_set=pa.array(shared)))["record_id"]
     asked = pc.unique(_current(store, [*of_bulk.chunks, by_people]))
-    return int(read_labels(store, task, asked).undecided.sum())
+    return asked.filter(pa.array(read_labels(store, task, asked).undecided))
