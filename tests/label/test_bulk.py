@@ -1,9 +1,19 @@
 """Everything under a filter labelled at once, after a sample, and taken back as a whole."""
 
-import pytest
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
 
+import pytest
+from click.testing import CliRunner
+
+from homegrown.cli.main import cli
 from homegrown.core.access import SYSTEM, Role
-from homegrown.errors import EmptyDataError, InputError, NotFoundError
+from homegrown.errors import EmptyDataError, InputError, NotFoundError, QueryError
+from homegrown.studio.pages import bulk as bulk_page
 from homegrown.workspace import connect
 from homegrown.workspace.bulk import Checked, Filter
 from tests.conftest import write_messages
@@ -112,3 +122,93 @@ def test_the_three_steps_in_the_studio(ws):
         assert "at least one" in client.post(f"{path}/check", data=asked).json()["problem"]
         with studio.client(Role.ANNOTATOR) as annotator:
             assert annotator.post(path, data=asked | verdicts).status_code == 403
+
+
+def test_a_condition_is_a_filter(ws):
+    where = Filter(where="text like '%(refund case%' -- all of them")
+    sample = ws.bulk_sample("intent", where, n=4)
+    assert (sample.n, len(sample.code)) == (20, 8)
+    ws.bulk_label("intent", "refund", where, Checked(right=(sample.records[0].record_id,)))
+    assert ws.bulk_labels("intent")[0]["name"].endswith("under the condition text like '%(refund case%' -- all of them")
+    assert ws.bulk_sample("intent", where, n=4).code != sample.code, "who was looked at is drawn no more"
+    for wrong in ("no_such_column = 1", "1 = 1); delete from records; --"):
+        with pytest.raises(QueryError):
+            ws.bulk_sample("intent", Filter(where=wrong))
+
+
+def test_the_terminal_shows_a_sample_before_it_labels(ws, tmp_path):
+    ws.close()
+
+    def run(*words):
+        arguments = ["label", "bulk", *words, "--workspace", str(tmp_path / "work")]
+        done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    def refused(*words):
+        with pytest.raises(InputError) as told:
+            run(*words)
+        return told.value.message
+
+    wanted = ["intent", "refund", "--where", "text like '%(refund case%'"]
+    assert "Look at a sample first" in refused(*wanted)
+    assert "no class" in refused("intent", "refunt", "--words", "x", "--dry-run")
+    assert "--none" in refused("intent", "--words", "password")
+    told = json.loads(run(*wanted, "--dry-run", "--json"))
+    assert (told["n"], len(told["sample"])) == (20, 20)
+    shown = run(*wanted, "--dry-run")
+    assert told["sample"][0]["record_id"] in shown
+    assert f"--looked {told['looked']}" in shown
+    assert "another by now" in refused(*wanted, "--looked", "00000000")
+    assert "not in the sample" in refused(*wanted, "--looked", told["looked"], "--wrong", "rec_x")
+    wrong = told["sample"][0]["record_id"]
+    done = json.loads(run(*wanted, "--looked", told["looked"], "--wrong", wrong, "--json"))
+    assert (done["n"], done["n_looked"], done["n_right"], done["share"]) == (19, 20, 19, 0.95)
+    assert "Taken back" in run("intent", "--undo", done["label_source_id"])
+    with connect(tmp_path / "work") as again:
+        assert again.bulk_labels("intent") == []
+        assert len(labels(again)) == 19, "what was looked at stays"
+
+
+def test_a_terminal_asks_which_are_wrong(ws, tmp_path):
+    ws.close()
+    words = ["label", "bulk", "intent", "refund", "--words", "refund case", "--workspace", str(tmp_path / "work")]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "homegrown", *words], stdin=theirs, stdout=subprocess.PIPE) as asked:
+        os.write(ours, b"2, 5\n")
+        told = asked.stdout.read().decode()
+    assert asked.returncode == 0, told
+    assert "20 of 20 records. Are these refund?" in told
+    assert "18 records are labelled; 18 of 20" in told
+    for end in (ours, theirs):
+        os.close(end)
+
+
+def test_much_is_labelled_by_a_job_in_the_name_of_who_asked(ws, monkeypatch):
+    monkeypatch.setattr(bulk_page, "JOB_ABOVE", 10)
+    path = f"/label/tasks/{ws.store.tasks.find('intent').task_id}/bulk"
+    asked = {"selection": "refunds", "class": "refund"}
+    with (
+        running(ws.acting_as(SYSTEM), with_worker=True) as studio,
+        studio.client(Role.REVIEWER, "application/json") as client,
+        studio.client(Role.REVIEWER) as people,
+    ):
+        ids = [r["record_id"] for r in client.get(path, params=asked).json()["sample"]]
+        verdicts = {f"record-{i}": "wrong" if n < 2 else "right" for n, i in enumerate(ids[:10])}
+        assert client.post(path, data=asked | dict.fromkeys(verdicts, "wrong")).status_code == 422
+        after = client.post(path, data=asked | verdicts).headers["location"]
+        page = people.get(after).text
+        assert "All of them are labelled" in page or 'hx-trigger="every 1s"' in page
+        ended = time.monotonic() + 60
+        while not (told := client.get(after).json())["job"]["is_done"]:
+            assert told["job"]["problem"] == ""
+            assert time.monotonic() < ended
+            time.sleep(0.2)
+        assert "All of them are labelled" in people.get(after).text
+        assert [(d["n"], d["name"].split(",")[0]) for d in told["standing"]] == [(18, "test reviewer")]
+        named = ws.sql("select label_source, count(*) as n from votes where kind = 'person' group by all").rows()
+        assert {r["label_source"]: r["n"] for r in named}["test reviewer"] == 8
+        job_id = after.rpartition("job=")[2]
+        assert client.get(f"/label/tasks/{path.split('/')[3]}/teachers", params={"job": job_id}).status_code == 404
+        ordered = {"verb": "bulk", "arguments": {}}
+        assert client.post("/api/v1/jobs", json=ordered).status_code in (403, 422), "nobody acts for somebody else"

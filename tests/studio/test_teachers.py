@@ -1,10 +1,13 @@
 """The teachers' page: register, see the cost, ask, watch; files in and out; nothing hostile runs, no key comes back."""
 
 import json
+import time
 
 import pytest
+import sqlalchemy as sa
 
 from homegrown.core.access import SYSTEM, Role
+from homegrown.studio.pages import teachers
 from homegrown.studio.render import STATIC
 from homegrown.testing.upstream import fake_upstream
 from homegrown.workspace import connect
@@ -168,3 +171,25 @@ def test_files_come_in_and_go_out(desk):
             )
             assert len(items) == (1 if name == "openai" else 38)
         assert client.get(f"{at}/export", params={"format": "excel"}).status_code == 422
+
+
+def test_a_large_file_comes_in_by_a_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(teachers, "_JOB_ABOVE_BYTES", 100)
+    lines = [*(json.dumps({"text": f"case {i} of its own", "label": ["card"]}) for i in range(30)), "broken"]
+    with connect(tmp_path / "work", actor=SYSTEM) as ws:
+        ws.task("intent", classes=["card", "refund"])
+        at = f"/label/tasks/{ws.store.tasks.find('intent').task_id}"
+        with running(ws, with_worker=True) as studio, studio.client(Role.BUILDER) as client:
+            done = client.post(f"{at}/import", files={"file": ("f.jsonl", "\n".join(lines).encode())})
+            after = done.headers["location"]
+            ended = time.monotonic() + 60
+            while "votes of doccano came in" not in (page := client.get(after).text):
+                assert "It was not done" not in page
+                assert 'hx-trigger="every 1s"' in page
+                assert time.monotonic() < ended
+                time.sleep(0.2)
+            assert "30 votes of doccano came in, with 30 new records" in page
+            assert "line 31" in page
+            by = ws.store.db.one(sa.text("select a.name from events e join actors a on a.actor_id = e.actor_id "
+                                         "where e.action = 'label.import'"))  # fmt: skip
+            assert by["name"] == "test builder"

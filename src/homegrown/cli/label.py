@@ -19,6 +19,7 @@ command = Family(
         "model": ("homegrown.cli.label_model", "A model of ours votes."),
         "import": ("homegrown.cli.label_import", "Texts and votes of Label Studio, Argilla, Prodigy, doccano, OpenAI."),
         "export": ("homegrown.cli.label_export", "Records and labels for the same."),
+        "bulk": ("homegrown.cli.label_bulk", "Everything under a filter at once, after a look at a sample."),
         "discover": ("homegrown.cli.label_discover", "Start without classes: group like records and name the groups."),
         "next": ("homegrown.cli.label_next", "What to label next, and what more labels would bring."),
         "rules": ("homegrown.cli.label_rules", "Rules that vote: conditions as data, functions in Python."),

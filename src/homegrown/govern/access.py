@@ -116,6 +116,19 @@ class Access:
             record_event(connection, by, "govern.key_revoke", f"key:{key_id}", name=found[0]["name"])
         return key_id
 
+    def actor(self, actor_id: str) -> Actor:
+        """Who has this id, as a job that somebody submitted acts for them.
+
+        Raises:
+            NotFoundError: there is nobody, or they may come in no more.
+        """
+        a, g = tables.actors, tables.grants
+        wanted = sa.select(a.c.actor_id, a.c.kind, a.c.name, g.c.role).join_from(a, g, g.c.actor_id == a.c.actor_id)
+        row = self._db.one(wanted.where(a.c.actor_id == actor_id, a.c.disabled_at.is_(None)))
+        if row is None:
+            raise NotFoundError("Who asked for this may come in no more.")
+        return Actor(row["actor_id"], row["kind"], row["name"], Role(row["role"]))
+
     def actor_of_key(self, secret: str) -> Actor | None:
         """Whose key this is, or None when it is unknown, revoked or expired."""
         k = tables.api_keys

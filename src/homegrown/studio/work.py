@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.ids import now
+from homegrown.errors import NotFoundError
 from homegrown.jobs import Job, JobQueue
 from homegrown.studio import words
 
@@ -31,6 +32,8 @@ _NAMES = {
     "find_tasks": "Find tasks in traffic",
     "accept_task": "Make a Task of traffic",
     "accept_tag": "Make a Task of tagged traffic",
+    "bulk": "Label in bulk",
+    "import_votes": "Bring in labels of",
     "index": "Index the words of all records",
 }
 #: the stations of learning from a file, and the beginnings of the stage names that belong to each
@@ -49,6 +52,35 @@ class Step:
     name: str
     state: str
     says: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """A job that a page waits for: `job_id` is empty once it has ended."""
+
+    job_id: str
+    words: str
+    share: float | None
+    problem: str
+    is_done: bool
+
+
+def follow(ws: Workspace, job_id: str, verb: str) -> tuple[Followed, dict[str, Any]] | None:
+    """Where a job of *verb* stands, and its result once it is there; None where no job is named."""
+    if not job_id:
+        return None
+    job = queue(ws).get(job_id)
+    if job.verb != verb:
+        raise NotFoundError(f"There is no such job of {verb}.")
+    waits, failed = job.status in ("queued", "running"), job.status in ("failed", "cancelled")
+    found = Followed(
+        job_id=job.job_id if waits else "",
+        words=said(job),
+        share=share(job),
+        problem=(job.error or "It was stopped.") if failed else "",
+        is_done=job.status == "succeeded",
+    )
+    return found, job.result or {}
 
 
 def queue(ws: Workspace) -> JobQueue:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from homegrown.core.assignments import Outcome, Submission
-from homegrown.core.ids import canonical_json, new_id, now
+from homegrown.core.ids import canonical_json, digest, new_id, now
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import EmptyDataError, InputError, NotFoundError
 from homegrown.label import vote_value
@@ -20,8 +20,11 @@ from homegrown.store.events import record_event
 from homegrown.store.votes import VOTES, vote_table
 
 if TYPE_CHECKING:
+    from homegrown.core.protocols import Progress
     from homegrown.core.records import Record
     from homegrown.core.tasks import Task
+    from homegrown.query.duck import Limits
+    from homegrown.query.result import Result
     from homegrown.store import Store
     from homegrown.workspace import handles
 
@@ -30,14 +33,23 @@ SAMPLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is labelled in bulk: a Selection by name, or the records that hold some words; one of the two."""
+    """What is labelled in bulk; one of the three.
+
+    Attributes:
+        selection: name of a Selection.
+        words: the records that hold all of these.
+        where: a condition in SQL over ``records``, such as ``fields->>'channel' = 'app'``.
+    """
 
     selection: str = ""
     words: str = ""
+    where: str = ""
 
     @property
     def says(self) -> str:
         """In words, for who reads the name of the votes later."""
+        if self.where.strip():
+            return f"the condition {self.where.strip()}"
         return f"the Selection {self.selection}" if self.selection else f"“{self.words}”"
 
 
@@ -47,6 +59,11 @@ class BulkSample:
 
     n: int
     records: list[Record]
+
+    @property
+    def code(self) -> str:
+        """Eight letters and digits that are others for another sample: by them one says which one was looked at."""
+        return digest(*(r.record_id.encode() for r in self.records))[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +84,23 @@ class Checked:
         return wilson(len(self.right), len(self.right) + len(self.wrong))
 
 
+def ready_value(task: Task, said: str | Sequence[str] | None, checked: Checked) -> dict[str, Any]:
+    """The value that a bulk label gives, once a sample was looked at.
+
+    Raises:
+        InputError: nothing was looked at or nothing of it is right, or the task has no such class.
+    """
+    value = vote_value(task, said)
+    if not checked.right:
+        raise InputError("Look at a sample first; where nothing in it is right, there is nothing to label so.")
+    return value
+
+
 class Bulk:
     """Mixed into ``Workspace``."""
 
     store: Store
+    progress: Progress
 
     if TYPE_CHECKING:
 
@@ -84,6 +114,17 @@ class Bulk:
             self, task: Task | handles.Task | str, submissions: Sequence[Submission], *, settles: bool = False
         ) -> list[Outcome]:
             """Keep a person's votes."""
+            ...
+
+        def sql(
+            self,
+            sql: str,
+            parameters: list[Any] | None = None,
+            *,
+            limits: Limits | None = None,
+            max_rows: int | None = None,
+        ) -> Result:
+            """Answer one SELECT."""
             ...
 
     def bulk_sample(
@@ -119,16 +160,19 @@ class Bulk:
             The label source's id, which ``undo_bulk`` takes back.
         """
         asked, actor = self._task(task), self.store.actor
-        value = vote_value(asked, said)
-        if not checked.right:
-            raise InputError("Look at a sample first; where nothing in it is right, there is nothing to label so.")
+        value = ready_value(asked, said, checked)
         wrong = set(checked.wrong)
+        self.progress.start("find records", None, "records")
         ids = [i for i in self._under(wanted) if i not in wrong]
+        self.progress.advance(len(ids))
+        self.progress.finish()
+        self.progress.start("label", len(ids), "records")
         named = {"classes": named_ids(asked, value)}
         own = [Submission(new_id("c"), "vote", i, named) for i in checked.right]
         self.submit(asked, own)
         name = f"{actor.name}, everything under {wanted.says}"
-        facts = {"bulk": True, "selection": wanted.selection, "words": wanted.words, "value": value, "n": len(ids)}
+        facts = {"bulk": True, "selection": wanted.selection, "words": wanted.words, "where": wanted.where}
+        facts |= {"value": value, "n": len(ids)}
         facts["sample"] = {"n": len(checked.right) + len(checked.wrong), "n_right": len(checked.right)}
         self._drop_earlier(asked, name)
         facts["at"] = now().isoformat()
@@ -140,6 +184,8 @@ class Bulk:
                 connection, actor, "label.bulk", f"label_source:{source_id}",
                 task_id=asked.task_id, n=len(ids), n_checked=len(checked.right) + len(checked.wrong),
             )  # fmt: skip
+        self.progress.advance(len(ids))
+        self.progress.finish()
         return source_id
 
     def bulk_labels(self, task: Task | handles.Task | str) -> list[dict[str, Any]]:
@@ -165,11 +211,11 @@ class Bulk:
                 self.store.votes.replace(source["label_source_id"], VOTES.empty_table())
 
     def _under(self, wanted: Filter) -> list[str]:
-        if bool(wanted.selection) == bool(wanted.words.strip()):
-            raise InputError("Name a Selection, or some words that the records hold.")
-        if wanted.selection:
+        if sum(bool(one.strip()) for one in (wanted.selection, wanted.words, wanted.where)) != 1:
+            raise InputError("Name a Selection, or some words that the records hold, or a condition; one of these.")
+        if wanted.selection or wanted.where:
             current = self.store.records.scan(["record_id"])["record_id"].to_pylist()
-            named = set(self.selected_ids(wanted.selection))
+            named = set(self.selected_ids(wanted.selection) if wanted.selection else self._fulfilling(wanted.where))
             ids = [i for i in current if i in named]
         elif self.store.records.table.exists:
             ids = by_words(self.store, wanted.words, None, ["record_id"])[0]["record_id"].to_pylist()
@@ -178,3 +224,8 @@ class Bulk:
         if not ids:
             raise EmptyDataError(f"No record is under {wanted.says}.")
         return ids
+
+    def _fulfilling(self, where: str) -> list[str]:
+        # The newline ends a comment at the condition's end. Whatever else it may say stays one SELECT that reads.
+        rows = self.sql(f"SELECT DISTINCT record_id FROM records WHERE ({where}\n)")  # noqa: S608
+        return [str(i) for i in rows.arrow["record_id"].to_pylist()]

@@ -11,6 +11,8 @@ import msgspec
 
 from homegrown.core.models import Recipe
 from homegrown.errors import EmptyDataError, InputError
+from homegrown.govern.access import Access
+from homegrown.workspace.bulk import Checked, Filter
 from homegrown.workspace.grow import GrowRequest, grow
 from homegrown.workspace.retrain import MARGIN
 from homegrown.workspace.workspace import Workspace
@@ -93,6 +95,26 @@ class DiscoverArguments(msgspec.Struct, forbid_unknown_fields=True):
     task_id: str | None = None
     uncovered: bool = False
     seed: int = 0
+
+
+class BulkArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """What is labelled as what in bulk, after which sample was looked at, and for whom."""
+
+    task_id: str
+    said: list[str]
+    wanted: Filter
+    checked: Checked
+    actor_id: str
+
+
+class ImportVotesArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which uploaded file of other labelling software is read, for which task and for whom."""
+
+    task_id: str
+    upload_id: str
+    name: str
+    actor_id: str
+    format: str | None = None
 
 
 class FindTasksArguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -181,14 +203,38 @@ def _rules(ws: Workspace, a: RulesArguments) -> dict[str, Any]:
     return asdict(ws.run_rules(ws.store.tasks.get(a.task_id), names=a.names, again=a.again))
 
 
+def _bulk(ws: Workspace, a: BulkArguments) -> dict[str, Any]:
+    ws, task = _for(ws, a.actor_id), ws.store.tasks.get(a.task_id)
+    said = a.said[0] if len(a.said) == 1 else a.said
+    source_id = ws.bulk_label(task, said, a.wanted, a.checked)
+    n = next(s["config"]["n"] for s in ws.bulk_labels(task) if s["label_source_id"] == source_id)
+    return {"task_id": task.task_id, "label_source_id": source_id, "n": n}
+
+
+def _import_votes(ws: Workspace, a: ImportVotesArguments) -> dict[str, Any]:
+    task, path = ws.store.tasks.get(a.task_id), ws.uploads.get(a.upload_id).path
+    done = _for(ws, a.actor_id).import_votes(task.name, path, format=a.format, name=a.name)
+    return {
+        "task_id": a.task_id, "format": done.format, "n_votes": done.n_votes, "n_added": done.n_added,
+        "n_aside": done.n_aside, "aside": [list(one) for one in done.aside],
+    }  # fmt: skip
+
+
+def _for(ws: Workspace, actor_id: str) -> Workspace:
+    """What a person said is kept as theirs, also when a job keeps it."""
+    return ws.acting_as(Access(ws.store.db).actor(actor_id))
+
+
 VERBS: dict[str, Verb] = {
     "accept_tag": Verb(AcceptTagArguments, _accept_tag),
     "accept_task": Verb(AcceptTaskArguments, _accept_task),
+    "bulk": Verb(BulkArguments, _bulk),
     "discover": Verb(DiscoverArguments, _discover),
     "embed": Verb(EmbedArguments, lambda ws, _: asdict(ws.embed())),
     "evaluate": Verb(EvaluateArguments, lambda ws, a: ws.evaluate(a.model, split=a.split)),
     "find_tasks": Verb(FindTasksArguments, _find_tasks),
     "grow": Verb(GrowRequest, grow),
+    "import_votes": Verb(ImportVotesArguments, _import_votes),
     "index": Verb(IndexArguments, lambda ws, _: asdict(ws.build_indexes())),
     "retrain": Verb(
         RetrainArguments,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -11,18 +11,20 @@ from starlette.responses import Response
 from homegrown.core.access import Permission
 from homegrown.core.tasks import TaskKind
 from homegrown.errors import HomegrownError, InputError
-from homegrown.studio import words
+from homegrown.studio import words, work
 from homegrown.studio.answer import asked, go, posted, show
 from homegrown.studio.search import names_of
 from homegrown.studio.view import AsCode, Figure
 from homegrown.web import Route, Shape
-from homegrown.workspace.bulk import SAMPLE, Checked, Filter
+from homegrown.workspace.bulk import SAMPLE, Checked, Filter, ready_value
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
     from homegrown.web import Call
 
 RIGHT, WRONG = "right", "wrong"
+#: more records than this are labelled by a job, which a page can wait for and which outlives it
+JOB_ABOVE = 2_000
 #: what the choice "none of these" posts
 _NONE_VALUE = " "
 
@@ -65,6 +67,7 @@ class BulkPage:
     found: Figure | None
     sentence: str
     problem: str
+    job: work.Followed | None
     standing: tuple[StandingRow, ...]
     as_code: AsCode
 
@@ -99,11 +102,17 @@ def check(call: Call) -> Response:
 
 
 def apply(call: Call) -> Response:
-    """``POST /label/tasks/{task_id}/bulk``: label all of it."""
+    """``POST /label/tasks/{task_id}/bulk``: label all of it; a job does where it is much."""
     wanted, checked = _posted(call)
     task, named = _task(call), [v for v in _said(call) if v != _NONE_VALUE]
-    call.ws.bulk_label(task, named[0] if len(named) == 1 else named, wanted, checked)
-    return go(f"/label/tasks/{task.task_id}/bulk")
+    said = named[0] if len(named) == 1 else named
+    ready_value(task, said, checked)
+    if call.ws.bulk_sample(task, wanted, n=0).n <= JOB_ABOVE:
+        call.ws.bulk_label(task, said, wanted, checked)
+        return go(f"/label/tasks/{task.task_id}/bulk")
+    arguments = {"task_id": task.task_id, "said": named, "wanted": asdict(wanted), "checked": asdict(checked)}
+    job_id = work.submit(call.ws, call.actor, "bulk", arguments | {"actor_id": call.actor.actor_id})
+    return go(f"/label/tasks/{task.task_id}/bulk?job={job_id}")
 
 
 def undo(call: Call) -> Response:
@@ -134,7 +143,7 @@ def _posted(call: Call) -> tuple[Filter, Checked]:
 
 def _page(call: Call, wanted: Filter, said: tuple[str, ...], problem: str = "", **more: Any) -> Response:
     ws, task = call.ws, _task(call)
-    figure = more.get("found")
+    figure, followed = more.get("found"), work.follow(ws, asked(call, "job"), "bulk")
     page = BulkPage(
         task_id=task.task_id,
         task=task.name,
@@ -149,14 +158,23 @@ def _page(call: Call, wanted: Filter, said: tuple[str, ...], problem: str = "", 
         found=figure,
         sentence=words.one_in(1 - figure.value) if figure else "",
         problem=problem,
+        job=followed[0] if followed else None,
         standing=tuple(_standing(task, source) for source in ws.bulk_labels(task)),
         as_code=AsCode(
-            cli="homegrown query --save refunds \"select record_id from records where text like '%refund%'\"",
+            cli=_command(task, wanted, said),
             python=f"ws.bulk_label({task.name!r}, CLASS, Filter(selection=NAME), Checked(right=(…), wrong=(…)))",
             sql="select * from label_sources where config->>'bulk' = 'true'",
         ),
     )
     return show(call, page)
+
+
+def _command(task: Task, wanted: Filter, said: tuple[str, ...]) -> str:
+    chosen = (
+        f"--selection {wanted.selection}" if wanted.selection else f"--words {words.shell(wanted.words or 'WORDS')}"
+    )
+    named = [words.shell(name) for name in said if name != _NONE_VALUE] or ["--none" if said else "CLASS"]
+    return f"homegrown label bulk {words.shell(task.name)} {' '.join(named)} {chosen} --dry-run"
 
 
 def _standing(task: Task, source: dict[str, Any]) -> StandingRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.responses import Response, StreamingResponse
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _VERBS = ("teach", "model_votes")
 _SHOWN_ASIDE = 20
+#: a larger file is read by a job, which a page can wait for and which outlives it
+_JOB_ABOVE_BYTES = 1_000_000
 _TITLES = {"label-studio": "Label Studio", "argilla": "Argilla", "prodigy": "Prodigy", "doccano": "doccano",
            "openai": "OpenAI fine-tuning"}  # fmt: skip
 
@@ -139,6 +141,7 @@ class TeachersPage:
     may_govern: bool
     problem: str
     imported: Imported | None
+    importing: work.Followed | None
     has_model: bool
     formats: tuple[tuple[str, str], ...]
     as_code: AsCode
@@ -168,7 +171,7 @@ def teachers(call: Call) -> Response:
 
 def _page(call: Call, more: _More) -> TeachersPage:
     ws, task = call.ws, call.ws.store.tasks.get(call.path["task_id"])
-    part = _part(ws, task)
+    part, followed = _part(ws, task), work.follow(ws, asked(call, "job"), "import_votes")
     upstreams = ws.upstreams()
     name = more.asking.upstream or (upstreams[0].name if upstreams else "NAME")
     quoted = words.shell(task.name)
@@ -184,7 +187,8 @@ def _page(call: Call, more: _More) -> TeachersPage:
         new=more.new,
         may_govern=call.actor.may(Permission.GOVERN),
         problem=more.problem,
-        imported=more.imported,
+        imported=more.imported or (_imported(followed[1]) if followed and followed[0].is_done else None),
+        importing=followed[0] if followed else None,
         has_model=ws.store.models.champion(task.task_id) is not None,
         formats=tuple(_TITLES.items()),
         as_code=AsCode(
@@ -358,17 +362,26 @@ def bring(call: Call) -> Response:
             raise InputError("No file was chosen.")
         upload = call.ws.uploads.add(file.file, file.filename or "file")
         chosen = posted(call, "format") or None
+        if upload.n_bytes > _JOB_ABOVE_BYTES:
+            arguments = {"task_id": task.task_id, "upload_id": upload.upload_id, "name": upload.name, "format": chosen}
+            job_id = work.submit(call.ws, call.actor, "import_votes", arguments | {"actor_id": call.actor.actor_id})
+            return go(f"/label/tasks/{task.task_id}/teachers?job={job_id}")
         done = call.ws.import_votes(task.name, upload.path, format=chosen, name=upload.name)
     except HomegrownError as error:
         if error.status >= 500:
             raise
         return show(call, _page(call, _More(problem=error.message)), error.status)
-    aside = [f"line {a.line}: {a.reason}" for a in done.aside[:_SHOWN_ASIDE]]
-    if done.n_aside > _SHOWN_ASIDE:
-        aside.append(f"and {done.n_aside - _SHOWN_ASIDE:,} more")
-    votes, new = words.plural(done.n_votes, "vote"), words.plural(done.n_added, "new record")
-    sentence = f"{votes} of {_TITLES[done.format]} came in, with {new}."
-    return show(call, _page(call, _More(imported=Imported(sentence=sentence, aside=tuple(aside)))))
+    return show(call, _page(call, _More(imported=_imported(asdict(done)))))
+
+
+def _imported(done: dict[str, Any]) -> Imported:
+    """What came of a file, from what ``import_votes`` or a job of it answered."""
+    aside = [f"line {line}: {reason}" for line, reason in done["aside"][:_SHOWN_ASIDE]]
+    if done["n_aside"] > _SHOWN_ASIDE:
+        aside.append(f"and {done['n_aside'] - _SHOWN_ASIDE:,} more")
+    votes, new = words.plural(done["n_votes"], "vote"), words.plural(done["n_added"], "new record")
+    sentence = f"{votes} of {_TITLES[done['format']]} came in, with {new}."
+    return Imported(sentence=sentence, aside=tuple(aside))
 
 
 def export(call: Call) -> Response:
