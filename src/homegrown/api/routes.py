@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from homegrown.api import (
     costs,
+    discoveries,
     issues,
     monitor,
     nouns,
@@ -39,6 +40,7 @@ _SUBJECTS = (
     issues,
     retrain,
     costs,
+    discoveries,
     monitor,
 )
 

@@ -148,6 +148,12 @@ def _result(job: Job) -> NextStep | None:
     if job.verb == "discover" and made.get("discovery_id"):
         return NextStep(title="Look at the groups", action="See them", href=f"/label/discover/{made['discovery_id']}",
                         reason="Each becomes a class once you have read ten of its texts.")  # fmt: skip
+    if job.verb == "bulk" and made.get("task_id"):
+        return NextStep(title="See what is labelled", action="See it", href=f"/label/tasks/{made['task_id']}/bulk",
+                        reason="One press takes all of it back.")  # fmt: skip
+    if job.verb == "import_votes" and made.get("task_id"):
+        return NextStep(title="See the task", action="See it", href=f"/label/tasks/{made['task_id']}",
+                        reason="How many votes each class has now.")  # fmt: skip
     if job.verb in ("grow", "train", "evaluate", "retrain") and made.get("model_id"):
         return NextStep(title="Read the report", action="Read it", href=f"/evaluate/{made['model_id']}",
                         reason="How often it is right, on what, and what it mixes up.")  # fmt: skip
