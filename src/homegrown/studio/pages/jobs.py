@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: verbs whose work has a page of its own
 _TRAININGS = ("grow", "train")
+#: arguments that say nothing to a person: where a file lies, and lists of ids
+_UNSAID = ("file", "upload_id", "checked", "actor_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,7 @@ def one(call: Call) -> Response:
 
 def _page(call: Call, job_id: str) -> JobPage:
     job = work.queue(call.ws).get(job_id)
-    shown = {k: v for k, v in job.arguments.items() if v not in (None, "") and k != "file"}
+    shown = {k: v for k, v in job.arguments.items() if v not in (None, "") and k not in _UNSAID}
     return JobPage(
         job_id=job.job_id,
         name=work.title(job),
