@@ -19,7 +19,7 @@ from homegrown.inference.encoder import Encoder
 from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.predictor import load_predictor
 from homegrown.testing.trainers import check_trainer, toy_data
-from homegrown.train.auto import worth_it
+from homegrown.train.auto import SURE_WITH_WEAK, worth_it
 
 FINE = {"epochs": 2, "n_fixed": 1, "rounds": 0, "batch": 16}
 
@@ -95,11 +95,14 @@ def test_a_larger_model_must_win_by_more_than_chance():
     rng = np.random.default_rng(0)
     before = rng.random(1000) < 0.9
     better, same = before | (rng.random(1000) < 0.2), before ^ (rng.random(1000) < 0.01)
-    assert worth_it(before, better, 0.003, few=False)[0]
-    assert not worth_it(before, same & before, 0.003, few=False)[0]
+    assert worth_it(before, better, 0.003)[0]
+    assert not worth_it(before, same & before, 0.003)[0]
     lucky = before.copy()
     lucky[np.flatnonzero(~before)[:1]] = True
-    assert not worth_it(before, lucky, 0.003, few=False)[0]
+    assert not worth_it(before, lucky, 0.003)[0]
+    two_more = np.r_[np.ones(92, bool), np.zeros(8, bool)]
+    assert worth_it(np.r_[np.ones(90, bool), np.zeros(10, bool)], two_more, 0.003)[0]
+    assert not worth_it(np.r_[np.ones(90, bool), np.zeros(10, bool)], two_more, 0.003, sure=SURE_WITH_WEAK)[0]
 
 
 @pytest.mark.parametrize("name", ["lexical", "static", "linear"])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 RUNGS = ("lexical", "static", "linear", "finetune")
 #: cross-fitted: they know how often they name each class where nobody voted
 CROSSED = ("lexical", "linear")
-SURE, SURE_WITH_FEW = 0.75, 0.5
+SURE, SURE_WITH_FEW, SURE_WITH_WEAK = 0.75, 0.5, 0.95
 GOOD_ENOUGH = 0.995
 
 
@@ -156,25 +156,27 @@ class _Climb:
         multi, probs = self._parts.data.multi, self._parts.judge.probs
         before = right(self._best.judge_logits, probs, multi=multi)
         after = right(rung.judge_logits, probs, multi=multi)
-        return worth_it(before, after, self._options.least_gain, few=self._parts.few, other=self._best.recipe.trainer)
+        sure = SURE_WITH_FEW if self._parts.few else SURE_WITH_WEAK if self._parts.weak else SURE
+        return worth_it(before, after, self._options.least_gain, sure=sure, other=self._best.recipe.trainer)
 
 
 def worth_it(
-    before: np.ndarray, after: np.ndarray, least_gain: float, *, few: bool, other: str = "before"
+    before: np.ndarray, after: np.ndarray, least_gain: float, *, sure: float = SURE, other: str = "before"
 ) -> tuple[bool, str]:
     """Whether a larger model is worth it, from who was right on each of the same rows; bool [n] each.
 
-    Taken when it gains at least *least_gain* and is the better one with probability 0.75, by the rows on which exactly
-    one of the two is right (the rows of McNemar 1947) under a uniform prior. With few labels there are too few
-    validation rows to show anything; then the larger number is enough.
+    Taken when it gains at least *least_gain* and is the better one with probability *sure*, by the rows on which
+    exactly one of the two is right (the rows of McNemar 1947) under a uniform prior. With few labels there are too few
+    validation rows to show anything; then the larger number is enough. With weak ones rightness is agreement with
+    votes, of which some are wrong: then more is asked for.
 
     Example:
-        >>> worth_it(np.array([True] * 90 + [False] * 10), np.array([True] * 98 + [False] * 2), 0.003, few=False)[0]
+        >>> worth_it(np.array([True] * 90 + [False] * 10), np.array([True] * 98 + [False] * 2), 0.003)[0]
         True
     """
     wins, losses, n = int((after & ~before).sum()), int((before & ~after).sum()), len(before)
     gain = (wins - losses) / n if n else 0.0
-    sure = float(beta.sf(0.5, wins + 1, losses + 1))
-    taken = gain >= least_gain and sure >= (SURE_WITH_FEW if few else SURE)
+    better = float(beta.sf(0.5, wins + 1, losses + 1))
+    taken = gain >= least_gain and better >= sure
     word = "taken" if taken else "not worth it"
-    return taken, f"{word}: {wins} won, {losses} lost to {other} on {n} rows ({gain:+.1%}, better with {sure:.0%})"
+    return taken, f"{word}: {wins} won, {losses} lost to {other} on {n} rows ({gain:+.1%}, better with {better:.0%})"
