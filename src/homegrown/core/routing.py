@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,8 @@ DEFAULT_ROUTE = "default"
 """The route of every name that has no route of its own."""
 ANY_MODEL = "*"
 """As the model of an upstream: whatever the caller names; its prices hold for all of them."""
+NEVER = -1.0
+"""The confidence of an answer that a model may not give at home, however sure it is."""
 _LONGEST_S = 3600.0
 
 
@@ -43,6 +46,48 @@ class Target(msgspec.Struct, frozen=True):
     model: str | None = None
 
 
+class ExitMode(StrEnum):
+    """``HOME``: a model of ours answers what it is sure of. ``SHADOW``: it answers silently, the caller never waits."""
+
+    HOME = "home"
+    SHADOW = "shadow"
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of ours that answers calls of one prompt in the upstream's place.
+
+    Attributes:
+        exit_id: of this calibration; what was observed since is kept under it.
+        template_id: of the prompt.
+        field: of the answers, that the model learned; empty for the whole answer.
+        wordings: keys of the prompt's wordings that were calibrated on; others go to the upstream.
+        version_id: of the model. Another version needs a calibration of its own.
+        model: the version's name, as the answer's header has it: ``intent@3``.
+        threshold: it answers where its confidence is above; None: never.
+        alpha: disagreement with the upstream that is borne among its answers.
+        delta: chance that this promise is wrong.
+        audit_share: chance of each of its answers to be checked by asking the upstream as well.
+        labels: the model's class by the label that the upstream says; None: none of its classes.
+        spellings: what the upstream says, to the letter, by the model's class.
+        usual: what calls looked like at calibration, plain values; None: drift is not watched.
+    """
+
+    exit_id: str
+    template_id: str
+    field: str = ""
+    wordings: tuple[str, ...]
+    version_id: str
+    model: str
+    mode: ExitMode
+    threshold: float | None
+    alpha: float
+    delta: float
+    audit_share: float
+    labels: dict[str, str | None]
+    spellings: dict[str, str]
+    usual: dict[str, Any] | None = None
+
+
 class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a route does.
 
@@ -59,6 +104,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
         total_s: longest time for the whole.
         retry_s: how long a call may wait in all to be sent again.
         max_open: calls under way at once; None for no limit of its own.
+        exit: what is answered at home in the upstreams' place; None for nothing.
     """
 
     targets: tuple[Target, ...] = ()
@@ -73,6 +119,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     total_s: float = 900.0
     retry_s: float = 5.0
     max_open: int | None = None
+    exit: Exit | None = None
 
     def check(self) -> None:
         """Refuse what makes no sense, with the reason.

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+AT_HOME = "homegrown.exit"
+"""The tag that says what a model of ours made of a call of its prompt: ``home``, ``unsure``, ``audit``, ``shadow``."""
+SELECTED = frozenset({"unsure", "out_of_scope", "audit", "home", "spare"})
+"""Of its values those under which a call is no part of a plain sample: a model answered at home when it came."""
+
 
 class Wire(StrEnum):
     """The protocol in which a call was made."""

@@ -9,6 +9,7 @@ from homegrown.core.lazy import on_demand
 if TYPE_CHECKING:
     from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
+    from homegrown.evaluate.exit import Bound, exit_bound
     from homegrown.evaluate.pairing import compare
     from homegrown.evaluate.report import example_ids, render
     from homegrown.evaluate.run import evaluate, stored_evaluation
@@ -20,11 +21,13 @@ __getattr__ = on_demand(
     __name__,
     {
         "Answers": "homegrown.evaluate.verdict",
+        "Bound": "homegrown.evaluate.exit",
         "Evaluation": "homegrown.evaluate.document",
         "challenge": "homegrown.evaluate.challengers",
         "compare": "homegrown.evaluate.pairing",
         "evaluate": "homegrown.evaluate.run",
         "example_ids": "homegrown.evaluate.report",
+        "exit_bound": "homegrown.evaluate.exit",
         "give_verdict": "homegrown.evaluate.verdict",
         "lines": "homegrown.evaluate.verdict",
         "render": "homegrown.evaluate.report",
@@ -36,11 +39,13 @@ __getattr__ = on_demand(
 
 __all__ = [
     "Answers",
+    "Bound",
     "Evaluation",
     "challenge",
     "compare",
     "evaluate",
     "example_ids",
+    "exit_bound",
     "give_verdict",
     "lines",
     "render",
