@@ -40,6 +40,7 @@ class Bed:
     def fresh(self):
         """As at the start: no faults, nothing remembered, every circuit closed."""
         self.upstream.plan()
+        self.upstream.label({})
         self.upstream.forget()
         self.gateway.board._breakers.clear()
         self.gateway.board.budget.tokens = 5.0

@@ -225,6 +225,7 @@ def test_what_was_touched_is_named_and_what_was_not_is_kept(forgotten):
 CHANGES = {
     "put_route": {"gateway.route_put"},
     "remove_route": {"gateway.route_remove"},
+    "switch_route": {"gateway.switch", "gateway.switch_off"},
     "limit_key": {"gateway.limit"},
     "set_offline": {"govern.offline"},
     "upstream_at": {"govern.upstream_add"},
@@ -309,7 +310,11 @@ def traffic_becomes_a_task(ws):
     path = ws.store.layout.root.parent / "calls.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
     ws.import_calls(path)
-    ws.accept_template(ws.find_tasks().proposals[0].template.template_id)
+    made = ws.accept_template(ws.find_tasks().proposals[0].template.template_id)
+    ws.train(ws.snapshot(made.task), Recipe("lexical", {}, 0), "mood")
+    ws.put_route("mood", upstreams=[ws.upstream_at("http://127.0.0.1:9/v1", private=True).name])
+    ws.switch_route("mood", "mood", shadow=True)
+    ws.switch_route("mood", off=True)
     ws.accept_tag("feature", "mood", name="mood")
 
 

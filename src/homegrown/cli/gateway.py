@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.cli.gateway_switch import switch
 from homegrown.cli.govern_upstream import key_of
 from homegrown.core.access import SYSTEM
 from homegrown.core.routing import DEFAULT_ROUTE, CaptureMode, Leaves
@@ -172,3 +173,6 @@ def _call(call: Captured) -> str:
 def _fact(found: GatewayRoute) -> dict[str, Any]:
     config = msgspec.to_builtins(found.config)
     return {"route_id": found.route_id, "name": found.name, **config, "created_at": found.created_at}
+
+
+command.add_command(switch)

@@ -18,6 +18,7 @@ from homegrown.store.captured import Begun, Ended
 if TYPE_CHECKING:
     from homegrown.core.routing import GatewayRoute
     from homegrown.gateway.forward import Answered
+    from homegrown.gateway.home import Turn
     from homegrown.gateway.intake import Asked
     from homegrown.gateway.service import Gateway
 
@@ -29,6 +30,8 @@ class Book:
         tags: what is said of it beside what passed.
         got: the answer, once there is one.
         rebuilt: what a stream adds up to, where the answer is one.
+        turn: hears what the upstream said, where a model of ours has a say in the call.
+        version_id: of ours that answered; None while an upstream does.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Book:
         self._is_ended = False
         self.got: Answered | None = None
         self.rebuilt: Rebuilt | None = None
+        self.turn: Turn | None = None
+        self.version_id: str | None = None
 
     async def begin(self) -> None:
         """The call is about to leave."""
@@ -100,19 +105,22 @@ class Book:
             text = None if answer is None else _json(answer)
         status = status if status is not None or self.got is None else self.got.streamed.status
         sent, answered = tokens_of(answer)
-        cost = self.got.cost_usd(sent, answered) if self.got is not None else None
+        cost = 0.0 if self.version_id else self.got.cost_usd(sent, answered) if self.got is not None else None
         seconds = time.monotonic() - self._started
         self._gateway.note(self._actor_id, self._route.name, state, cost, seconds)
+        if self.turn is not None and self.version_id is None and state is CallState.WHOLE:
+            self.turn.heard(answer, is_kept=self._begun is not None)
         if self._begun is None:
             return
         if text is not None and self._route.config.mask_kept:
             text = await asyncio.to_thread(self._gateway.masked, text)
         if text is not None and len(text) > 2 * KEPT_BYTES:
             text, why = None, why or "the answer is longer than is kept"
+        upstream_id = self.got.upstream.upstream_id if self.got else self._begun.upstream_id
         ended = Ended(
-            self._trace_id, state.value, status, self.got.upstream.upstream_id if self.got else self._begun.upstream_id,
+            self._trace_id, state.value, status, None if self.version_id else upstream_id,
             text, sent, answered, cost, seconds, self._first_s, _json(self.tags), why,
-            timestamp(),
+            timestamp(), self.version_id,
         )  # fmt: skip
         rows = (ended,) if self._is_durable else (self._begun, ended)
         await self._gateway.writer.put(*rows, durable=self._is_durable)

@@ -42,11 +42,18 @@ async def chat(call: Call) -> Response:
     usage = count(text)
     if body.stream:
         wants_usage = body.stream_options is not None and body.stream_options.include_usage
-        events = _events(base, content, logprobs, usage if wants_usage else None)
+        events = stream_of(base, content, logprobs, usage if wants_usage else None)
         return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return json_response(whole_of(base, content, logprobs, usage))
+
+
+def whole_of(
+    base: dict[str, Any], content: str, logprobs: dict[str, Any] | None, usage: dict[str, int]
+) -> dict[str, Any]:
+    """An answer in one piece, in OpenAI's form."""
     message = {"role": "assistant", "content": content, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "stop"}
-    return json_response({**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+    return {**base, "object": "chat.completion", "choices": [choice], "usage": usage}
 
 
 def said(answer: Answer) -> str:
@@ -91,7 +98,7 @@ def _token(text: str, prob: float) -> dict[str, Any]:
     return {"token": text, "logprob": min(logprob, 0.0), "bytes": list(text.encode("utf-8", "replace"))}
 
 
-async def _events(
+async def stream_of(
     base: dict[str, Any], content: str, logprobs: dict[str, Any] | None, usage: dict[str, int] | None
 ) -> AsyncIterator[bytes]:
     """Server-sent events in OpenAI's order: role, content, end, usage if asked, ``[DONE]``."""

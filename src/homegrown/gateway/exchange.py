@@ -13,7 +13,7 @@ import anyio
 import msgspec
 from starlette.responses import Response
 
-from homegrown.core.traces import CallState, Wire
+from homegrown.core.traces import AT_HOME, CallState, Wire
 from homegrown.errors import HomegrownError, UpstreamError
 from homegrown.gateway.book import Book
 from homegrown.gateway.rebuild import KEPT_BYTES, Rebuilt
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from homegrown.core.routing import GatewayRoute
     from homegrown.gateway.forward import Answered, Sent
+    from homegrown.gateway.home import Turn
     from homegrown.gateway.idempotency import Promise
     from homegrown.gateway.intake import Asked
     from homegrown.gateway.service import Gateway
@@ -72,9 +73,12 @@ class Exchange(Response):
             with self._gateway.admission.slot(actor_id, self._route.name, config.max_open):
                 try:
                     await book.begin()
-                    async with self._gateway.forwarder.answered(self._sent, config, self._attempts) as got:
-                        book.got = got
-                        await self._pass(send, got)
+                    turn = book.turn = await self._turn()
+                    is_home = turn is not None and turn.is_home
+                    if turn is not None and (is_home or not await self._ask_upstream(send, turn)):
+                        await self._answer_at_home(send, turn)
+                    elif turn is None:
+                        await self._ask_upstream(send, None)
                 except BaseException as error:
                     await self._note(error)
                     raise
@@ -85,6 +89,59 @@ class Exchange(Response):
                 await response(scope, receive, send)
             elif isinstance(error, UpstreamError):
                 await self._break_off(send, error)
+
+    async def _turn(self) -> Turn | None:
+        """What a model of ours makes of the call, where one has a say in it."""
+        gateway, tags = self._gateway, self._book.tags
+        tags.pop(AT_HOME, None)
+        turn = await gateway.exits.turn(
+            self._route, self._asked, tags, self._trace_id, self._call.part("engine").batcher,
+            gateway.masked if self._route.config.mask_kept else None,
+        )  # fmt: skip
+        if turn is not None:
+            tags[AT_HOME] = turn.what
+        return turn
+
+    async def _ask_upstream(self, send: Send, turn: Turn | None) -> bool:
+        """Pass an upstream's answer on; False where it failed and the model's own may go out."""
+        book, may_stand_in = self._book, turn is not None and turn.is_sure
+        try:
+            async with self._gateway.forwarder.answered(self._sent, self._route.config, self._attempts) as got:
+                status = got.streamed.status
+                if may_stand_in and status >= HTTPStatus.BAD_REQUEST:
+                    (got.breaker.failed if status >= HTTPStatus.INTERNAL_SERVER_ERROR else got.breaker.left)()
+                    return False
+                book.got = got
+                await self._pass(send, got)
+        except HomegrownError:
+            if not may_stand_in or self._has_begun:
+                raise
+            if book.got is not None:
+                book.got.breaker.failed()
+                book.got = None
+            return False
+        return True
+
+    async def _answer_at_home(self, send: Send, turn: Turn) -> None:
+        """Give the model's answer in the shape in which the upstream would have."""
+        if not turn.is_home:
+            self._book.tags[AT_HOME] = turn.stands_in()
+        self._tell_attempts()
+        named = {"content-type": turn.kind, "x-homegrown-trace": self._trace_id, "x-homegrown-model": turn.model}
+        if not self._asked.is_stream:
+            named["content-length"] = str(sum(map(len, turn.pieces)))
+        headers = [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in named.items()]
+        self._book.version_id = turn.version_id
+        self._book.first_piece()
+        text = msgspec.json.encode(turn.answer).decode()
+        await self._book.end(CallState.WHOLE, HTTPStatus.OK, None, text, turn.answer)
+        if self._promise is not None:
+            self._promise.keep(HTTPStatus.OK, headers, b"".join(turn.pieces))
+        self._has_begun = True
+        await self._send(send, {"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        for piece in turn.pieces:
+            await self._send(send, {"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send(send, {"type": "http.response.body", "body": b""})
 
     async def _note(self, error: BaseException) -> None:
         """What went wrong goes into the book before anybody is told."""

@@ -20,6 +20,10 @@ class Meters:
         self.registry = CollectorRegistry()
         names = ["route", "state"]
         self._calls = Counter("homegrown_gateway_calls", "Calls that ended.", names, registry=self.registry)
+        self._exits = Counter(
+            "homegrown_gateway_exit", "Calls in which a model of yours has a say.", ["route", "what"],
+            registry=self.registry,
+        )  # fmt: skip
         self._usd = Counter("homegrown_gateway_usd", "What they cost.", ["route"], registry=self.registry)
         self._seconds = Histogram(
             "homegrown_gateway_call_seconds", "From body to end.", ["route"], buckets=SECONDS, registry=self.registry
@@ -40,6 +44,10 @@ class Meters:
         self._seconds.labels(route).observe(seconds)
         if cost_usd:
             self._usd.labels(route).inc(cost_usd)
+
+    def exit(self, route: str, what: str) -> None:
+        """What a model of ours made of one call: ``home``, ``audit``, ``unsure``, ``shadow``, ``problem``."""
+        self._exits.labels(route, what).inc()
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""

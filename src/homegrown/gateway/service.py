@@ -13,6 +13,7 @@ from homegrown.core.access import SYSTEM
 from homegrown.core.ids import IdPool, timestamp
 from homegrown.errors import HomegrownError
 from homegrown.gateway.capture import CaptureWriter, Tally
+from homegrown.gateway.exits import Exits
 from homegrown.gateway.forward import Forwarder
 from homegrown.gateway.idempotency import Keys
 from homegrown.gateway.limits import Admission
@@ -47,6 +48,7 @@ class Gateway:
         spool = Spool(store.layout.folder("locks"))
         self.writer = CaptureWriter(store.captured, spool, self.tally, self._lost_before(n_found))
         self.meters = Meters(self)
+        self.exits = Exits(store, self.board, self.meters)
         self._masker = PatternMasker()
 
     def _lost_before(self, n_found: int) -> int:
@@ -66,13 +68,15 @@ class Gateway:
         today = timestamp()[:10]
         self.admission.begin_day(today, await asyncio.to_thread(self._store.captured.spent_today))
         self.writer.start()
-        tasks = [asyncio.create_task(t) for t in (self.board.keep_up(), self.board.age_out(), self.admission.watch())]
+        loops = (self.board.keep_up(), self.board.age_out(), self.admission.watch(), self.exits.keep_up())
+        tasks = [asyncio.create_task(t) for t in loops]
         try:
             yield self
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.exits.close()
             await self.board.close()
             await asyncio.to_thread(self.writer.stop)
             if self.writer.n_lost != before:
@@ -109,6 +113,7 @@ class Gateway:
             found["capture"] = f"calls pass and are not written: {self.writer.problem}"
         if self.writer.n_lost:
             found["capture.lost"] = f"{self.writer.n_lost:,} calls passed that were not kept"
+        found |= self.exits.health()
         if self.board.is_closed():
             found["offline"] = "every way out is closed"
         return found

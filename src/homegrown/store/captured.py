@@ -51,6 +51,7 @@ class Ended:
 
     Attributes:
         response: the body, JSON; of a stream what its pieces add up to.
+        version_id: of ours that answered; None where an upstream did.
     """
 
     trace_id: str
@@ -66,6 +67,7 @@ class Ended:
     tags: str
     error: str | None
     ended_at: str
+    version_id: str | None = None
 
 
 _BEGUN = list(Begun.__dataclass_fields__)

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from homegrown.core.ids import canonical_json, new_id, timestamp
-from homegrown.core.routing import GatewayRoute, KeyLimits, RouteConfig, check_name
+from homegrown.core.routing import Exit, GatewayRoute, KeyLimits, RouteConfig, check_name
 from homegrown.errors import NotFoundError
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
@@ -47,8 +47,18 @@ class RouteStore:
             if not changed:
                 row = {"route_id": new_id("route"), "project_id": DEFAULT_PROJECT, "name": name, "config": stored}
                 connection.execute(sa.insert(_R).values(**row, created_at=timestamp()))
-            facts = msgspec.to_builtins(config)
+            facts = msgspec.to_builtins(msgspec.structs.replace(config, exit=None))
             record_event(connection, actor, "gateway.route_put", f"route:{name}", **facts)
+        return self.get(name)
+
+    def switch(self, actor: Actor, name: str, exit: Exit | None, **facts: Any) -> GatewayRoute:
+        """Have a model of ours answer calls of the route, or with None the upstreams alone again."""
+        found = self.get(name)
+        stored = canonical_json(msgspec.structs.replace(found.config, exit=exit)).decode()
+        with self._db.write() as connection:
+            connection.execute(sa.update(_R).where(_R.c.name == name).values(config=stored))
+            action = "gateway.switch" if exit is not None else "gateway.switch_off"
+            record_event(connection, actor, action, f"route:{name}", **facts)
         return self.get(name)
 
     def find(self, name: str) -> GatewayRoute | None:

@@ -24,6 +24,7 @@ from homegrown.store.database import Database
 from homegrown.store.discoveries import DiscoveryStore
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
+from homegrown.store.exits import ExitStore
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import write_atomic
 from homegrown.store.imports import Imports
@@ -102,6 +103,7 @@ class Store:
         self.captured_imports = CapturedImports(self.db)
         self.templates = TemplateStore(self.db)
         self.routes = RouteStore(self.db)
+        self.exits = ExitStore(self.db)
         self.captured = CapturedStore(self.db)
         self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE = 4
+_LABEL = "label of the stub"
 TIMES = {"ratelimit": "99", "request": "req_of_the_stub"}
 
 
@@ -60,6 +61,7 @@ class _State:
     delay_s: float = 0.0
     gap_s: float = 0.0
     remembers: bool = True
+    says: dict[str, str] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)
     n_calls: int = 0
     n_open: int = 0
@@ -131,6 +133,8 @@ class _Stub:
         if kind == "reset" and not detail:
             return _reset(writer)
         asked = json.loads(body) if body else {}
+        label = next((label for word, label in self.state.says.items() if word in _said(asked)), None)
+        asked |= {} if label is None else {_LABEL: label}
         status, content, more = _whole(method, path, asked, fault)
         is_stream = bool(asked.get("stream")) and status == 200 and kind not in ("html", "json", "redirect")
         if not is_stream:
@@ -230,7 +234,7 @@ def _whole(method: str, path: str, asked: dict[str, Any], fault: str) -> tuple[i
 
 
 def _document(method: str, path: str, asked: dict[str, Any]) -> dict[str, Any]:
-    text, model = f"You said: {_said(asked)}", asked.get("model", "")
+    text, model = asked.get(_LABEL) or f"You said: {_said(asked)}", asked.get("model", "")
     sent, answered = len(json.dumps(asked)) // 4, len(text) // PIECE
     if method == "GET":
         listed = [{"id": m, "object": "model", "created": 1, "owned_by": "stub"} for m in ("stub-large", "stub-small")]
@@ -369,6 +373,10 @@ class WireUpstream:
     def plan(self, *faults: str, always: str = "", delay_s: float = 0.0, gap_s: float = 0.0) -> None:
         """What the next calls meet, one each; *always* after them; so long before each answer and between pieces."""
         self._control({"faults": list(faults), "always": always, "delay_s": delay_s, "gap_s": gap_s})
+
+    def label(self, says: dict[str, str]) -> None:
+        """What it answers where a word is in the last message, in place of saying that back; the first counts."""
+        self._control({"says": says})
 
     def forget(self, *, remembers: bool = True) -> None:
         """Empty its memory; whether calls are remembered from now on."""

@@ -166,6 +166,8 @@ def _gather(
             if h not in elsewhere and h not in mine:
                 mine.add(h)
                 file.write(encoder.encode({"text": text}) + b"\n")
+            if call.version_id is not None:  # our own answer is no vote of the upstream's
+                continue
             labels = read(answer)
             found.n_outside += labels is None
             value = None if labels is None else canonical_json(sorted(labels)).decode()

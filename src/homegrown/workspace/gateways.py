@@ -14,7 +14,7 @@ from homegrown.store.upstreams import UpstreamSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from homegrown.core.routing import GatewayRoute
+    from homegrown.core.routing import Exit, GatewayRoute
     from homegrown.core.traces import CallState, Captured
     from homegrown.core.upstreams import Upstream
     from homegrown.store import Store
@@ -52,6 +52,8 @@ class Gateways:
             mask_kept: personal data is masked in what is kept.
             max_open: calls under way at once.
 
+        A model that answers at home (``switch_route``) goes on as long as the upstreams are the same.
+
         Example:
             >>> ws.put_route("gpt-4o-mini", upstreams=["openai"], leaves="mask")  # doctest: +SKIP
         """
@@ -60,11 +62,16 @@ class Gateways:
         try:
             config = RouteConfig(
                 targets=targets, leaves=Leaves(leaves), capture=CaptureMode(capture), sample=sample,
-                keep_days=keep_days, mask_kept=mask_kept, max_open=max_open,
+                keep_days=keep_days, mask_kept=mask_kept, max_open=max_open, exit=self._exit(name, targets),
             )  # fmt: skip
         except ValueError as error:
             raise InputError("What leaves is allow, mask, home or refuse; capture is durable or fast.") from error
         return self.store.routes.put(self.store.actor, name, config)
+
+    def _exit(self, name: str, targets: tuple[Target, ...]) -> Exit | None:
+        """What answers at home stays while the upstreams stay: with others its bound says nothing."""
+        old = self.store.routes.find(name)
+        return old.config.exit if old is not None and old.config.targets == targets else None
 
     def _target(self, said: str, model: str | None) -> Target:
         found = self.store.upstreams.find(said)

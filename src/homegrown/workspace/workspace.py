@@ -41,6 +41,7 @@ from homegrown.workspace.reports import Reports
 from homegrown.workspace.retrain import Retraining
 from homegrown.workspace.rules import Rules, known_votes
 from homegrown.workspace.station import Station
+from homegrown.workspace.switching import Switching
 from homegrown.workspace.task_counts import task_counts
 from homegrown.workspace.tasks import Tasks
 from homegrown.workspace.teachers import Teachers
@@ -86,6 +87,7 @@ class Workspace(
     Retraining,
     Rules,
     Station,
+    Switching,
     Tasks,
     Teachers,
     TrafficVerbs,

@@ -1,0 +1,102 @@
+"""What is observed of models that answer in an upstream's place: shadow answers, audits, the state of their stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+
+from homegrown.core.access import SYSTEM
+from homegrown.core.ids import canonical_json, timestamp
+from homegrown.store import tables
+from homegrown.store.events import record_event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homegrown.core.routing import Exit
+    from homegrown.store.database import Database
+
+_S, _A, _SET = tables.shadow_answers, tables.audits, tables.settings
+_STATE = "gateway.exit:"
+UPSTREAM = "upstream"
+"""The ``kind`` of an audit that the upstream's own answer settles."""
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What a model of ours said of a call that the upstream answered.
+
+    Attributes:
+        answer: the class that it said; None for none of them.
+        said: the class that the upstream said; None for none of them.
+        prob: its confidence.
+        weight: one over the chance with which the call was drawn to be audited; None where it was not drawn.
+    """
+
+    trace_id: str
+    version_id: str
+    answer: str | None
+    said: str | None
+    prob: float
+    latency_s: float
+    weight: float | None = None
+
+
+class ExitStore:
+    """Writes and reads them."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def note(self, rows: Sequence[Observed]) -> None:
+        """Keep what was observed; one transaction."""
+        at = timestamp()
+        shadow = [
+            {
+                "trace_id": r.trace_id, "version_id": r.version_id, "answer": r.answer, "prob": r.prob,
+                "agrees": int(r.answer is not None and r.answer == r.said), "latency_s": r.latency_s, "created_at": at,
+            }
+            for r in rows
+        ]  # fmt: skip
+        audits = [
+            {
+                "trace_id": r.trace_id, "version_id": r.version_id, "kind": UPSTREAM, "weight": r.weight,
+                "home": r.answer, "upstream": r.said, "created_at": at, "settled_at": at,
+            }
+            for r in rows
+            if r.weight is not None
+        ]  # fmt: skip
+        with self._db.write() as connection:
+            if shadow:
+                connection.execute(sa.insert(_S), shadow)
+            if audits:
+                connection.execute(sa.insert(_A), audits)
+
+    def state(self, exit_id: str) -> dict[str, Any] | None:
+        """The state of its stage, as it was kept last."""
+        row = self._db.one(sa.select(_SET.c.value).where(_SET.c.name == _STATE + exit_id))
+        return None if row is None else msgspec.json.decode(row["value"])
+
+    def keep(self, route: str, exit: Exit, state: dict[str, Any], fallen: str | None = None) -> None:
+        """Keep the state of its stage.
+
+        Args:
+            route: its name.
+            exit: whose stage it is.
+            state: plain values.
+            fallen: why it answers no more, where that is news: an event.
+        """
+        name, value = _STATE + exit.exit_id, canonical_json(state).decode()
+        with self._db.write() as connection:
+            if not connection.execute(sa.update(_SET).where(_SET.c.name == name).values(value=value)).rowcount:
+                connection.execute(sa.insert(_SET).values(name=name, value=value))
+            if fallen is not None:
+                facts = {"version_id": exit.version_id, "exit_id": exit.exit_id, "reason": fallen}
+                facts |= {"n_home": state["n_home"], "n_audits": state["watch"].get("n")}
+                record_event(connection, SYSTEM, "gateway.exit_fell", f"route:{route}", **facts)
+
+    def drop(self, exit_id: str) -> None:
+        """Forget the state of a stage that answers no more."""
+        with self._db.write() as connection:
+            connection.execute(sa.delete(_SET).where(_SET.c.name == _STATE + exit_id))

@@ -1,0 +1,298 @@
+"""Calls answered at home: what the model is sure of, in the upstream's shape; the rest, and all after --off, goes out."""
+
+import json
+from dataclasses import replace
+
+import msgspec
+import openai
+import pytest
+import sqlalchemy as sa
+
+from homegrown.core.access import SYSTEM, Role
+from homegrown.core.ids import new_id
+from homegrown.core.models import Recipe
+from homegrown.core.routing import RouteConfig, Target
+from homegrown.core.traces import AT_HOME, CallState, answer_of
+from homegrown.errors import InputError
+from homegrown.serve.fallback import Why
+from homegrown.store import tables
+from tests.gateway.conftest import until
+from tests.monitor.calls import call, message, rng, topics
+
+SYSTEM_SAYS = "Say what the customer wants: card, refund or login. Answer by the label alone."
+SPELT = {"card": "**Card**", "refund": "**Refund**", "login": "**Login**"}
+SURE = "hello, i want my money back since monday again"
+ALPHA = 0.1
+
+
+def asked(text, **more):
+    return {
+        "model": "triage",
+        "messages": [{"role": "system", "content": SYSTEM_SAYS}, {"role": "user", "content": text}],
+        **more,
+    }
+
+
+def riddle(i):
+    """A message of which nobody can say what it wants."""
+    words = ["card", "refund", "login", "money", "password", "lost", "cannot", "where", "please", "the", "my", "in"]
+    return " ".join(rng(i).permutation(words)[:6].tolist()) + f" {i}"
+
+
+GUESSED = [list(SPELT.values())[int(k)] for k in rng(9).integers(3, size=160)]
+
+
+class Home:
+    """A route whose upstream labels messages, a model that learned from its calls, and who asks."""
+
+    def __init__(self, bed):
+        self.bed, self.ws, self.exit = bed, bed.ws, None
+        self.client = openai.OpenAI(
+            base_url=f"{bed.served.origin}/v1", api_key=bed.served.key(Role.CALLER), max_retries=0
+        )
+        self.route = self.ws.store.routes.put(SYSTEM, "triage", config(bed))
+        mine = {"upstream_id": bed.first.upstream_id, "route_id": self.route.route_id}
+        calls = topics(rng(), 700, [SYSTEM_SAYS], form=SPELT.get, model="triage", **mine)
+        calls += [call(700 + i, SYSTEM_SAYS, riddle(i), one, model="triage", **mine) for i, one in enumerate(GUESSED)]
+        self.ws.store.captured_imports.add([replace(c, trace_id=new_id("trace")) for c in calls])
+        self.template = self.ws.find_tasks().proposals[0].template
+        task = self.ws.accept_template(self.template.template_id, name="wish").task
+        snapshot = self.ws.snapshot(task, test_share=0.4)
+        self.version = self.ws.train(snapshot, Recipe("lexical", {}, 0), "wish")
+
+    def fresh(self):
+        self.bed.fresh()
+        self.bed.upstream.label({"money": "**Refund**", "card": "**Card**", "sign": "**Login**", "": "**Card**"})
+        self.ws.store.routes.put(SYSTEM, "triage", config(self.bed))
+        self.bed.gateway.exits._rows.clear()
+        self.follow()
+
+    def follow(self):
+        """Until the gateway does what the route says."""
+        self.bed.gateway.board.look()
+        route = self.ws.store.routes.get("triage")
+        until(lambda: (found := self.bed.gateway.exits.find(route)) is None or found.exit == route.config.exit)
+        if route.config.exit is not None:
+            until(lambda: self.bed.gateway.exits.find(route) is not None)
+        return self.bed.gateway.exits.find(route)
+
+    def switch(self, *, audit_share=1e-9, **options):
+        """By the verb the first time; the same bound again where a test is not about bounds."""
+        if self.exit is None or options:
+            done = self.ws.switch_route("triage", "wish", alpha=ALPHA, audit_share=audit_share, **options)
+            self.exit = done.exit if not options else self.exit
+        else:
+            again = msgspec.structs.replace(self.exit, exit_id=new_id("exit"), audit_share=audit_share)
+            self.ws.store.routes.switch(SYSTEM, "triage", again)
+        return self.follow()
+
+    def ask(self, text=SURE, **more):
+        """The answer with its headers."""
+        return self.client.chat.completions.with_raw_response.create(**asked(text, **more))
+
+    def n_out(self):
+        return len(self.bed.upstream.seen())
+
+    def unsure(self):
+        """A message that the model is not sure of."""
+        words = [riddle(i) for i in range(500, 530)]
+        threshold = self.ws.store.routes.get("triage").config.exit.threshold
+        said = self.ws.predict(self.version, words)
+        return next(w for w, s in zip(words, said, strict=True) if s["label"] is None or s["prob"] < threshold)
+
+
+def config(bed):
+    return RouteConfig(targets=(Target(bed.first.upstream_id),))
+
+
+@pytest.fixture(scope="module")
+def one(laid):
+    laid.fresh()
+    return Home(laid)
+
+
+@pytest.fixture
+def home(one):
+    one.fresh()
+    return one
+
+
+def test_what_it_is_sure_of_never_leaves_and_the_rest_does(home):
+    done = home.ws.switch_route("triage", "wish", alpha=ALPHA, audit_share=1e-9)
+    assert home.follow() is not None
+    assert done.bound.threshold is not None
+    assert done.bound.disagreement <= ALPHA
+    assert done.bound.n_home > 29
+    low, high = done.bound.coverage_ci95
+    assert low < done.bound.coverage < high
+    assert "did not learn from" in done.sentence
+
+    answer = home.ask()
+    said = answer.parse()
+    assert said.choices[0].message.content == "**Refund**"  # as the upstream spells it
+    assert said.choices[0].finish_reason == "stop"
+    assert said.model == "triage"
+    assert answer.headers["x-homegrown-model"] == "wish@1"
+    assert "x-homegrown-upstream" not in answer.headers
+    assert home.n_out() == 0
+    call = home.bed.last(answer.headers["x-homegrown-trace"])
+    assert (call.state, call.version_id, call.upstream_id) == (CallState.WHOLE, home.version.version_id, None)
+    assert (call.cost_usd, call.status, answer_of(call)) == (0.0, 200, "**Refund**")
+    assert call.tags[AT_HOME] == "home"
+
+    out = home.ask(home.unsure())
+    assert out.headers["x-homegrown-upstream"] == "stub"
+    assert home.n_out() == 1
+    assert home.bed.last(out.headers["x-homegrown-trace"]).tags[AT_HOME] == "unsure"
+    assert home.bed.last(out.headers["x-homegrown-trace"]).version_id is None
+
+
+def test_a_stream_has_the_shape_of_the_upstream_s(home):
+    def shape(stream):
+        chunks = list(stream)
+        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        ends = [c.choices[0].finish_reason for c in chunks if c.choices]
+        return text, chunks[0].choices[0].delta.role, ends[-1], chunks[-1].usage is not None, {c.object for c in chunks}
+
+    more = {"stream": True, "stream_options": {"include_usage": True}}
+    theirs = shape(home.client.chat.completions.create(**asked(SURE, **more)))
+    assert home.n_out() == 1
+    home.switch()
+    assert shape(home.client.chat.completions.create(**asked(SURE, **more))) == theirs
+    assert shape(home.client.chat.completions.create(**asked(SURE, stream=True)))[3] is False
+    assert home.n_out() == 1
+    call = home.bed.last()
+    assert (call.is_stream, call.version_id, answer_of(call)) == (True, home.version.version_id, "**Refund**")
+
+
+def test_off_gives_everything_back(home):
+    home.switch()
+    home.ask()
+    assert home.n_out() == 0
+    done = home.ws.switch_route("triage", off=True)
+    assert done.exit is None
+    assert home.follow() is None
+    assert home.ask().headers["x-homegrown-upstream"] == "stub"
+    assert home.n_out() == 1
+    assert "No model" in home.ws.switch_route("triage", off=True).sentence
+
+
+def test_other_prompts_and_calls_that_ask_for_more_go_out(home):
+    home.switch()
+    create = home.client.chat.completions.create
+    picture = [{"type": "text", "text": SURE}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]
+    ways = [
+        {"model": "triage", "messages": [{"role": "user", "content": SURE}]},
+        asked(SURE, logprobs=True),
+        asked(SURE, tools=[{"type": "function", "function": {"name": "look_up", "parameters": {}}}]),
+        asked(picture),
+        asked(SURE) | {"messages": [*asked(SURE)["messages"], {"role": "assistant", "content": "It is"}]},
+        asked(SURE, response_format={"type": "json_object"}),
+    ]
+    for number, way in enumerate(ways, 1):
+        create(**way)
+        assert home.n_out() == number, way
+    assert AT_HOME not in home.bed.last().tags
+
+
+def test_an_upstream_that_is_down_stops_only_what_the_model_is_not_sure_of(home):
+    home.switch(audit_share=0.999999)  # nearly every answer is checked, and the check fails
+    home.bed.upstream.plan(always="reset")
+    for n in range(3):
+        answer = home.ask(SURE, seed=n)
+        assert answer.parse().choices[0].message.content == "**Refund**"
+        assert home.bed.last(answer.headers["x-homegrown-trace"]).tags[AT_HOME] == "spare"
+    assert home.n_out() > 0
+    home.bed.upstream.plan(always="500")
+    assert home.ask(SURE).headers["x-homegrown-model"] == "wish@1"
+    with pytest.raises(openai.APIStatusError):
+        home.ask(home.unsure())
+
+
+def test_audits_that_break_the_bound_send_all_out_and_say_why(home):
+    loaded = home.switch(audit_share=0.999999)
+    home.bed.upstream.label({"": "**Login**"})  # the upstream changed its mind about everything
+    n = 0
+    while loaded.stage.fallen is None:
+        answer = home.ask(SURE, seed=n)
+        n += 1
+        assert answer.parse().choices[0].message.content == "**Login**"
+        assert n < 60
+    assert loaded.stage.fallen.reason is Why.BREACH
+    assert home.bed.last(home.ask().headers["x-homegrown-trace"]).tags[AT_HOME] == "breach"
+    assert "wish@1 answers no more" in home.bed.gateway.health()["exit triage"]
+    until(lambda: any(e.action == "gateway.exit_fell" for e in home.ws.audit(limit=20)))
+    rows = observed(home, tables.audits, n)
+    assert {(r["kind"], r["home"], r["upstream"]) for r in rows} == {("upstream", "refund", "login")}
+    assert {r["agrees"] for r in observed(home, tables.shadow_answers, n)} == {0}
+    kept = home.ws.store.exits.state(loaded.exit.exit_id)
+    assert kept["fallen"]["reason"] == "breach"
+
+
+def observed(home, table, n):
+    """Rows of this test: the newest *n*."""
+    found = sa.select(*table.c).where(table.c.version_id == home.version.version_id).order_by(table.c.created_at.desc())
+    wanted = until(lambda: len(home.ws.store.db.all(found)) >= n)
+    assert wanted >= 0
+    return home.ws.store.db.all(found.limit(n))
+
+
+def test_in_the_shadow_it_answers_nobody_and_is_compared(home):
+    home.switch(shadow=True)
+    before = home.ws.store.db.all(sa.select(tables.shadow_answers.c.trace_id))
+    texts = [message(rng(5), topic) for topic in ("card", "refund", "login")]
+    for text in texts:
+        assert home.ask(text).headers["x-homegrown-upstream"] == "stub"
+    assert home.n_out() == 3
+    find = sa.select(*tables.shadow_answers.c)
+    until(lambda: len(home.ws.store.db.all(find)) == len(before) + 3)
+    assert home.bed.last().tags[AT_HOME] == "shadow"
+    assert home.ws.verdict("wish")["n"] >= 3
+
+
+def test_too_few_calls_switch_nothing_and_say_how_many_more(home):
+    done = home.ws.switch_route("triage", "wish", alpha=0.001)
+    assert done.exit is None
+    assert done.sentence.startswith("Nothing was switched.")
+    assert home.follow() is None
+    with pytest.raises(InputError, match="Name the model"):
+        home.ws.switch_route("triage")
+
+
+def test_the_terminal_says_the_same(home, monkeypatch):
+    from click.testing import CliRunner
+
+    from homegrown.cli.main import cli
+
+    monkeypatch.setenv("HOMEGROWN_WORKSPACE", str(home.ws.store.layout.root))
+    words = ["gateway", "switch", "triage", "wish", "--alpha", str(ALPHA), "--json"]
+    told = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).output)
+    assert (told["switched"], told["mode"], told["model"]) == (True, "home", "wish@1")
+    assert told["n"] > told["n_home"] > 0
+    assert "all calls of triage again" in CliRunner().invoke(cli, ["gateway", "switch", "triage", "--off"]).output
+
+
+def test_answers_of_ours_teach_nobody_and_other_upstreams_end_the_exit(home):
+    home.switch()
+    trace = home.ask("good morning my refund is not here with account 77").headers["x-homegrown-trace"]
+    assert home.bed.last(trace).version_id == home.version.version_id
+    votes = home.ws.accept_template(home.template.template_id).votes
+    assert set(votes) == {"stub (traffic)"}
+    home.ws.put_route("triage", upstreams=["stub"], keep_days=9)
+    assert home.follow() is not None
+    home.bed.add_upstream("second", home.bed.upstream.base_url)
+    home.ws.put_route("triage", upstreams=["second"])
+    assert home.follow() is None
+
+
+def test_a_fault_of_ours_costs_the_caller_nothing(home):
+    loaded = home.switch()
+
+    def broken(texts):
+        raise RuntimeError("as planned")
+
+    loaded.run = broken
+    answer = home.ask()
+    assert answer.headers["x-homegrown-upstream"] == "stub"
+    assert home.bed.last(answer.headers["x-homegrown-trace"]).tags[AT_HOME] == "problem"
+    assert "1 calls went to the upstream" in home.bed.gateway.health()["exit triage"]
