@@ -16,6 +16,7 @@ from homegrown.core.traces import AT_HOME, CallState, answer_of
 from homegrown.errors import InputError
 from homegrown.serve.fallback import Why
 from homegrown.store import tables
+from homegrown.testing.wire_upstream import wire_upstream
 from tests.gateway.conftest import until
 from tests.monitor.calls import call, message, rng, topics
 
@@ -209,6 +210,27 @@ def test_an_upstream_that_is_down_stops_only_what_the_model_is_not_sure_of(home)
         home.ask(home.unsure())
 
 
+def test_an_upstream_that_is_stopped_and_a_way_out_that_is_closed(home):
+    home.switch(audit_share=0.999999)
+    with wire_upstream() as other:
+        home.bed.add_upstream("leaving", other.base_url)
+        target = Target(home.ws.store.upstreams.get("leaving").upstream_id)
+        home.ws.store.routes.put(SYSTEM, "triage", RouteConfig(targets=(target,), exit=home.exit, mask_kept=True))
+        home.follow()
+        assert home.ask(home.unsure(), seed=1).headers["x-homegrown-upstream"] == "leaving"
+    unsure = home.unsure()
+    assert home.ask(SURE).parse().choices[0].message.content == "**Refund**"
+    with pytest.raises(openai.APIStatusError):
+        home.ask(unsure)
+    home.ws.set_offline(True)
+    home.follow()
+    stream = home.client.chat.completions.create(**asked(SURE, stream=True))
+    assert "".join(c.choices[0].delta.content or "" for c in stream) == "**Refund**"
+    with pytest.raises(openai.APIStatusError):
+        home.ask(unsure)
+    home.ws.set_offline(False)
+
+
 def test_audits_that_break_the_bound_send_all_out_and_say_why(home):
     loaded = home.switch(audit_share=0.999999)
     home.bed.upstream.label({"": "**Login**"})  # the upstream changed its mind about everything
@@ -225,8 +247,8 @@ def test_audits_that_break_the_bound_send_all_out_and_say_why(home):
     rows = observed(home, tables.audits, n)
     assert {(r["kind"], r["home"], r["upstream"]) for r in rows} == {("upstream", "refund", "login")}
     assert {r["agrees"] for r in observed(home, tables.shadow_answers, n)} == {0}
-    kept = home.ws.store.exits.state(loaded.exit.exit_id)
-    assert kept["fallen"]["reason"] == "breach"
+    again = home.bed.gateway.exits._load("triage", loaded.exit)  # as a server that starts
+    assert (again.stage.fallen.reason, again.stage.watch.n) == (Why.BREACH, loaded.stage.watch.n)
 
 
 def observed(home, table, n):
@@ -269,6 +291,7 @@ def test_the_terminal_says_the_same(home, monkeypatch):
     told = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).output)
     assert (told["switched"], told["mode"], told["model"]) == (True, "home", "wish@1")
     assert told["n"] > told["n_home"] > 0
+    assert "at home by wish@1" in CliRunner().invoke(cli, ["gateway", "routes"]).output
     assert "all calls of triage again" in CliRunner().invoke(cli, ["gateway", "switch", "triage", "--off"]).output
 
 
@@ -277,7 +300,8 @@ def test_answers_of_ours_teach_nobody_and_other_upstreams_end_the_exit(home):
     trace = home.ask("good morning my refund is not here with account 77").headers["x-homegrown-trace"]
     assert home.bed.last(trace).version_id == home.version.version_id
     votes = home.ws.accept_template(home.template.template_id).votes
-    assert set(votes) == {"stub (traffic)"}
+    assert "stub (traffic)" in votes
+    assert "triage (traffic)" not in votes  # what no upstream answered would stand under the model's name
     home.ws.put_route("triage", upstreams=["stub"], keep_days=9)
     assert home.follow() is not None
     home.bed.add_upstream("second", home.bed.upstream.base_url)

@@ -13,7 +13,7 @@ from homegrown.cli.common import emit, json_option, workspace_option
 from homegrown.cli.gateway_switch import switch
 from homegrown.cli.govern_upstream import key_of
 from homegrown.core.access import SYSTEM
-from homegrown.core.routing import DEFAULT_ROUTE, CaptureMode, Leaves
+from homegrown.core.routing import DEFAULT_ROUTE, CaptureMode, ExitMode, Leaves
 from homegrown.core.traces import CallState, answer_of
 from homegrown.errors import InputError
 from homegrown.server import DEFAULT_PORT, Announcement, ServeOptions, serve
@@ -89,7 +89,9 @@ def _line(ws: Workspace, route: GatewayRoute) -> str:
     )  # fmt: skip
     kept = f"kept {config.capture.value}" + (f", {config.sample:.0%} of them" if config.sample < 1 else "")
     days = f", for {config.keep_days:g} days" if config.keep_days else ""
-    return f"{route.name} → {to or 'nowhere'}; leaves: {config.leaves.value}; {kept}{days}"
+    how = {ExitMode.HOME: "; at home by", ExitMode.SHADOW: "; in the shadow:"}
+    ours = f"{how[config.exit.mode]} {config.exit.model}" if config.exit is not None else ""
+    return f"{route.name} → {to or 'nowhere'}; leaves: {config.leaves.value}; {kept}{days}{ours}"
 
 
 @command.command("route")
