@@ -307,6 +307,7 @@ def test_answers_of_ours_teach_nobody_and_other_upstreams_end_the_exit(home):
     home.bed.add_upstream("second", home.bed.upstream.base_url)
     home.ws.put_route("triage", upstreams=["second"])
     assert home.follow() is None
+    assert "gateway.switch_off" in [e.action for e in home.ws.audit(limit=2)]
 
 
 def test_a_fault_of_ours_costs_the_caller_nothing(home):

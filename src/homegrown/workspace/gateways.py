@@ -14,7 +14,7 @@ from homegrown.store.upstreams import UpstreamSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from homegrown.core.routing import Exit, GatewayRoute
+    from homegrown.core.routing import GatewayRoute
     from homegrown.core.traces import CallState, Captured
     from homegrown.core.upstreams import Upstream
     from homegrown.store import Store
@@ -59,19 +59,22 @@ class Gateways:
         """
         self._own("change a route")
         targets = tuple(self._target(u, model) for u in upstreams)
+        old = self.store.routes.find(name)
+        before = old.config.exit if old is not None else None
+        kept = before if old is not None and old.config.targets == targets else None
         try:
             config = RouteConfig(
                 targets=targets, leaves=Leaves(leaves), capture=CaptureMode(capture), sample=sample,
-                keep_days=keep_days, mask_kept=mask_kept, max_open=max_open, exit=self._exit(name, targets),
+                keep_days=keep_days, mask_kept=mask_kept, max_open=max_open, exit=kept,
             )  # fmt: skip
         except ValueError as error:
             raise InputError("What leaves is allow, mask, home or refuse; capture is durable or fast.") from error
-        return self.store.routes.put(self.store.actor, name, config)
-
-    def _exit(self, name: str, targets: tuple[Target, ...]) -> Exit | None:
-        """What answers at home stays while the upstreams stay: with others its bound says nothing."""
-        old = self.store.routes.find(name)
-        return old.config.exit if old is not None and old.config.targets == targets else None
+        made = self.store.routes.put(self.store.actor, name, config)
+        if before is not None and kept is None:  # of other upstreams its bound says nothing
+            facts = {"exit_id": before.exit_id, "version_id": before.version_id}
+            made = self.store.routes.switch(self.store.actor, name, None, **facts)
+            self.store.exits.drop(before.exit_id)
+        return made
 
     def _target(self, said: str, model: str | None) -> Target:
         found = self.store.upstreams.find(said)
@@ -84,7 +87,10 @@ class Gateways:
     def remove_route(self, name: str) -> GatewayRoute:
         """Remove a route; the calls that came by it stay."""
         self._own("remove a route")
-        return self.store.routes.remove(self.store.actor, name)
+        gone = self.store.routes.remove(self.store.actor, name)
+        if gone.config.exit is not None:
+            self.store.exits.drop(gone.config.exit.exit_id)
+        return gone
 
     def routes(self) -> list[GatewayRoute]:
         """All routes, by name."""
