@@ -1,6 +1,7 @@
 """``homegrown gateway`` in the terminal; that it serves is in test_capture's kill."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -40,11 +41,15 @@ def test_routes_limits_calls_and_offline(run, tmp_path):
         done = Ended(
             one.trace_id, "whole", 200, None, json.dumps(answer), 1, 1, 0.002, 0.5, 0.1, "{}", None, one.created_at
         )
-        ws.store.captured.write([one], [done])
+        ours = row()
+        home = replace(done, trace_id=ours.trace_id, cost_usd=0.0, version_id="version_ours")
+        ws.store.captured.write([one, ours], [done, home])
     assert json.loads(run("gateway", "limit", "desk", "--per-minute", "60", "--json"))["per_minute"] == 60
     assert "no limits" in run("gateway", "limit", "desk")
-    assert "0.002000 USD  refund" in run("gateway", "calls")
-    assert json.loads(run("gateway", "calls", "--json"))["counts"] == {"whole": 1}
+    listed = run("gateway", "calls")
+    assert "m  0.50 s  0.002000 USD  refund" in listed
+    assert "m  at home  0.50 s  0.000000 USD  refund" in listed
+    assert json.loads(run("gateway", "calls", "--json"))["counts"] == {"whole": 2}
     assert json.loads(run("gateway", "drop", "gpt", "--json"))["removed"] is True
     assert json.loads(run("govern", "offline", "on", "--json")) == {"offline": True}
     assert "Online" in run("govern", "offline", "off")

@@ -169,7 +169,8 @@ def _call(call: Captured) -> str:
     said = (answer_of(call) or call.error or "").replace("\n", " ")[:60]
     cost = f"{call.cost_usd:.6f} USD" if call.cost_usd is not None else "no price"
     took = f"{call.latency_s:.2f} s" if call.latency_s is not None else "under way"
-    return f"{call.created_at[:19]}  {call.state.value:<9}  {call.model}  {took}  {cost}  {said}"
+    who = "  at home" if call.version_id else ""
+    return f"{call.created_at[:19]}  {call.state.value:<9}  {call.model}{who}  {took}  {cost}  {said}"
 
 
 def _fact(found: GatewayRoute) -> dict[str, Any]:
