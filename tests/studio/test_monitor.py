@@ -13,7 +13,7 @@ from tests.monitor.calls import call, message, rng, topics
 from tests.studio.conftest import running, visiting
 from tests.studio.test_browser import AXE
 
-HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script> {{7*7}}'
+HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script> {{70707*70707}}'
 TOPIC = (
     "Tell the topic of the message: card, refund or login.",
     "You sort mail of a shop by topic. Topics: login, card, refund.",
@@ -57,7 +57,7 @@ def test_the_list_says_what_can_be_learned_and_what_cannot(traffic):
             shown = people.get(one["href"])
             assert shown.status_code == 200
             assert "<img src=x" not in shown.text
-            assert "7*7" in shown.text or "49" not in shown.text
+            assert "4999479849" not in shown.text, "70707 times itself"
             assert programs.get(one["href"]).json()["name"] == one["name"]
         assert people.get("/monitor/tpl_none").status_code == 404
     assert "<script>alert" not in html
