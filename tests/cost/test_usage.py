@@ -46,7 +46,7 @@ def fill(ws):
     call(ws, 28, state="failed", status=500, n_tokens_in=None, n_tokens_out=None)
 
 
-def check(ws):
+def assert_added_up(ws):
     days = {c.group: c for c in ws.charges()}
     assert list(days) == ["2026-11-21", "2026-11-20"]
     assert days["2026-11-20"].cost_usd == pytest.approx(0.504)
@@ -67,13 +67,14 @@ def check(ws):
 def test_charges_are_added_up_by_day_key_task_model_and_trace(tmp_path):
     with connect(tmp_path / "w") as ws:
         fill(ws)
-        check(ws)
+        assert_added_up(ws)
+        assert sum(c.n_calls for c in ws.charges("trace")) == sum(c.n_calls for c in ws.charges("day"))
 
 
 def test_charges_on_postgresql(tmp_path, postgres):
     with connect(tmp_path / "w", database_url=postgres) as ws:
         fill(ws)
-        check(ws)
+        assert_added_up(ws)
         assert ws.recent_traffic().upstream == "mine"
 
 
