@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
 from homegrown.api import schemas as s
 from homegrown.core.access import Permission
 from homegrown.cost import Charge, Comparison, ModelCost, ModelPlan, Price
+from homegrown.cost.planning import PlanAsked
 from homegrown.cost.scenario import BOUNDS
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
@@ -72,29 +74,16 @@ class ModelsCostOut(msgspec.Struct):
     models: list[ModelCost]
 
 
-class PlanBody(s.Strict):
-    """A model that is planned, by its size."""
-
-    n_params: float
-    hardware: s.Name = "card-24gb"
-    n_active: float | None = None
-    weight_bits: float = 16.0
-    context: int = 2048
-    n_at_once: int = 8
-    train_context: int = 1024
-    train_at_once: int = 1
-    rank: int = 16
-    train_tokens: float = 1e7
-    n_layers: int | None = None
-    hidden: int | None = None
-    kv_share: float = 0.25
-
-
 _NAMED = [(name, s.Name | None, None) for name in ("upstream", "hardware", "rental")]
 _NUMBERS = [(name, float | None, None) for name in BOUNDS]
 CompareBody = msgspec.defstruct(
     "CompareBody", [*_NAMED, ("is_shared", bool, False), *_NUMBERS], bases=(s.Strict,),
     namespace={"__doc__": "What is compared; what is not said comes from traffic, measurements and prices."},
+)  # fmt: skip
+_ASKED = get_type_hints(PlanAsked) | {"hardware": s.Name}
+PlanBody = msgspec.defstruct(
+    "PlanBody", [(f.name, _ASKED[f.name], *(() if f.default is MISSING else (f.default,))) for f in fields(PlanAsked)],
+    bases=(s.Strict,), namespace={"__doc__": "A model that is planned, by its size."},
 )  # fmt: skip
 
 
