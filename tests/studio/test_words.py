@@ -57,3 +57,14 @@ def test_every_event_is_said_in_words():
     assert sentences.sentence("label.define_task", changed) == "The task {n_classes:class} now has 1,200 classes"
     assert sentences.sentence("train.register", {"model": "m", "number": 1200}) == "The model m has a version 1200"
     assert sentences.icon("future.thing") == "info"
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["gateway.route_put", "gateway.switch", "gateway.exit_fell", "monitor.import", "monitor.find", "monitor.point"],
+)
+def test_what_the_gateway_and_the_monitor_did_is_said_in_a_sentence(action):
+    assert sentences.sentence(action, {})[0].isupper()
+    assert sentences.sentence("monitor.accept", {"n_added": 1, "n_votes": 800}) == (
+        "A prompt was made a Task: 1 new record, 800 votes"
+    )

@@ -97,13 +97,25 @@ _SAY: dict[str, str | Callable[[Mapping[str, Any]], str]] = {
     "govern.refused": "Somebody was refused: it needs the permission {permission}",
     "cost.set_price": "The price of {name} was noted, from {valid_from} on",
     "cost.remove_price": "The price of {name} was taken out",
+    "gateway.route_put": "A route of the gateway was set",
+    "gateway.route_remove": "A route of the gateway was removed",
+    "gateway.limit": "The limits of a caller's key were set",
+    "gateway.switch": "A model of yours answers on a route of the gateway from now on",
+    "gateway.switch_off": "Upstreams alone answer on a route of the gateway again",
+    "gateway.exit_fell": "A model of yours stopped answering on a route of the gateway by itself",
+    "monitor.import": "Calls of a model API were brought in",
+    "monitor.find": "Tasks were looked for in the calls of model APIs",
+    "monitor.point": "Calls with one tag were made one prompt",
+    "monitor.accept": "A prompt was made a Task: {n_added:new record}, {n_votes:vote}",
     "govern.upstream_add": "The upstream {name} was registered at {origin}",
     "govern.upstream_change": "The upstream {name} was changed; it is at {origin}",
     "govern.upstream_key_drop": "The key of {name} was dropped: it is at another address now",
     "govern.upstream_remove": "The upstream {name} was removed",
 }
 
-_ROOMS = frozenset({"ingest", "query", "label", "curate", "train", "evaluate", "serve", "govern", "jobs"})
+_ROOMS = frozenset(
+    {"ingest", "query", "label", "curate", "train", "evaluate", "serve", "govern", "jobs", "monitor", "cost"}
+)
 
 
 def sentence(action: str, details: dict[str, Any]) -> str:
