@@ -218,3 +218,22 @@ def test_jobs_do_the_same(ws):
     made = run_verb(ws, "accept_task", {"template_id": found.template_id, "names": {"card": "cards"}})
     assert (made["task"], made["n_votes"]) == ("triage", made["n_texts"])
     assert run_verb(ws, "accept_tag", {"tag": "feature", "value": "triage", "name": "other"})["task"] == "other"
+
+
+def test_calls_without_a_noted_cost_are_priced_as_the_charges_are(ws):
+    calls = [replace(c, n_tokens_in=1000, n_tokens_out=10, cost_usd=None) for c in topics(rng(), 200, TOPIC)]
+    calls += [replace(calls[0], trace_id="noted", cost_usd=5.0)]
+    _keep(ws, calls)
+    assert ws.find_tasks().bill.n_priced == 1
+    ws.set_price("upstream", "gpt-4o-mini", price_in_usd=2.0, price_out_usd=10.0, valid_from="2020-01-01")
+    bill = ws.find_tasks().bill
+    expected = 200 * (1000 * 2.0 + 10 * 10.0) / 1e6 + 5.0
+    assert (bill.n_priced, bill.by, bill.is_simulated) == (201, "cost", False)
+    assert bill.cost_usd == pytest.approx(expected)
+    assert sum(c.cost_usd for c in ws.charges()) == pytest.approx(expected)
+    ws.set_price(
+        "upstream", "gpt-4o-mini", price_in_usd=4.0, price_out_usd=20.0, valid_from="2020-01-01", is_simulated=True
+    )
+    ws.find_tasks()
+    assert ws.traffic().bill.is_simulated
+    assert ws.traffic().bill.cost_usd == pytest.approx(2 * (expected - 5.0) + 5.0)

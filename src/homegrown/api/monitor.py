@@ -60,6 +60,7 @@ class BillOut(msgspec.Struct):
     unlearnable: float
     loose: float
     days: float | None
+    is_simulated: bool
 
 
 class TrafficOut(msgspec.Struct):

@@ -40,6 +40,8 @@ def _table(found: Traffic) -> str:
         f"{bill.n_calls:,} calls{over}. {_share(bill.learnable)} {of} can be learned here, "
         f"{_share(bill.unlearnable)} cannot, {_share(bill.loose)} share their prompt with none."
     ]
+    if bill.is_simulated:
+        lines.append("Some of the prices are simulated: homegrown cost prices list")
     for p in found.proposals:
         t = p.template
         month = f", {p.calls_month:,.0f} a month" if p.calls_month is not None else ""

@@ -5,7 +5,7 @@ from homegrown.cost.own_models import ModelCost, model_costs
 from homegrown.cost.planning import ModelPlan, PlanAsked, plan_model
 from homegrown.cost.price_list import Price, PriceKind, PriceList, checked, day, package_prices
 from homegrown.cost.resolve import Asked, Measured, resolve
-from homegrown.cost.usage import Charge, Traffic, charges, traffic
+from homegrown.cost.usage import Charge, Traffic, call_cost, charges, traffic
 
 __all__ = [
     "Asked",
@@ -19,6 +19,7 @@ __all__ = [
     "PriceKind",
     "PriceList",
     "Traffic",
+    "call_cost",
     "charges",
     "checked",
     "compare",

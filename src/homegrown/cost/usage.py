@@ -21,6 +21,8 @@ from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from homegrown.cost.price_list import PriceList
     from homegrown.store.database import Database
 
@@ -192,15 +194,36 @@ def _moment(text: str) -> str:
     return timestamp(found if found.tzinfo else found.replace(tzinfo=UTC))
 
 
+def call_cost(
+    prices: PriceList, day: str, names: Sequence[str | None], n_tokens_in: int, n_tokens_out: int
+) -> tuple[float, bool] | None:
+    """What tokens cost in USD at the price that held on a day, and whether that price is simulated.
+
+    Args:
+        prices: where it is looked up.
+        day: ``2026-11-25``.
+        names: of the upstream and then of the model; the first that has a price counts.
+        n_tokens_in: sent.
+        n_tokens_out: answered.
+
+    Returns:
+        None where none of the names has a price.
+    """
+    found = next((p for n in names if n and (p := prices.find(PriceKind.UPSTREAM, n, day))), None)
+    if found is None or not isinstance(found.details, UpstreamPrice):
+        return None
+    p = found.details
+    return (n_tokens_in * p.price_in_usd + n_tokens_out * p.price_out_usd) / 1e6, found.is_simulated
+
+
 def _price(charge: Charge, row: Any, prices: PriceList) -> None:
     """Add what the calls without a noted cost come to."""
     if not row["n_open"]:
         return
-    names = [n for n in (row["upstream"], row["model"]) if n]
-    found = next((p for n in names if (p := prices.find(PriceKind.UPSTREAM, n, row["day"]))), None)
-    if found is None or not isinstance(found.details, UpstreamPrice):
+    n_in, n_out = int(row["open_in"]), int(row["open_out"])
+    found = call_cost(prices, row["day"], (row["upstream"], row["model"]), n_in, n_out)
+    if found is None:
         charge.n_unpriced += int(row["n_open"])
         return
-    p = found.details
-    charge.cost_usd += (int(row["open_in"]) * p.price_in_usd + int(row["open_out"]) * p.price_out_usd) / 1e6
+    charge.cost_usd += found[0]
     charge.n_unpriced += int(row["n_open"]) - int(row["n_countable"])

@@ -69,6 +69,7 @@ class Bill:
         unlearnable: share that no recipe here can learn, parts included.
         loose: share of calls that share their prompt with no others.
         days: from the first dated call to the last, at least one; None where no time is known.
+        is_simulated: prices that are made up entered the cost.
     """
 
     n_calls: int
@@ -79,6 +80,7 @@ class Bill:
     unlearnable: float
     loose: float
     days: float | None
+    is_simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,13 @@ class Traffic:
     bill: Bill
 
 
-def propose(templates: Sequence[Template], loose: Volume) -> Traffic:
+def propose(templates: Sequence[Template], loose: Volume, *, is_simulated: bool = False) -> Traffic:
     """Proposals for what was found.
 
     Args:
         templates: with their volumes.
         loose: of the calls that are of none.
+        is_simulated: whether prices that are made up entered their costs.
 
     Example:
         >>> propose([], Volume()).bill.n_calls
@@ -113,7 +116,7 @@ def propose(templates: Sequence[Template], loose: Volume) -> Traffic:
     shares = {s: math.fsum(p.share for p in found if p.suits == s) for s in Suits}
     bill = Bill(
         n_calls, n_priced, math.fsum(v.cost_usd for v in volumes), by, shares[Suits.READY] + shares[Suits.SOON],
-        shares[Suits.NOT] + shares[Suits.PART], _weight(loose, by) / total, days,
+        shares[Suits.NOT] + shares[Suits.PART], _weight(loose, by) / total, days, is_simulated,
     )  # fmt: skip
     return Traffic(tuple(found), bill)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from homegrown import cost
 from homegrown.core.classes import clean_name
 from homegrown.core.traces import answer_of
 from homegrown.core.traffic import Volume
@@ -18,15 +19,17 @@ from homegrown.monitor.wordings import Matcher
 from homegrown.workspace.accepting import Accepted, accept, class_names, field_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from homegrown.core.protocols import Progress
     from homegrown.core.traces import Captured
     from homegrown.core.traffic import Template
+    from homegrown.cost import PriceList
     from homegrown.monitor import Traffic
     from homegrown.store import Store
 
 LOOSE = "traffic:rest"
+SIMULATED = "is_simulated"
 _AT_ONCE = 500
 _ASSIGNED = 5000
 
@@ -50,6 +53,12 @@ class TrafficVerbs:
 
     store: Store
     progress: Progress
+
+    if TYPE_CHECKING:
+
+        def prices(self) -> PriceList:
+            """What calls cost."""
+            ...
 
     def import_calls(self, *paths: str | Path, format: str | None = None, name: str | None = None) -> ImportedCalls:
         """Bring in calls that happened elsewhere; the same file again adds nothing.
@@ -100,7 +109,8 @@ class TrafficVerbs:
     def find_tasks(self) -> Traffic:
         """Look through all captured calls for prompts that they share, and propose a Task for each.
 
-        What was found before keeps its id and what was decided about it. See ``homegrown.monitor.templates``.
+        What was found before keeps its id and what was decided about it. See ``homegrown.monitor.templates``. A call
+        whose cost was not noted costs what the prices of its day say, as in ``charges``.
 
         Raises:
             EmptyDataError: there are no calls.
@@ -120,15 +130,16 @@ class TrafficVerbs:
         tagged = {t.template_id for t in every if t.tag}
         known = [t for t in every if not t.tag]
         assigned = _Assigned(self.store, {v.key: t.template_id for t in known for v in t.variants})
+        priced = _Priced(self.prices(), {u.upstream_id: u.name for u in self.store.upstreams.list()})
         self.progress.start("find tasks", 2 * n, "calls")
         found = find_templates(
-            lambda: (c for c in calls.whole() if c.template_id not in tagged), known,
+            lambda: priced.each(c for c in calls.whole() if c.template_id not in tagged), known,
             assign=assigned.add, progress=self.progress,
         )  # fmt: skip
         assigned.write()
         kept = self.store.templates.put(self.store.actor, found.templates, n_calls=found.n_calls)
         calls.rename({v.key: t.template_id for t in kept for v in t.variants})
-        rest = msgspec.to_builtins(found.loose.volume(0))
+        rest = msgspec.to_builtins(found.loose.volume(0)) | {SIMULATED: priced.is_simulated}
         self.store.settings.put(self.store.actor, LOOSE, rest, "monitor.find")
         self.progress.finish()
         return self.traffic()
@@ -141,7 +152,8 @@ class TrafficVerbs:
             0.83
         """
         rest = self.store.settings.get(LOOSE)
-        return propose(self.store.templates.list(), Volume() if rest is None else msgspec.convert(rest, Volume))
+        loose = Volume() if rest is None else msgspec.convert(rest, Volume)
+        return propose(self.store.templates.list(), loose, is_simulated=bool(rest and rest.get(SIMULATED)))
 
     def template(self, template_id: str) -> Template:
         """A template that was found, by its id or its name."""
@@ -224,6 +236,32 @@ class TrafficVerbs:
         assigned.write()
         calls.rename({v.key: found.template_id for v in found.variants})
         return self.accept_template(template.template_id, name=name, field=field, names=names)
+
+
+class _Priced:
+    """Gives calls whose cost was not noted the cost that the prices of their day say.
+
+    Attributes:
+        is_simulated: a price that is made up entered.
+    """
+
+    def __init__(self, prices: PriceList, upstreams: Mapping[str, str]) -> None:
+        self._prices, self._upstreams = prices, upstreams
+        self.is_simulated = False
+
+    def each(self, calls: Iterable[Captured]) -> Iterator[Captured]:
+        """The calls, priced where that can be known."""
+        for call in calls:
+            if call.cost_usd is not None or call.n_tokens_in is None or call.n_tokens_out is None:
+                yield call
+                continue
+            names = (self._upstreams.get(call.upstream_id or ""), call.model)
+            found = cost.call_cost(self._prices, call.created_at[:10], names, call.n_tokens_in, call.n_tokens_out)
+            if found is None:
+                yield call
+                continue
+            self.is_simulated = self.is_simulated or found[1]
+            yield replace(call, cost_usd=found[0])
 
 
 class _Assigned:

@@ -186,7 +186,8 @@ def _bill(bill: Bill) -> str:
     if not bill.n_calls:
         return ""
     over = f" over {bill.days:,.1f} days" if bill.days else ""
-    cost = f", {_usd(bill.cost_usd)} in all" if bill.n_priced else ""
+    made_up = " (at simulated prices)" if bill.is_simulated else ""
+    cost = f", {_usd(bill.cost_usd)} in all{made_up}" if bill.n_priced else ""
     return f"{words.plural(bill.n_calls, 'call')}{over}{cost}."
 
 
