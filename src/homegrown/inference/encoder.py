@@ -60,13 +60,18 @@ class Encoder:
 
     @classmethod
     def load(
-        cls, source: str | Path | None = None, *, precision: str = "auto", max_tokens: int | None = None
+        cls,
+        source: str | Path | None = None,
+        *,
+        precision: str = "auto",
+        max_tokens: int | None = None,
+        is_offline: bool = False,
     ) -> Encoder:
         """The bundled encoder, a folder in sentence-transformers' or transformers' layout, or a hub id.
 
         The same weights asked for twice are the same object: models that share an encoder share its memory.
         """
-        folder = open_folder(source, max_tokens)
+        folder = open_folder(source, max_tokens, is_offline=is_offline)
         key = (folder.path, folder.digest, folder.pooling, folder.max_tokens, precision)
         with _LOADING:
             found = _LOADED.get(key)

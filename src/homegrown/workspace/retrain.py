@@ -183,7 +183,7 @@ class Retraining:
         return freeze(self.store, task, SplitPlan(**kept, unlabelled=unlabelled, test_of=gold), label.join_votes)
 
     def _other_encoder(self, base: str | Path) -> Encoder:
-        local = inference.Encoder.load(base)
+        local = inference.Encoder.load(base, is_offline=self.store.routes.is_offline())
         return CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
 
     def _challenger(self, champion: ModelVersion, snapshot: Snapshot, recipe: Recipe, encoder: Encoder) -> ModelVersion:
