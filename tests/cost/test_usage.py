@@ -117,3 +117,24 @@ def test_a_call_in_the_future_does_not_thin_the_traffic_out(tmp_path):
         call(ws, 2, created_at="2071-01-01T00:00:00.000000+00:00")
         assert ws.recent_traffic().calls_per_day >= 1
         assert len(ws.charges()) == 2
+
+
+def test_what_was_answered_at_home_is_the_coverage_of_the_mix(tmp_path):
+    with connect(tmp_path / "w") as ws:
+        ws.add_upstream("mine", "https://api.example.org/v1", model="gpt-x", price_in_usd=1, price_out_usd=10)
+        upstream_id = ws.store.upstreams.get("mine").upstream_id
+        for n in range(40):
+            call(ws, n, upstream_id=upstream_id)
+        assert _coverage(ws) == (1.0, "assumed")
+        for n in range(40, 100):  # of these 60 a model answered 45; its words are no tokens
+            is_home = n % 4 == 0 or n % 2 == 1
+            call(ws, n, **({"version_id": "mv_1", "n_tokens_in": 9} if is_home else {"upstream_id": upstream_id}))
+        assert _coverage(ws) == (0.75, "measured")
+        assert _coverage(ws, coverage=0.5) == (0.5, "asked")
+        assert ws.recent_traffic().n_tokens_in == 1000
+        assert ws.compare_costs().home == "mix"
+
+
+def _coverage(ws, **said):
+    found = next(i for i in ws.compare_costs(**said).inputs if i.name == "coverage")
+    return found.value, found.origin

@@ -22,7 +22,9 @@ _ASSUMED = (
     "utilisation",
 )  # fmt: skip
 _OF_HARDWARE = ("watts_idle", "watts_busy", "hosting_usd_per_month", "resale_share")
-_PLAIN = {"cached_share": "0", "batch_share": "0", "coverage": "1", "audit_share": "0", "horizon_months": "36"}
+_PLAIN = {"cached_share": "0", "batch_share": "0", "audit_share": "0", "horizon_months": "36"}
+#: fewer calls say too little of what is answered at home
+_LEAST_AT_HOME = 50
 _HARDWARE, _RENTAL, _UPSTREAM = "small-server", "cpu-2-cores", "small-api"
 
 
@@ -100,6 +102,7 @@ class _Resolving:
         self._demand()
         apis = self._apis()
         self._machines()
+        self._coverage()
         for name in _ASSUMED:
             self._take(name, self._prices.assumption(name).value, "assumed", *_of(self._prices, name))
         for name, value in _PLAIN.items():
@@ -133,6 +136,15 @@ class _Resolving:
         facts = (seen.calls_per_day, seen.n_tokens_in, seen.n_tokens_out) if seen else (0, 500, 20)
         for name, value in zip(("calls_per_day", "n_tokens_in", "n_tokens_out"), facts, strict=True):
             self._take(name, value, origin, says, seen is None)
+
+    def _coverage(self) -> None:
+        """What was answered at home of the calls since a model of ours began; calls to check it are not among them."""
+        seen = self._traffic
+        if seen is None or seen.n_since_home < _LEAST_AT_HOME:
+            self._take("coverage", "1", "assumed", "nothing else was said", False)
+            return
+        says = f"{seen.n_at_home:,} of {seen.n_since_home:,} calls since a model of yours answered the first"
+        self._take("coverage", round(seen.n_at_home / seen.n_since_home, 6), "measured", says, False)
 
     def _apis(self) -> tuple[Api, ...]:
         known = {p.subject: p for p in self._prices.in_force(PriceKind.UPSTREAM)}

@@ -56,7 +56,12 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The calls of the last days that hold any: how many a day, how long, to which upstream and model most go."""
+    """The calls of the last days that hold any: how many a day, how long, to which upstream and model most go.
+
+    Attributes:
+        n_since_home: calls since a model of ours answered the first of them.
+        n_at_home: of them, those that a model of ours answered.
+    """
 
     n_calls: int
     days: float
@@ -64,6 +69,8 @@ class Traffic:
     n_tokens_out: float
     upstream: str | None
     model: str | None = None
+    n_since_home: int = 0
+    n_at_home: int = 0
 
     @property
     def calls_per_day(self) -> float:
@@ -117,7 +124,7 @@ def traffic(database: Database, *, days: int = 30) -> Traffic | None:
     row = database.one(
         sa.select(
             sa.func.count().label("n"), sa.func.min(_C.c.created_at).label("first"),
-            sa.func.avg(_C.c.n_tokens_in).label("sent"), sa.func.avg(_C.c.n_tokens_out).label("answered"),
+            _usual(_C.c.n_tokens_in).label("sent"), _usual(_C.c.n_tokens_out).label("answered"),
         ).where(recent)
     )  # fmt: skip
     upstream, model = (_most_used(database, recent, column) for column in (_U.c.name, _C.c.model))
@@ -125,7 +132,28 @@ def traffic(database: Database, *, days: int = 30) -> Traffic | None:
         return None
     # A clock that jumped leaves a call in the future; the span is then what lies between, never less than a day.
     span = (min(newest, now()) - datetime.fromisoformat(row["first"])).total_seconds() / 86400
-    return Traffic(row["n"], max(span, 1.0), float(row["sent"] or 0), float(row["answered"] or 0), upstream, model)
+    return Traffic(
+        row["n"], max(span, 1.0), float(row["sent"] or 0), float(row["answered"] or 0), upstream, model,
+        *_at_home(database, recent),
+    )  # fmt: skip
+
+
+def _usual(column: Any) -> Any:
+    """Its mean over the calls that an API answered: of those at home words were counted, no tokens."""
+    return sa.func.coalesce(sa.func.avg(sa.case((_C.c.version_id.is_(None), column))), sa.func.avg(column))
+
+
+def _at_home(database: Database, recent: Any) -> tuple[int, int]:
+    """Calls since the first that a model of ours answered, and how many of them it did."""
+    is_home = sa.and_(recent, _C.c.version_id.is_not(None))
+    first = database.one(sa.select(sa.func.min(_C.c.created_at).label("at")).where(is_home))
+    if first is None or first["at"] is None:
+        return 0, 0
+    since = sa.select(sa.func.count().label("n"), sa.func.count(_C.c.version_id).label("home")).where(
+        recent, _C.c.created_at >= first["at"]
+    )
+    row = database.one(since)
+    return (row["n"], row["home"]) if row else (0, 0)
 
 
 def _most_used(database: Database, where: Any, column: Any) -> str | None:
