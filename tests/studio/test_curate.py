@@ -126,3 +126,14 @@ def test_looking_is_a_job(doubtful):
     with doubtful.client() as client:
         answer = client.post("/curate/find", data={"task": "topic"})
         assert re.fullmatch(r"/jobs/job_\w+", answer.headers["location"])
+
+
+def test_before_anybody_looked_the_queue_says_so(tmp_path):
+    with connect(tmp_path / "desk", actor=SYSTEM) as ws, running(ws) as studio, studio.client() as client:
+        assert "Nobody has looked yet" in client.get("/curate/issues").text
+        file = tmp_path / "in.csv"
+        file.write_text("message\nwhere is my card\nthe lamp is broken\n", encoding="utf-8")
+        ws.ingest(file, text="message")
+        ws.find_issues()
+        assert ws.store.issues.n_open() == 0
+        assert "Nothing doubtful waits" in client.get("/curate/issues").text

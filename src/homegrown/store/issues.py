@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _I = tables.issues
 MAX_OF_KIND = 100_000
+FIND = "curate.find_issues"
 _PIECE, _INSERTED = 400, 5000
 
 
@@ -90,7 +91,7 @@ class IssueStore:
             _update(connection, again)
             task_id = next((t for t in about.values() if t), None)
             record_event(
-                connection, actor, "curate.find_issues", f"task:{task_id}" if task_id else "records:all",
+                connection, actor, FIND, f"task:{task_id}" if task_id else "records:all",
                 n_new=len(new), n_updated=len(again), n_gone=len(gone), kinds=sorted(about),
             )  # fmt: skip
         counts = Counter(row["kind"] for row in (*new, *again))
@@ -125,6 +126,11 @@ class IssueStore:
         for row in self._db.all(wanted.group_by(_I.c.kind, _I.c.state)):
             found.setdefault(row["kind"], {})[row["state"]] = int(row["n"])
         return found
+
+    def was_looked_for(self) -> bool:
+        """Whether anybody ever had them looked for."""
+        e = tables.events
+        return self._db.one(sa.select(e.c.seq).where(e.c.action == FIND).limit(1)) is not None
 
     def n_open(self) -> int:
         """How many wait for a decision."""

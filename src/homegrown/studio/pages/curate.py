@@ -116,6 +116,7 @@ class IssuesPage:
     template: ClassVar[str] = "curate/issues.html"
     kind: str
     n_open: int
+    was_looked_for: bool
     filters: tuple[KindRow, ...]
     case: Case | None
     skip_href: str
@@ -195,6 +196,7 @@ def issues(call: Call) -> Response:
     page = IssuesPage(
         kind=kind,
         n_open=sum(row.n_open for row in rows if not kind or row.title == KINDS[kind].title),
+        was_looked_for=bool(rows) or ws.store.issues.was_looked_for(),
         filters=tuple(row for row in rows if row.n_open),
         case=case,
         skip_href="/curate/issues?" + words.query_string(kind=kind, after=after + 1) if len(found) > 1 else "",
