@@ -1,0 +1,77 @@
+"""Parts of a text that mean something: where they begin and end, and of which type they are.
+
+Offsets count code points of the text as it is stored, the end exclusive, as Python slices do. Bytes and UTF-16 units,
+as other programs count, are turned into these where they come in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from homegrown.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A part of a text.
+
+    Attributes:
+        start: the first code point.
+        end: after the last.
+        type: what it is: the id or the name of a field.
+
+    Example:
+        >>> Span(3, 7, "card").of("my card")
+        'card'
+    """
+
+    start: int
+    end: int
+    type: str
+
+    def of(self, text: str) -> str:
+        """The words."""
+        return text[self.start : self.end]
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether both share a code point."""
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ScoredSpan(Span):
+    """A span that a model found, with the calibrated probability that exactly this span of this type is right."""
+
+    prob: float = 1.0
+
+
+def check_spans(text: str, spans: Iterable[Span], *, may_overlap: bool = True) -> tuple[Span, ...]:
+    """The spans in order, each once.
+
+    Raises:
+        InputError: one is empty, lies outside the text, or overlaps another where that is forbidden.
+
+    Example:
+        >>> check_spans("my card", [Span(3, 7, "a"), Span(0, 2, "b"), Span(3, 7, "a")])
+        (Span(start=0, end=2, type='b'), Span(start=3, end=7, type='a'))
+    """
+    found = tuple(sorted(set(spans)))
+    for span in found:
+        if not 0 <= span.start < span.end <= len(text):
+            raise InputError(
+                f"The span {span.start} to {span.end} does not lie in the text, which has {len(text):,} characters. "
+                "Offsets count characters (code points), not bytes, and the end is exclusive."
+            )
+    if not may_overlap:
+        for one, other in pairwise(found):
+            if one.overlaps(other):
+                raise InputError(
+                    f"The spans {one.start} to {one.end} and {other.start} to {other.end} overlap, which this task "
+                    "does not allow."
+                )
+    return found
