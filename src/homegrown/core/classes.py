@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from homegrown.core.records import plain_text
+from homegrown.core.schema import Field
 from homegrown.core.tasks import Task, TaskClass, new_class_id
 from homegrown.errors import ConflictError, InputError, NotFoundError
 
@@ -212,7 +213,17 @@ def _lines(task: Task) -> list[str]:
     for one in task.classes:
         found.append(f"{one.name}: {one.description}" if one.description else one.name)
         found += [f"{one.name}, for example: {example}" for example in one.examples]
-    return [*found, *task.guidelines.splitlines()]
+    return [*found, *_field_lines(task.fields), *task.guidelines.splitlines()]
+
+
+def _field_lines(fields: Iterable[Field], above: str = "") -> list[str]:
+    found: list[str] = []
+    for one in fields:
+        how = [one.type.value, *(["several"] if one.takes_many else []), *(["required"] if one.is_required else [])]
+        found.append(f"{above}{one.name} ({', '.join(how)}){': ' + one.description if one.description else ''}")
+        found += [f"{above}{one.name} chooses {c.name}" for c in one.choices]
+        found += _field_lines(one.fields, f"{above}{one.name}.")
+    return found
 
 
 def clean_text(text: str) -> str:
@@ -252,7 +263,7 @@ def clean_examples(examples: Sequence[str]) -> tuple[str, ...]:
 
 
 def _content(task: Task) -> tuple[object, ...]:
-    return task.classes, task.kind, task.guidelines, task.column, dict(task.moved)
+    return task.classes, task.fields, task.kind, task.guidelines, task.column, dict(task.moved)
 
 
 def _next(task: Task, classes: tuple[TaskClass, ...], moved: dict[str, tuple[str, ...]] | None = None) -> Task:

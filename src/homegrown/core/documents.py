@@ -216,20 +216,26 @@ class _Documents:
 
 
 def places_of(words: str, text: str) -> list[list[int]]:
-    r"""Where words stand in a text as whole words, the white space between them aside; as written, else in any case.
+    r"""Where words stand in a text as whole words: as written, else in any case, else with other marks between them.
+
+    White space never counts.
 
     Example:
         >>> places_of("my  card", "My card, and my\ncard"), places_of("car", "my card")
         ([[13, 20]], [])
     """
-    parts = words.split()
+    parts, plain = words.split(), re.findall(r"\w+", words)
     if not parts:
         return []
-    joined = r"\s+".join(map(re.escape, parts))
     before = r"(?<!\w)" if re.match(r"\w", parts[0]) else ""
     after = r"(?!\w)" if re.search(r"\w\Z", parts[-1]) else ""
-    for flags in (0, re.IGNORECASE):
-        found = [[m.start(), m.end()] for m in re.finditer(before + joined + after, text, flags)]
+    exact = before + r"\s+".join(map(re.escape, parts)) + after
+    ways = [(exact, 0), (exact, re.IGNORECASE)]
+    if len(plain) > 1:
+        # Read off a page, words are broken across lines with stray marks: 12, MAIN ROAD. ⏎ LONDON
+        ways.append((r"(?<!\w)" + r"[\W_]+".join(map(re.escape, plain)) + r"(?!\w)", re.IGNORECASE))
+    for pattern, flags in ways:
+        found = [[m.start(), m.end()] for m in re.finditer(pattern, text, flags)]
         if found:
             return found
     return []

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from homegrown.core.choices import TaskClass, new_class_id
 from homegrown.core.schema import Field, FieldType, check_fields, new_field_id
-from homegrown.core.tasks import TaskClass, new_class_id
 from homegrown.errors import InputError
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from homegrown.core.choices import TaskClass, new_class_id
 from homegrown.core.dates import parse_date
 from homegrown.core.ids import digest
 from homegrown.core.spans import Span, check_spans
@@ -33,7 +34,8 @@ from homegrown.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from homegrown.core.tasks import TaskClass
+    from homegrown.core.tasks import Task
+
 
 MOST_FIELDS = 200
 MOST_SPANS = 10_000
@@ -139,6 +141,39 @@ def _check_field(one: Field) -> None:
         raise InputError(f"“{one.name}” is of the type {one.type.value}, which has no fields of its own.")
     if one.takes_many and one.type not in (FieldType.CHOICE, FieldType.SPAN):
         raise InputError(f"“{one.name}” takes one {one.type.value}; several are a list of small objects.")
+
+
+def owned(fields: Iterable[Field], task: Task) -> tuple[Field, ...]:
+    """*fields* with the ids that *task* gives them: those of its fields and choices of the same name, else new ones.
+
+    Example:
+        >>> from homegrown.core.tasks import Task, TaskKind
+        >>> task = Task("task_a", "receipt", 0, TaskKind.OBJECT, ())
+        >>> owned([Field("", "total", FieldType.MONEY)], task)[0].field_id == new_field_id("task_a", "total")
+        True
+    """
+    return _owned(fields, task.fields, task.task_id, ())
+
+
+def _owned(fields: Iterable[Field], old: tuple[Field, ...], task_id: str, above: tuple[str, ...]) -> tuple[Field, ...]:
+    found = []
+    for one in fields:
+        path = (*above, one.name)
+        was = next((f for f in old if one.name == f.name), None)
+        known = {c.name: c for c in was.choices} if was else {}
+        choices = tuple(
+            replace(
+                c,
+                class_id=known[c.name].class_id
+                if c.name in known
+                else new_class_id(task_id, "/".join((*path, c.name))),
+            )
+            for c in one.choices
+        )
+        field_id = was.field_id if was else new_field_id(task_id, *path)
+        inner = _owned(one.fields, was.fields if was else (), task_id, path)
+        found.append(replace(one, field_id=field_id, choices=choices, fields=inner, former=was.former if was else ()))
+    return tuple(found)
 
 
 def checked_value(fields: tuple[Field, ...], value: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from homegrown.core.ids import digest
+from homegrown.core.choices import TaskClass, new_class_id
 from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.core.schema import Field
+
+__all__ = ["LabelSourceKind", "Task", "TaskClass", "TaskKind", "Vote", "new_class_id"]
 
 
 class TaskKind(StrEnum):
-    """The shape of the answer. Spans, fields, text and ranking join later; nothing else may assume classes."""
+    """The shape of the answer: one class, several, or an object of fields. Text and ranking join later."""
 
     CLASS = "class"
     CLASSES = "classes"
+    OBJECT = "object"
 
 
 class LabelSourceKind(StrEnum):
@@ -28,22 +32,6 @@ class LabelSourceKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TaskClass:
-    """One possible answer. Votes, labels and snapshots store the opaque id; the name may change.
-
-    Attributes:
-        examples: texts that are of this class, for people and for teachers.
-        former: names by which it, or what was merged into it, was called before; an imported column may still use them.
-    """
-
-    class_id: str
-    name: str
-    description: str = ""
-    examples: tuple[str, ...] = ()
-    former: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
     """The question asked of records, in one version.
 
@@ -52,6 +40,7 @@ class Task:
         column: the field whose values became imported votes, if any.
         moved: what a vote for a class that is no more means now: id → ids. One after a merge; after a split several,
             which share the vote until somebody says which; none after a removal.
+        fields: of an object; such a task has no classes of its own.
     """
 
     task_id: str
@@ -62,6 +51,7 @@ class Task:
     guidelines: str = ""
     column: str | None = None
     moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fields: tuple[Field, ...] = ()
 
     @property
     def class_ids(self) -> tuple[str, ...]:
@@ -177,15 +167,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One source's opinion on one record: ``{"class": id}``, ``{"classes": [id, …]}``, or None, an abstention."""
+    """One source's opinion on one record, or None, an abstention.
+
+    Attributes:
+        value: ``{"class": id}``, ``{"classes": [id, …]}``, or ``{"fields": {id: answer}}`` as ``core.schema`` has it.
+    """
 
     task_id: str
     record_id: str
     label_source_id: str
     value: dict[str, Any] | None
     confidence: float | None = None
-
-
-def new_class_id(task_id: str, name: str) -> str:
-    """The id of a class created under *name*: opaque, and the same when the same import is repeated."""
-    return "c_" + digest(task_id.encode(), name.encode("utf-8", "surrogatepass"))[:12]

@@ -20,6 +20,7 @@ from homegrown.curate import splits
 from homegrown.curate.columns import group_codes, moments
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import Labels, read_labels
+from homegrown.curate.object_labels import ObjectLabels, read_object_labels
 from homegrown.curate.rulings import Honoured, as_originals, masked, without
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
 from homegrown.curate.warnings import warnings_about
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from homegrown.store.issues import Rulings
 
 
+AnyLabels = Labels | ObjectLabels
 #: the most that a label counts which rules or models gave and nobody looked at; trainers tell guesses by it
 GUESSED = 0.99
 CAME_LATER = ("exclude_terms", "test_of")
@@ -115,7 +117,8 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     stratum = labels.stratum()
     weights = _weights(store, task, records, labels)
     table = _table(shown, labels, weights, split, group, kept)
-    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": task.class_ids, "plan": _named(plan)}
+    order = task.class_ids if task.kind is not TaskKind.OBJECT else tuple(f.field_id for f in task.fields)
+    facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": order, "plan": _named(plan)}
     snapshot_id = store.snapshots.write(table, facts)
     counts = {name: int((split == i).sum()) for i, name in enumerate(splits.NAMES)}
     details = {
@@ -164,13 +167,13 @@ def _check(plan: SplitPlan) -> None:
 
 def _rows(
     store: Store, task: Task, plan: SplitPlan, join: Join | None, rulings: Rulings
-) -> tuple[pa.Table, Labels, Honoured]:
+) -> tuple[pa.Table, AnyLabels, Honoured]:
     """Records with a label, and those without that may be learnt from, in order of id, as it was decided."""
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
     records, honoured = without(rulings, store.records.scan(columns).sort_by("record_id"))
-    labels = read_labels(store, task, records["record_id"].combine_chunks(), join, exclude_terms=plan.exclude_terms)
+    labels = _read(store, task, plan, join, records["record_id"].combine_chunks())
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -184,18 +187,30 @@ def _rows(
 
 
 def _apart(
-    store: Store, task: Task, plan: SplitPlan, join: Join | None, records: pa.Table, labels: Labels, split: np.ndarray
-) -> Labels:
+    store: Store,
+    task: Task,
+    plan: SplitPlan,
+    join: Join | None,
+    records: pa.Table,
+    labels: AnyLabels,
+    split: np.ndarray,
+) -> AnyLabels:
     """*labels*, those to learn from read again as if nobody had spoken of a record of the test, nor of its twins.
 
     A join learns from the votes that it sees how good their sources are: what is said of the test would reach training.
     Which records have a label does not depend on it, so that the split stands.
     """
     learnt = np.flatnonzero(~np.isin(split, (splits.TEST, splits.REMOVED)))
-    if not labels.joined or len(learnt) == len(split):
+    if not isinstance(labels, Labels) or not labels.joined or len(learnt) == len(split):
         return labels
     ids = records["record_id"].combine_chunks().take(pa.array(learnt))
     return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms))
+
+
+def _read(store: Store, task: Task, plan: SplitPlan, join: Join | None, record_ids: pa.Array) -> AnyLabels:
+    if task.kind is TaskKind.OBJECT:
+        return read_object_labels(store, task, record_ids, exclude_terms=plan.exclude_terms)
+    return read_labels(store, task, record_ids, join, exclude_terms=plan.exclude_terms)
 
 
 def source_ids(store: Store, name: str) -> pa.Array:
@@ -208,7 +223,7 @@ def source_ids(store: Store, name: str) -> pa.Array:
     raise InputError(f"There is no source {name!r} in this workspace. Sources here: {known}.")
 
 
-def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) -> _Held:
+def _held_out(store: Store, records: pa.Table, labels: AnyLabels, plan: SplitPlan) -> _Held:
     nothing = np.zeros(records.num_rows, bool)
     if plan.test_source is not None:
         ids = source_ids(store, plan.test_source)
@@ -234,7 +249,7 @@ def _held_out(store: Store, records: pa.Table, labels: Labels, plan: SplitPlan) 
     return _Held(late & labels.labelled, late & ~labels.labelled, facts)
 
 
-def _as_before(store: Store, records: pa.Table, labels: Labels, snapshot_id: str) -> _Held:
+def _as_before(store: Store, records: pa.Table, labels: AnyLabels, snapshot_id: str) -> _Held:
     """Rows that hold a text of an earlier test split; whether or not they still have a label, they are held out.
 
     A text that was masked then is known by its original.
@@ -252,7 +267,7 @@ def _as_before(store: Store, records: pa.Table, labels: Labels, snapshot_id: str
 
 
 def _units(
-    records: pa.Table, twins: np.ndarray, labels: Labels, plan: SplitPlan
+    records: pa.Table, twins: np.ndarray, labels: AnyLabels, plan: SplitPlan
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The unit of each row, and its group's number (None without groups).
 
@@ -277,7 +292,7 @@ def _units(
     return unit, group
 
 
-def _weights(store: Store, task: Task, records: pa.Table, labels: Labels) -> np.ndarray:
+def _weights(store: Store, task: Task, records: pa.Table, labels: AnyLabels) -> np.ndarray:
     """How much each record counts, float32 [n]; a label that nobody vouched for never counts in full."""
     weights = labels.weights()
     if task.kind is TaskKind.CLASSES:
@@ -288,7 +303,7 @@ def _weights(store: Store, task: Task, records: pa.Table, labels: Labels) -> np.
 
 def _table(
     records: pa.Table,
-    labels: Labels,
+    labels: AnyLabels,
     weights: np.ndarray,
     split: np.ndarray,
     group: np.ndarray | None,
@@ -306,9 +321,9 @@ def _table(
         names,
         groups,
         pa.array(weights[kept]),
-        pa.FixedSizeListArray.from_arrays(pa.array(labels.dense(kept).reshape(-1)), labels.n_classes),
     ]
-    return pa.Table.from_arrays(columns, schema=snapshot_schema(labels.n_classes))
+    field, said = labels.stored(kept)
+    return pa.Table.from_arrays([*columns, said], schema=snapshot_schema(field))
 
 
 def _test_digest(table: pa.Table) -> str | None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.joined import Join, joined, joined_people
 from homegrown.store.meaning import places, read_meaning
+from homegrown.store.snapshots import probs_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,11 @@ class Labels:
         matrix[found.row, found.column] = found.prob
         return matrix
 
+    def stored(self, chosen: np.ndarray) -> tuple[pa.Field, pa.Array]:
+        """What a snapshot stores of the records *chosen*."""
+        flat = pa.array(self.dense(chosen).reshape(-1))
+        return probs_field(self.n_classes), pa.FixedSizeListArray.from_arrays(flat, self.n_classes)
+
     def of(self, chosen: np.ndarray) -> Labels:
         """The labels of the records *chosen*, numbered as they stand there."""
         place = np.full(len(self.labelled), -1)
@@ -105,8 +111,8 @@ def read_labels(
     those that at least half of its voters name. A vote for out of scope outweighs others only by majority.
     """
     sources = counted_sources(store, task, exclude_terms)
-    bulk, people = _bulk(store, task, sources), store.person_votes.standing(task.task_id)
-    votes = _heard(bulk, people)
+    bulk, people = bulk_votes(store, task, sources), store.person_votes.standing(task.task_id)
+    votes = heard(bulk, people)
     row = places(votes["record_id"], record_ids)
     here = row >= 0
     said = read_meaning(task, votes["value"].filter(pa.array(here)), row[here])
@@ -171,14 +177,14 @@ def counted_sources(store: Store, task: Task, exclude_terms: Sequence[str] = ())
     return [s["label_source_id"] for s in newest if s["config"].get("terms", "") not in exclude_terms]
 
 
-def _bulk(store: Store, task: Task, sources: list[str]) -> pa.Table:
+def bulk_votes(store: Store, task: Task, sources: list[str]) -> pa.Table:
     """The votes of *sources* that people did not give one by one, abstentions left out."""
     votes = store.votes.of_task(task.task_id)
     current = pa.array(sources, pa.string())
     return votes.filter(pc.and_(pc.is_in(votes["label_source_id"], value_set=current), pc.is_valid(votes["value"])))
 
 
-def _heard(bulk: pa.Table, people: list[tuple[str, str]]) -> pa.Table:
+def heard(bulk: pa.Table, people: list[tuple[str, str]]) -> pa.Table:
     """Record ids and values of the votes that count: people's, and elsewhere those in bulk."""
     votes = bulk.select(["record_id", "value"])
     if not people:

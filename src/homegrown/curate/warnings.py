@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from homegrown.core.tasks import TaskKind
 from homegrown.curate.splits import MIN_UNITS, TEST, TRAIN, VALID
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ def warnings_about(
     learnt = np.bincount(stratum[inside & np.isin(split, (TRAIN, VALID))], minlength=n_classes)
     tested = np.bincount(stratum[inside & (split == TEST)], minlength=n_classes)
     found: list[str] = []
+    if task.kind is TaskKind.OBJECT:
+        return tuple(_untested(split))
     _note(found, task, learnt == 1, "only one row to learn from", "label more, or merge it into another class")
     if split_by in ("random", "group"):
         few = f"too few rows for a test (fewer than {MIN_UNITS} that differ)"
         _note(found, task, (learnt > 0) & (tested == 0), few, "how well it is recognised stays unknown")
     _note(found, task, (learnt == 0) & (tested > 0), "test rows but no training row", "such texts must go wrong")
-    if not (split == TEST).any():
-        found.append("There are too few rows to keep any for a test: nothing can be said about how good a model is.")
+    found += _untested(split)
     clashes = _disagreeing(stratum[inside], twins[inside])
     if clashes:
         found.append(
@@ -45,6 +47,12 @@ def warnings_about(
             "classes overlap."
         )
     return tuple(found)
+
+
+def _untested(split: np.ndarray) -> list[str]:
+    if (split == TEST).any():
+        return []
+    return ["There are too few rows to keep any for a test: nothing can be said about how good a model is."]
 
 
 def _note(found: list[str], task: Task, flags: np.ndarray, what: str, so: str) -> None:

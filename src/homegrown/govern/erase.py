@@ -36,7 +36,7 @@ CLEANED = {
     "assignments": ("assignment_id", ("reason",)),
     "comments": ("comment_id", ("text", "answer")),
     "issues": ("issue_id", ("details",)),
-    "task_versions": ("task_id version", ("classes", "guidelines")),
+    "task_versions": ("task_id version", ("classes", "guidelines", "fields")),
     "upstream_answers": ("digest", ("answer",)),
     "captured": ("trace_id", ("tags", "error")),
     "templates": ("template_id", ("details",)),

@@ -11,15 +11,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from homegrown.core.ids import canonical_json, digest
-from homegrown.errors import CorruptDataError, NotFoundError
+from homegrown.errors import CorruptDataError, NotFoundError, UnsuitableLabelsError
 from homegrown.store.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def snapshot_schema(n_classes: int) -> pa.Schema:
-    """record_id, text_hash, split, group, weight, probs[n_classes]; sorted by record_id."""
+VALUE = pa.field("value", pa.string())
+"""Labels that are objects, as canonical JSON; null where there is none."""
+
+
+def probs_field(n_classes: int) -> pa.Field:
+    """Labels that are classes, as probabilities in class order."""
+    return pa.field("probs", pa.list_(pa.float32(), n_classes), nullable=False)
+
+
+def snapshot_schema(labels: pa.Field) -> pa.Schema:
+    """record_id, text_hash, split, group, weight, labels (``probs_field`` or ``VALUE``); sorted by record_id."""
     return pa.schema(
         [
             pa.field("record_id", pa.string(), nullable=False),
@@ -27,7 +36,7 @@ def snapshot_schema(n_classes: int) -> pa.Schema:
             pa.field("split", pa.string(), nullable=False),
             pa.field("group", pa.string()),
             pa.field("weight", pa.float32(), nullable=False),
-            pa.field("probs", pa.list_(pa.float32(), n_classes), nullable=False),
+            labels,
         ]
     )
 
@@ -35,10 +44,13 @@ def snapshot_schema(n_classes: int) -> pa.Schema:
 def rows_digest(rows: pa.Table) -> str:
     """Digest over the rows in order of record id, whatever order they come in."""
     ordered = rows.sort_by("record_id").combine_chunks()
-    probs = ordered["probs"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype("<f4")
+    if VALUE.name in ordered.column_names:
+        labels = _string_bytes(ordered[VALUE.name])
+    else:
+        labels = ordered["probs"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype("<f4").tobytes()
     parts = [_string_bytes(ordered[c]) for c in ("record_id", "text_hash", "split", "group")]
     weights = ordered["weight"].to_numpy().astype("<f4")
-    return digest(*parts, weights.tobytes(), probs.tobytes())
+    return digest(*parts, weights.tobytes(), labels)
 
 
 def _string_bytes(column: pa.ChunkedArray) -> bytes:
@@ -93,7 +105,15 @@ class SnapshotStore:
 
 
 def probs_matrix(rows: pa.Table) -> np.ndarray:
-    """The ``probs`` column as float32 [n, n_classes]."""
+    """The ``probs`` column as float32 [n, n_classes].
+
+    Raises:
+        UnsuitableLabelsError: the labels are objects.
+    """
+    if VALUE.name in rows.column_names:
+        raise UnsuitableLabelsError(
+            "The answers of this task are objects; this is for tasks that are answered by classes."
+        )
     column = rows["probs"].combine_chunks()
     width = column.type.list_size
     return np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, width)

@@ -22,7 +22,7 @@ source_versions = _table(
 )
 quarantine = _table("quarantine", "source_id version file line reason")
 tasks = _table("tasks", "task_id project_id name created_at")
-task_versions = _table("task_versions", "task_id version kind classes guidelines label_column created_at moved")
+task_versions = _table("task_versions", "task_id version kind classes guidelines label_column created_at moved fields")
 label_sources = _table("label_sources", "label_source_id project_id task_id kind name version config created_at")
 votes = _table(
     "votes",

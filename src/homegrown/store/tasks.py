@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from homegrown.core import classes
 from homegrown.core.ids import canonical_json, new_id, timestamp
+from homegrown.core.schema import Field, check_fields, owned
 from homegrown.core.tasks import LabelSourceKind, Task, TaskClass, TaskKind
 from homegrown.errors import ConflictError, NotFoundError
 from homegrown.store import tables
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _VERSIONS = sa.select(
     tables.tasks.c.task_id, tables.tasks.c.name, tables.task_versions.c.version, tables.task_versions.c.kind,
     tables.task_versions.c.classes, tables.task_versions.c.guidelines, tables.task_versions.c.label_column,
-    tables.task_versions.c.moved,
+    tables.task_versions.c.moved, tables.task_versions.c.fields,
 ).join_from(tables.tasks, tables.task_versions, tables.tasks.c.task_id == tables.task_versions.c.task_id)  # fmt: skip
 
 
@@ -115,6 +116,39 @@ class TaskStore:
                 column=column or task.column,
                 guidelines=classes.clean_guidelines(guidelines) or task.guidelines,
                 classes=tuple(replace(c, description=texts.get((c.class_id,), c.description)) for c in found.classes),
+                version=task.version + 1,
+            )
+            if old is not None and replace(found, version=old.version) == old:
+                return old
+            if old is None:
+                row = {"task_id": task.task_id, "project_id": DEFAULT_PROJECT, "name": name, "created_at": timestamp()}
+                connection.execute(sa.insert(tables.tasks).values(**row))
+            _put(connection, actor, found, "label.define_task")
+        return found
+
+    def define_object(self, actor: Actor, name: str, fields: Sequence[Field], *, guidelines: str = "") -> Task:
+        """Create the task *name*, whose answer is an object, or see that it has these fields: a new version else.
+
+        Fields and choices are known by their ids; those that are named otherwise now keep their former names.
+
+        Args:
+            actor: who does it.
+            name: of the task.
+            fields: with ids made by ``core.schema.new_field_id`` for any task id: they are made anew for this task.
+            guidelines: how to decide; those that are there stay when none are given.
+
+        Raises:
+            ConflictError: a task of that name is answered with classes.
+        """
+        with self._db.write() as connection:
+            old = self._newest(tables.tasks.c.name == name, connection)
+            if old is not None and old.kind is not TaskKind.OBJECT:
+                raise ConflictError(f"The task {name!r} is answered with classes; an object needs a task of its own.")
+            task = old or Task(new_id("task"), name, 0, TaskKind.OBJECT, ())
+            found = replace(
+                task,
+                fields=check_fields(owned(fields, task)),
+                guidelines=classes.clean_guidelines(guidelines) or task.guidelines,
                 version=task.version + 1,
             )
             if old is not None and replace(found, version=old.version) == old:
@@ -313,6 +347,7 @@ def _put(connection: sa.Connection, actor: Actor, task: Task, action: str, **det
             guidelines=task.guidelines,
             label_column=task.column,
             moved=canonical_json({k: list(v) for k, v in task.moved.items()}).decode(),
+            fields=canonical_json([msgspec.to_builtins(f) for f in task.fields]).decode(),
             created_at=timestamp(),
         )
     )
@@ -337,4 +372,5 @@ def _task(row: dict[str, Any]) -> Task:
         row["guidelines"],
         row["label_column"],
         msgspec.json.decode(row["moved"], type=dict[str, tuple[str, ...]]),
+        tuple(msgspec.json.decode(row["fields"], type=list[Field])),
     )

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from homegrown.core.discovery import Discovery
     from homegrown.core.issues import Issue
     from homegrown.core.models import ModelVersion, Snapshot
+    from homegrown.core.schema import Field
     from homegrown.curate import IssueReport
     from homegrown.govern.people import Invitation
     from homegrown.label.exchange import ImportedVotes
+    from homegrown.label.imported_answers import ImportedAnswers
     from homegrown.label.ours import ModelVotes
     from homegrown.label.outlook import Forecast
     from homegrown.label.rules.run import RulesRun
@@ -60,6 +62,15 @@ class Task:
     def classes(self) -> tuple[str, ...]:
         """Names of its classes, in the order that probabilities follow."""
         return self.noun.class_names
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Of an answer that is an object."""
+        return self.noun.fields
+
+    def import_answers(self, column: str | None = None, **reading: Any) -> ImportedAnswers:
+        """Take what columns say as imported votes; see ``Workspace.import_answers``."""
+        return self._workspace.import_answers(self.noun, column, **reading)
 
     def add_class(self, name: str, description: str = "", examples: Sequence[str] = ()) -> Task:
         """One class more. This and the next ones change the task for everybody, and return it anew."""
@@ -186,7 +197,8 @@ class Task:
         return self._workspace.forecast(self.name)
 
     def __repr__(self) -> str:
-        return "\n".join([f"Task {self.name!r}, {len(self.classes)} classes", *(f"note: {n}" for n in self.notes)])
+        n = f"{len(self.noun.fields)} fields" if self.noun.fields else f"{len(self.classes)} classes"
+        return "\n".join([f"Task {self.name!r}, {n}", *(f"note: {note}" for note in self.notes)])
 
 
 class Model:

@@ -73,7 +73,7 @@ def task_counts(store: Store, task: Task) -> TaskCounts:
     for value, n, by_people in values:
         said = task.said(msgspec.json.decode(value), meanings)
         n_out += n * ((OUT_OF_SCOPE,) in said)
-        n_gone += n * (not said and value != '{"classes":[]}')
+        n_gone += n * (not said and not task.fields and value != '{"classes":[]}')
         if any(len(ids) > 1 for ids in said):
             shared.append(value)
         for ids in said:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from homegrown.errors import InputError
+from homegrown.core.tasks import TaskKind
+from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.workspace import handles
 
 if TYPE_CHECKING:
@@ -29,7 +30,22 @@ class Tasks:
     _task_counts: Kept[TaskCounts]
 
     def _task(self, task: AnyTask) -> Task:
-        """The task itself."""
+        """The task itself, whose answers are classes.
+
+        Raises:
+            InputError: there is none of that name.
+            UnsuitableLabelsError: its answer is an object; see ``_any_task``.
+        """
+        found = self._any_task(task)
+        if found.kind is TaskKind.OBJECT:
+            raise UnsuitableLabelsError(
+                f"The answer of {found.name!r} is an object with fields; this works for tasks that are answered with "
+                "classes."
+            )
+        return found
+
+    def _any_task(self, task: AnyTask) -> Task:
+        """The task itself, also one whose answer is an object."""
         if not isinstance(task, str):
             return task.noun if isinstance(task, handles.Task) else task
         found = self.store.tasks.find(task)
@@ -80,11 +96,13 @@ class Tasks:
             text: all of it.
             if_version: refuse when the task has another version by now, so that nobody's words are overwritten unseen.
         """
-        return self.store.tasks.set_guidelines(self.store.actor, self._task(task).task_id, text, if_version=if_version)
+        return self.store.tasks.set_guidelines(
+            self.store.actor, self._any_task(task).task_id, text, if_version=if_version
+        )
 
     def restore_task(self, task: AnyTask, version: int | None = None) -> Task:
         """Put an earlier version in place again, as a new one; by default the one before: undo, and again redo."""
-        found = self._task(task)
+        found = self._any_task(task)
         newest = self.store.tasks.get(found.task_id)
         wanted = newest.version - 1 if version is None else version
         if not 1 <= wanted <= newest.version:
@@ -93,11 +111,11 @@ class Tasks:
 
     def task_history(self, task: AnyTask) -> list[TaskVersion]:
         """Every version with who made it, the newest first."""
-        return self.store.tasks.history(self._task(task).task_id)
+        return self.store.tasks.history(self._any_task(task).task_id)
 
     def task_counts(self, task: AnyTask) -> TaskCounts:
         """Votes per class, and what waits for somebody."""
-        return self._task_counts.of(self.store, self.store.tasks.get(self._task(task).task_id))
+        return self._task_counts.of(self.store, self.store.tasks.get(self._any_task(task).task_id))
 
     def n_to_label(self) -> int:
         """Records that wait for somebody, over all tasks, as far as that is known without making anybody wait.
@@ -106,5 +124,9 @@ class Tasks:
             >>> ws.n_to_label()  # doctest: +SKIP
             7904
         """
-        known = (self._task_counts.soon(self.store, task) for task in self.store.tasks.all())
+        known = (
+            self._task_counts.soon(self.store, task)
+            for task in self.store.tasks.all()
+            if task.kind is not TaskKind.OBJECT
+        )
         return sum(counts.n_waiting for counts in known if counts is not None)

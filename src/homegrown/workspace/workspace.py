@@ -35,6 +35,7 @@ from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
+from homegrown.workspace.objects import Objects, Said
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
@@ -82,6 +83,7 @@ class Workspace(
     Governance,
     Invitations,
     Labelling,
+    Objects,
     Queries,
     Reports,
     Retraining,
@@ -177,6 +179,7 @@ class Workspace(
         column: str | None = None,
         classes: Sequence[str] | None = None,
         many: bool = False,
+        fields: Said | None = None,
         guidelines: str = "",
         **options: Any,
     ) -> Task:
@@ -188,6 +191,7 @@ class Workspace(
             classes: instead of a column: the possible answers, which people and others will vote for. Those that a
                 task has already stay, under whatever name they have by now; what is missing is added.
             many: a record may have several of *classes*; a column tells by itself.
+            fields: the answer is an object with these: a JSON Schema, or by name a type or choices.
             guidelines: how to decide, for whoever labels.
             **options: with a column: ``sources``, ``merge``, ``out_of_scope``, ``separator`` as for ``import_labels``.
 
@@ -199,6 +203,10 @@ class Workspace(
             >>> ws.task("intent", column="category")  # doctest: +SKIP
             Task 'intent', 12 classes
         """
+        if fields is not None:
+            if column is not None or classes is not None or many or options:
+                raise InputError("The answer is an object with fields, or a choice among classes: name one of them.")
+            return Task(self, self.define_object(name, fields, guidelines=guidelines))
         if column is not None and classes is None and not many:
             done = self.import_labels(name, column, guidelines=guidelines, **options)
             return Task(self, done.task, done.warnings)

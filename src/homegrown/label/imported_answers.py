@@ -1,0 +1,152 @@
+"""Columns become the imported votes of a Task whose answer is an object.
+
+A value that is only known as words (a total, a company's name) is enough: words of a span are looked for in the text,
+numbers, dates and money are read as people write them. What cannot be understood is no vote, and is listed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from homegrown.core.dates import guess_day_first
+from homegrown.core.documents import answer_in
+from homegrown.core.ids import canonical_json
+from homegrown.core.schema import FieldType
+from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
+from homegrown.errors import InputError, UnsuitableLabelsError
+from homegrown.store.votes import vote_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from homegrown.store import Store
+
+MOST_LISTED = 1000
+
+
+@dataclass(slots=True)
+class ImportedAnswers:
+    """What columns gave.
+
+    Attributes:
+        n_votes: records of which something is said.
+        n_empty: records of which nothing is.
+        n_by_field: records by the field of which something is said, that it is not there included.
+        n_problems: values that could not be understood.
+        problems: record id and sentence of the first of them.
+        day_first: how the dates of these columns were read.
+    """
+
+    task: Task
+    n_votes: int = 0
+    n_empty: int = 0
+    n_by_field: Counter[str] = field(default_factory=Counter)
+    n_problems: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    day_first: bool | None = None
+
+
+def import_answers(
+    store: Store,
+    task: Task,
+    column: str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    day_first: bool | None = None,
+    decimal: str | None = None,
+    currency: str | None = None,
+) -> ImportedAnswers:
+    """Record what columns of the records say as votes of one imported source; again replaces what it said.
+
+    Args:
+        store: the workspace.
+        task: whose answer is an object.
+        column: holds the answer as one JSON object.
+        columns: column of the records by the field's name, where each has its own; default: the columns that are
+            called as the fields are.
+        day_first: how 03/04/2026 is meant; found out from the other dates when not said.
+        decimal: ``.`` or ``,`` where numbers leave doubt.
+        currency: of amounts that name none.
+
+    Raises:
+        UnsuitableLabelsError: the task is answered with classes, or no record holds anything of it.
+        InputError: a field is named that the task does not have.
+
+    Example:
+        >>> import_answers(ws.store, task, "fields").n_votes  # doctest: +SKIP
+        426
+    """
+    if task.kind is not TaskKind.OBJECT:
+        raise UnsuitableLabelsError(f"The task {task.name!r} is answered with classes; name its column as its labels.")
+    names = {f.name for f in task.fields}
+    if unknown := sorted(set(columns or ()) - names):
+        raise InputError(f"The task {task.name!r} has no field {unknown[0]!r}. Fields: {', '.join(sorted(names))}.")
+    where = {name: (columns or {}).get(name, name) for name in (columns or names)}
+    done = ImportedAnswers(task, day_first=day_first)
+    if day_first is None:
+        done.day_first = guess_day_first(_dates(store, task, column, where))
+    reading = {"day_first": done.day_first, "decimal": decimal, "currency": currency}
+    ids, values = [], []
+    for record_id, text, document in _documents(store, column, where):
+        if not document:
+            done.n_empty += 1
+            continue
+        read = answer_in(task.fields, document, text, **reading)
+        _told(done, record_id, read.problems)
+        if not read.value["fields"]:
+            done.n_empty += 1
+            continue
+        ids.append(record_id)
+        values.append(canonical_json(read.value).decode())
+        done.n_by_field.update(f.name for f in task.fields if f.field_id in read.value["fields"])
+    done.n_votes = len(ids)
+    if not ids:
+        named = f"the column {column!r}" if column else "columns called " + ", ".join(sorted(where.values()))
+        why = f" The first reason: {done.problems[0][1]}" if done.problems else ""
+        raise UnsuitableLabelsError(f"No record says anything of {task.name!r} in {named}.{why}")
+    config: dict[str, Any] = {"column": column, "columns": dict(columns or {}), **reading}
+    source = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, column or "columns", config)
+    store.votes.replace(source, vote_table(task, source, ids, values))
+    return done
+
+
+def _told(done: ImportedAnswers, record_id: str, problems: list[str]) -> None:
+    done.n_problems += len(problems)
+    done.problems += [(record_id, p) for p in problems[: MOST_LISTED - len(done.problems)]]
+
+
+def _documents(
+    store: Store, column: str | None, where: Mapping[str, str]
+) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:
+    """Record id, text and document of every record; None where it has none."""
+    for batch in store.records.batches(["record_id", "text", "fields"], rows=8192):
+        rows = zip(batch["record_id"].to_pylist(), batch["text"].to_pylist(), batch["fields"].to_pylist(), strict=True)
+        for record_id, text, stored in rows:
+            held = msgspec.json.decode(stored) if stored else {}
+            if column is None:
+                yield record_id, text, {name: held[c] for name, c in where.items() if c in held}
+                continue
+            document = held.get(column)
+            if isinstance(document, str):
+                document = _parsed(document)
+            yield record_id, text, document if isinstance(document, Mapping) else None
+
+
+def _parsed(said: str) -> Any:
+    try:
+        return msgspec.json.decode(said)
+    except msgspec.DecodeError:
+        return None
+
+
+def _dates(store: Store, task: Task, column: str | None, where: Mapping[str, str]) -> Iterator[str]:
+    names = [f.name for f in task.fields if f.type is FieldType.DATE]
+    if not names:
+        return
+    for _, _, document in _documents(store, column, where):
+        yield from (said for name in names if isinstance(said := (document or {}).get(name), str))

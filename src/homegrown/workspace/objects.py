@@ -1,0 +1,101 @@
+"""The verbs for tasks whose answer is an object: its fields, and columns that hold answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from homegrown.core.choices import TaskClass
+from homegrown.core.json_schema import fields_of, json_schema
+from homegrown.core.schema import Field, FieldType
+from homegrown.errors import InputError
+from homegrown.label.imported_answers import ImportedAnswers, import_answers
+
+if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
+    from homegrown.store import Store
+    from homegrown.workspace.tasks import AnyTask
+
+Said = Mapping[str, Any] | Sequence[Field]
+"""Fields as one says them: a JSON Schema, fields themselves, or by name a type (``"date"``) or choices (a list)."""
+
+
+class Objects:
+    """Mixed into ``Workspace``."""
+
+    store: Store
+
+    if TYPE_CHECKING:
+
+        def _any_task(self, task: AnyTask) -> Task:
+            """The task itself."""
+            ...
+
+    def define_object(self, name: str, fields: Said, *, guidelines: str = "") -> Task:
+        """The task *name*, whose answer has these fields; a new version where they are others than before.
+
+        Args:
+            name: of the task.
+            fields: see ``Said``.
+            guidelines: how to decide, for whoever labels.
+
+        Raises:
+            InputError: the fields cannot be.
+            ConflictError: a task of that name is answered with classes.
+
+        Example:
+            >>> ws.define_object("receipt", {"company": "span", "total": "money"}).kind  # doctest: +SKIP
+            <TaskKind.OBJECT: 'object'>
+        """
+        return self.store.tasks.define_object(self.store.actor, name, fields_said(fields), guidelines=guidelines)
+
+    def import_answers(self, task: AnyTask, column: str | None = None, **reading: Any) -> ImportedAnswers:
+        """Take what a column of the records, or one column per field, says as imported votes.
+
+        Args:
+            task: whose answer is an object.
+            column: holds the whole answer as JSON.
+            **reading: ``columns``, ``day_first``, ``decimal``, ``currency`` of ``homegrown.label.import_answers``.
+        """
+        return import_answers(self.store, self._any_task(task), column, **reading)
+
+    def json_schema(self, task: AnyTask) -> dict[str, Any]:
+        """The JSON Schema of what a task whose answer is an object answers."""
+        found = self._any_task(task)
+        if not found.fields:
+            raise InputError(f"The task {found.name!r} is answered with classes; it has no fields.")
+        return json_schema(found.fields, title=found.name)
+
+
+def fields_said(said: Said) -> tuple[Field, ...]:
+    """The fields that somebody means, without ids of their own yet.
+
+    Raises:
+        InputError: a type is unknown, or there is no field.
+
+    Example:
+        >>> [(f.name, f.type.value, f.takes_many) for f in fields_said({"who": "span*", "kind": ["a", "b"]})]
+        [('who', 'span', True), ('kind', 'choice', False)]
+    """
+    if not isinstance(said, Mapping):
+        return tuple(said)
+    if "properties" in said:
+        return fields_of(said, "")
+    return tuple(_field(str(name), how) for name, how in said.items())
+
+
+def _field(name: str, how: Any) -> Field:
+    if isinstance(how, (list, tuple)) and all(isinstance(c, str) for c in how):
+        return Field("", name, FieldType.CHOICE, choices=tuple(TaskClass("", c) for c in how))
+    if isinstance(how, Mapping):
+        return Field("", name, FieldType.LIST, fields=tuple(_field(str(n), h) for n, h in how.items()))
+    word = str(how)
+    is_required, word = word.endswith("!"), word.removesuffix("!")
+    takes_many, word = word.endswith("*"), word.removesuffix("*")
+    if word not in {t.value for t in FieldType} - {"choice", "list"}:
+        raise InputError(
+            f"The field {name[:80]!r} is of no type {str(how)[:40]!r}. Types: span, number, date, money, boolean; "
+            "span* for several, span! for one that must be there; a list of names to choose from; a mapping for a list "
+            "of small objects."
+        )
+    return Field("", name, FieldType(word), is_required=is_required, takes_many=takes_many)

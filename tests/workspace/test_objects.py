@@ -1,0 +1,145 @@
+"""Tasks whose answer is an object: from columns to a snapshot, and what is refused on the way."""
+
+import json
+
+import msgspec
+import pytest
+
+from homegrown.core.schema import FieldType
+from homegrown.curate.object_labels import joined_fields
+from homegrown.errors import ConflictError, InputError, UnsuitableLabelsError
+from homegrown.workspace import connect
+
+WHO = ["Ann Lee", "Bob Ray", "Cleo Fox", "Dan Poe"]
+FIELDS = {"who": "span!", "day": "date", "total": "money", "kind": ["bill", "offer"]}
+
+
+def rows(n=24):
+    for i in range(n):
+        who, day, total = WHO[i % 4], f"{(i % 27) + 1:02}/0{i % 9 + 1}/2026", f"{i}.50"
+        text = f"No {i}: to {who}\non {day}, {total} EUR in all, with thanks {i * 7919 % 1000}"
+        kind = "bill" if i % 2 else "offer"
+        yield {"text": text, "answer": {"who": who.upper(), "day": day, "total": f"{total} EUR", "kind": kind}}
+
+
+@pytest.fixture
+def ws(tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows())), encoding="utf-8")
+    with connect(tmp_path / "ws") as opened:
+        opened.ingest(file, text="text")
+        yield opened
+
+
+def said(ws, snapshot):
+    """Value by text."""
+    table = ws.store.snapshots.read(snapshot.snapshot_id)
+    texts = ws.store.records.texts(table["record_id"].to_pylist())
+    pairs = zip(table["record_id"].to_pylist(), table["value"].to_pylist(), strict=True)
+    return {texts[i]: msgspec.json.decode(v)["fields"] for i, v in pairs}
+
+
+def test_columns_become_votes_and_a_snapshot_of_objects(ws):
+    task = ws.task("receipt", fields=FIELDS)
+    assert repr(task) == "Task 'receipt', 4 fields"
+    done = task.import_answers("answer")
+    assert (done.n_votes, done.n_empty, done.n_problems, done.day_first) == (24, 0, 0, True)
+    assert done.n_by_field == dict.fromkeys(FIELDS, 24)
+    snapshot = task.snapshot(seed=1)
+    assert sum(snapshot.n_by_split.values()) == 24
+    assert min(snapshot.n_by_split[s] for s in ("train", "valid", "test")) > 0
+    ids = {f.name: f.field_id for f in task.fields}
+    for text, fields in said(ws, snapshot).items():
+        row = next(r for r in rows() if r["text"] == text)["answer"]
+        ((start, end),) = fields[ids["who"]]["spans"]
+        assert text[start:end].upper() == row["who"]
+        day, month, year = row["day"].split("/")
+        assert fields[ids["day"]] == {"value": f"{year}-{month}-{day}"}
+        assert fields[ids["total"]] == {"currency": "EUR", "value": row["total"].split()[0]}
+    again = ws.task("receipt").snapshot(seed=1)
+    assert again.snapshot_id == snapshot.snapshot_id
+
+
+def test_a_schema_again_is_no_new_version_and_another_one_keeps_ids(ws):
+    first = ws.task("receipt", fields=FIELDS).noun
+    assert ws.task("receipt", fields=FIELDS).noun == first
+    assert ws.task("receipt", fields=ws.json_schema("receipt")).noun.version == 1
+    more = ws.task("receipt", fields={**FIELDS, "kind": ["bill", "offer", "other"], "lines": {"what": "span"}}).noun
+    assert more.version == 2
+    assert [f.field_id for f in more.fields[:4]] == [f.field_id for f in first.fields]
+    assert [c.class_id for c in more.fields[3].choices[:2]] == [c.class_id for c in first.fields[3].choices]
+    assert ws.restore_task("receipt").fields == first.fields
+    assert ws.store.tasks.get(first.task_id, 2) == more
+
+
+def test_what_cannot_be_understood_is_listed_and_the_rest_counts(ws, tmp_path):
+    file = tmp_path / "more.jsonl"
+    strange = [
+        {"text": "to Eve, 5.00", "answer": {"who": "Adam", "day": "13/13/2026", "total": "5.00"}},
+        {"text": "to nobody", "answer": {"who": None}},
+        {"text": "nothing said", "answer": {}},
+        {"text": "no object", "answer": "[1]"},
+        {"text": "as text: Zoe", "answer": '{"who": "Zoe"}'},
+    ]
+    file.write_text("\n".join(map(json.dumps, strange)), encoding="utf-8")
+    ws.ingest(file, text="text")
+    done = ws.import_answers(ws.task("receipt", fields=FIELDS), "answer")
+    assert (done.n_votes, done.n_empty, done.n_problems) == (27, 2, 2)
+    told = dict.fromkeys(p.partition(":")[0] for _, p in done.problems)
+    assert list(told) == ["“who”", "“day”"]
+    assert done.n_by_field == {"who": 26, "day": 24, "total": 25, "kind": 24}
+
+
+def test_a_column_for_each_field(tmp_path):
+    file = tmp_path / "in.csv"
+    file.write_text("text,who,sum\nto Ann: 5,Ann,5\nto Bob: 6,Bob,6\nto Cat: 7,Cat,\n", encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(file, text="text")
+        task = ws.task("note", fields={"who": "span", "total": "number"})
+        done = task.import_answers(columns={"who": "who", "total": "sum"})
+        assert done.n_by_field == {"who": 3, "total": 3}
+        only = task.import_answers()
+        assert only.n_by_field == {"who": 3}
+        with pytest.raises(InputError, match="has no field 'sum'"):
+            task.import_answers(columns={"sum": "sum"})
+        with pytest.raises(UnsuitableLabelsError, match="No record says anything of 'note' in the column 'gone'"):
+            task.import_answers("gone")
+
+
+def test_what_is_for_classes_refuses_objects_with_one_sentence(ws):
+    task = ws.task("receipt", fields=FIELDS)
+    for verb in (task.next_records, task.label, task.find_issues, task.team, task.suggest, task.forecast):
+        with pytest.raises(UnsuitableLabelsError, match="object"):
+            verb()
+    task.import_answers("answer")
+    with pytest.raises(UnsuitableLabelsError, match="objects"):
+        task.train(task.snapshot(), "lexical")
+    ws.task("intent", classes=["a", "b"])
+    with pytest.raises(ConflictError, match="'intent' is answered with classes"):
+        ws.task("intent", fields=FIELDS)
+    with pytest.raises(UnsuitableLabelsError, match="'intent' is answered with classes"):
+        ws.import_answers("intent", "answer")
+    with pytest.raises(InputError, match="of no type 'spam'"):
+        ws.task("other", fields={"x": "spam"})
+    assert ws.n_to_label() == 24  # of the task with classes alone
+
+
+def test_fields_are_decided_by_those_who_looked_at_them(ws):
+    fields = {f.name: f for f in ws.task("r", fields={"d": "date", "s": "span", "m": "span*", "c": ["a", "b"]}).fields}
+    d, s, m, c = (fields[n].field_id for n in "dsmc")
+    a, b = (x.class_id for x in fields["c"].choices)
+    votes = [
+        {d: {"value": "2026-01-01"}, s: {"spans": [[0, 3]]}, m: {"spans": [[0, 1], [4, 5]]}, c: {"choices": [a]}},
+        {d: {"value": "2026-01-01", "spans": [[7, 9]]}, s: {"spans": [[0, 4]]}, m: {"spans": [[4, 5]]}},
+        {d: {"value": "2026-02-02"}, s: {"spans": [[0, 3]]}, m: None, c: {"choices": [b]}},
+        {c: {"choices": [b]}},
+    ]
+    found, shares = joined_fields(tuple(fields.values()), votes)
+    assert found == {
+        d: {"value": "2026-01-01", "spans": [[7, 9]]},
+        s: {"spans": [[0, 3]]},
+        m: {"spans": [[4, 5]]},
+        c: {"choices": [b]},
+    }
+    assert shares == pytest.approx([2 / 3] * 4)
+    assert fields["m"].type is FieldType.SPAN
