@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
+
+    from homegrown.core.schema import Field
 
 SPLITS = ("train", "valid", "test", "unlabelled")
 OUT_OF_SCOPE = "out_of_scope"
@@ -41,12 +44,15 @@ class Examples:
             all zero for an out-of-scope row and for an unlabelled one.
         weights: float32 [n].
         record_ids: n ids.
+        values: of answers that are objects: n mappings from field id to answer (``core.schema``); a field that is left
+            out was not looked at. There are no classes then, and *probs* is [n, 0].
     """
 
     texts: list[str]
     probs: np.ndarray
     weights: np.ndarray
     record_ids: list[str]
+    values: tuple[Mapping[str, Any], ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -61,6 +67,7 @@ class TrainingData:
         multi: True when a record may have several classes.
         train / valid: labelled rows; ``valid`` chooses, ``train`` fits (a trainer may refit on both at the end).
         unlabelled: texts without labels, free for self-training.
+        fields: of answers that are objects; such a task has no classes.
     """
 
     class_ids: tuple[str, ...]
@@ -69,6 +76,7 @@ class TrainingData:
     train: Examples
     valid: Examples
     unlabelled: list[str] = field(default_factory=list)
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,35 @@ class Predictions:
 
     probs: np.ndarray
     in_scope: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class FieldAnswer:
+    """What a model says of one field of a text.
+
+    Attributes:
+        answer: as ``core.schema`` has it, with ``spans`` where its evidence stands; None: it is not there.
+        prob: calibrated, that this is what the field holds.
+    """
+
+    answer: dict[str, Any] | None
+    prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAnswer:
+    """What a model says of a text whose answer is an object; fields that it did not learn are left out.
+
+    Attributes:
+        fields: by field id.
+    """
+
+    fields: dict[str, FieldAnswer]
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """As a vote's value: ``{"fields": {field_id: answer}}``."""
+        return {"fields": {field_id: said.answer for field_id, said in self.fields.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +170,8 @@ class ModelVersion:
     multi: bool
     bundle_digest: str
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether its answers are objects; its classes are then the ids and names of their fields."""
+        return bool(self.details.get("fields"))

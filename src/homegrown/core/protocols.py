@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from homegrown.core.models import Fitted, Predictions, TrainingData
+    from homegrown.core.models import Fitted, ObjectAnswer, Predictions, TrainingData
     from homegrown.core.records import Cells, Notice, Parsed, Quarantined, ReadOptions
+    from homegrown.core.schema import Field
 
 
 class Progress(Protocol):
@@ -82,8 +83,21 @@ class Predictor(Protocol):
         ...
 
 
+class ObjectPredictor(Protocol):
+    """A loaded model whose answers are objects."""
+
+    fields: tuple[Field, ...]
+
+    def predict_objects(self, texts: list[str]) -> list[ObjectAnswer]:
+        """One answer per text, each field with its calibrated probability."""
+        ...
+
+
 class Trainer(Protocol):
-    """Fits one kind of model. Registered under ``homegrown.trainers``."""
+    """Fits one kind of model. Registered under ``homegrown.trainers``.
+
+    One whose class says ``takes_objects = True`` fits tasks whose answer is an object, and no others.
+    """
 
     def fit(
         self,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from homegrown.errors import CorruptDataError
+from homegrown.errors import CorruptDataError, UnsuitableLabelsError
+from homegrown.inference.fields import FieldsModel
 from homegrown.inference.finetuned import FinetunedModel
 from homegrown.inference.lexical import LexicalModel
 from homegrown.inference.linear import LinearModel
@@ -19,7 +20,7 @@ from homegrown.inference.static import StaticModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from homegrown.core.protocols import Encoder, Predictor
+    from homegrown.core.protocols import Encoder, ObjectPredictor, Predictor
 
 Kind = type[LinearModel] | type[LexicalModel] | type[FinetunedModel] | type[StaticModel]
 KINDS: dict[str, Kind] = {k.kind: k for k in (LexicalModel, StaticModel, LinearModel, FinetunedModel)}
@@ -33,7 +34,29 @@ def load_predictor(folder: Path, encoder: Encoder | None = None) -> Predictor:
         encoder: a loaded frozen encoder to share between models; loaded when needed and not given.
     """
     facts = msgspec.json.decode((folder / "model.json").read_bytes())
+    if facts.get("kind") == FieldsModel.kind:
+        raise UnsuitableLabelsError(
+            "The answers of this model are objects; this is for models that answer with classes."
+        )
     kind = KINDS.get(facts.get("kind", ""))
     if kind is None:
         raise CorruptDataError(f"This model is of kind {facts.get('kind')!r}; this homegrown loads {', '.join(KINDS)}.")
     return kind.load(folder, encoder)
+
+
+def load_object_predictor(folder: Path, encoder: Encoder | None = None) -> ObjectPredictor:
+    """The model in *folder*, whose answers are objects.
+
+    Args:
+        folder: a checked bundle.
+        encoder: as for ``load_predictor``.
+
+    Raises:
+        CorruptDataError: it is none, or it is damaged.
+    """
+    facts = msgspec.json.decode((folder / "model.json").read_bytes())
+    if facts.get("kind") != FieldsModel.kind:
+        raise CorruptDataError(
+            f"This model is of kind {facts.get('kind')!r}; objects are answered by {FieldsModel.kind}."
+        )
+    return FieldsModel.load(folder, lambda part: load_predictor(part, encoder))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pyarrow.compute as pc
 
 from homegrown.core.models import Examples, TrainingData
 from homegrown.core.tasks import Task, TaskKind
-from homegrown.store.snapshots import probs_matrix
+from homegrown.store.snapshots import VALUE, probs_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +23,11 @@ def training_data(store: Store, snapshot_id: str, task: Task) -> TrainingData:
     rows = store.snapshots.read(snapshot_id)
     rows = rows.filter(pc.not_equal(rows["split"], "test"))
     texts = store.records.texts(rows["record_id"].to_pylist())
+    if task.kind is TaskKind.OBJECT:
+        parts = {name: _objects(rows, name, texts) for name in ("train", "valid", "unlabelled")}
+        ids, names = tuple(f.field_id for f in task.fields), tuple(f.name for f in task.fields)
+        unlabelled = parts.pop("unlabelled").texts
+        return TrainingData(ids, names, multi=False, **parts, unlabelled=unlabelled, fields=task.fields)
     unlabelled = _part(rows, "unlabelled", texts)
     return TrainingData(
         class_ids=task.class_ids,
@@ -31,6 +37,15 @@ def training_data(store: Store, snapshot_id: str, task: Task) -> TrainingData:
         valid=_part(rows, "valid", texts),
         unlabelled=unlabelled.texts,
     )
+
+
+def _objects(rows: pa.Table, split: str, texts: dict[str, str]) -> Examples:
+    part = rows.filter(pc.equal(rows["split"], split))
+    kept = [row for row in part.select(["record_id", "weight", VALUE.name]).to_pylist() if row["record_id"] in texts]
+    ids = [row["record_id"] for row in kept]
+    values = tuple(msgspec.json.decode(row[VALUE.name])["fields"] if row[VALUE.name] else {} for row in kept)
+    weights = np.array([row["weight"] for row in kept], np.float32)
+    return Examples([texts[i] for i in ids], np.zeros((len(ids), 0), np.float32), weights, ids, values)
 
 
 def _part(rows: pa.Table, split: str, texts: dict[str, str]) -> Examples:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
+import msgspec
 import torch
 
 from homegrown import plugins
 from homegrown.core.ids import new_id
 from homegrown.core.models import ModelVersion, Recipe
-from homegrown.errors import CancelledError
+from homegrown.core.tasks import TaskKind
+from homegrown.errors import CancelledError, UnsuitableLabelsError
 from homegrown.store.models import CHAMPION
 from homegrown.train.data import training_data
 
 if TYPE_CHECKING:
     from homegrown.core.models import Fitted, Snapshot
-    from homegrown.core.protocols import Encoder, Progress
+    from homegrown.core.protocols import Encoder, Progress, Trainer
     from homegrown.core.tasks import Task
     from homegrown.store import Store
 
@@ -36,7 +38,7 @@ def train(
     An interrupted run of the same recipe on the same snapshot is gone on with.
     """
     task = store.tasks.get(snapshot.task_id, snapshot.task_version)
-    trainer = plugins.load("homegrown.trainers", recipe.trainer)()
+    trainer = _trainer(task, recipe)
     run_id = store.models.unfinished_run(snapshot.snapshot_id, recipe) or store.models.start_run(
         store.actor, snapshot, recipe
     )
@@ -51,6 +53,24 @@ def train(
         store.models.end_run(store.actor, run_id, "failed", {}, f"{type(error).__name__}: {error}")
         raise
     return _register(store, run_id, snapshot, task, name, fitted, encoder.fingerprint, alias)
+
+
+def _trainer(task: Task, recipe: Recipe) -> Trainer:
+    """The recipe's trainer, where it is for answers of the task's kind."""
+    kind = plugins.load("homegrown.trainers", recipe.trainer)
+    wanted = task.kind is TaskKind.OBJECT
+    if bool(getattr(kind, "takes_objects", False)) is not wanted:
+        names = [n for n in plugins.names("homegrown.trainers") if _takes_objects(n) is wanted]
+        what = "an object with fields" if wanted else "a class"
+        raise UnsuitableLabelsError(
+            f"The answer of {task.name!r} is {what}, which the recipe {recipe.trainer} does not learn. "
+            f"Recipes that do: {', '.join(names) or 'none'}."
+        )
+    return kind()
+
+
+def _takes_objects(name: str) -> bool:
+    return bool(getattr(plugins.load("homegrown.trainers", name), "takes_objects", False))
 
 
 def _register(
@@ -76,6 +96,7 @@ def _register(
         "size_bytes": store.bundles.size(version_id),
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
+        **({"fields": [msgspec.to_builtins(f) for f in task.fields]} if task.fields else {}),
     }
     version = ModelVersion(
         version_id=version_id,
@@ -86,8 +107,8 @@ def _register(
         run_id=run_id,
         snapshot_id=snapshot.snapshot_id,
         recipe=fitted.recipe.trainer,
-        class_ids=task.class_ids,
-        class_names=task.class_names,
+        class_ids=task.class_ids or tuple(f.field_id for f in task.fields),
+        class_names=task.class_names or tuple(f.name for f in task.fields),
         multi=task.kind == "classes",
         bundle_digest=bundle_digest,
         details=details,

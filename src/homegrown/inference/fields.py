@@ -1,0 +1,148 @@
+"""A model whose answers are objects: each field learnt by the part that suits it, one document out.
+
+Values that stand in the text (numbers, amounts, dates, lines) are chosen among candidates (``inference.ranked``);
+closed choices and booleans are answered by a model of classes in a folder of its own, ``choice-FIELD``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from homegrown.core.models import FieldAnswer, ObjectAnswer
+from homegrown.core.schema import Field, FieldType
+from homegrown.core.values import parse_money
+from homegrown.errors import CorruptDataError
+from homegrown.inference.answers import answers
+from homegrown.inference.candidates import Candidate, Reading
+from homegrown.inference.ranked import WIDTH, Ranking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from homegrown.core.protocols import Predictor
+
+FILE = "fields.safetensors"
+ABSENT = "(not there)"
+"""The class that says that a choice is not there."""
+
+
+def choice_folder(field_id: str) -> str:
+    """Where in a bundle the model of a closed field lies."""
+    return f"choice-{field_id}"
+
+
+class FieldsModel:
+    """A loaded model.
+
+    Args:
+        fields: of the task, all of them.
+        rankings: by field id.
+        choosers: by field id: a model of classes, named by the ids of the choices, or ``true`` and ``false``.
+        currency: of amounts that name none.
+    """
+
+    kind = "fields"
+
+    def __init__(
+        self,
+        fields: tuple[Field, ...],
+        rankings: Mapping[str, Ranking],
+        choosers: Mapping[str, Predictor],
+        currency: str | None = None,
+    ) -> None:
+        self.fields, self._rankings, self._choosers, self._currency = fields, rankings, choosers, currency
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """Ids of the fields that it answers."""
+        return tuple(f.field_id for f in self.fields if f.field_id in self._rankings or f.field_id in self._choosers)
+
+    def predict_objects(self, texts: list[str]) -> list[ObjectAnswer]:
+        """One answer per text; see ``core.protocols.ObjectPredictor``."""
+        said: list[dict[str, FieldAnswer]] = [{} for _ in texts]
+        for one in self.fields:
+            for found, answer in zip(said, self._answers(one, texts), strict=False):
+                found[one.field_id] = answer
+        return [ObjectAnswer(found) for found in said]
+
+    def _answers(self, one: Field, texts: list[str]) -> list[FieldAnswer]:
+        if not texts:
+            return []
+        if (ranking := self._rankings.get(one.field_id)) is not None:
+            pairs = zip(texts, ranking.best(texts), strict=True)
+            return [FieldAnswer(self._placed(one, text, place), prob) for text, (place, prob) in pairs]
+        if (chooser := self._choosers.get(one.field_id)) is not None:
+            return [_chosen(one, a.label, a.prob) for a in answers(chooser, chooser.predict(texts))]
+        return []
+
+    def _placed(self, one: Field, text: str, place: Candidate | None) -> dict[str, Any] | None:
+        if place is None:
+            return None
+        spans = {"spans": [[place.start, place.end]]}
+        if one.type is not FieldType.MONEY:
+            return spans if one.type is FieldType.SPAN else {"value": place.value, **spans}
+        said = parse_money(text[place.start : place.end])
+        currency = (said.currency if said else None) or self._currency
+        return {"value": place.value, **({"currency": currency} if currency else {}), **spans}
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle's files, those of its choosers left out: their trainers wrote them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "kind": self.kind,
+            "fields": [msgspec.to_builtins(f) for f in self.fields],
+            "currency": self._currency,
+            "rankings": {
+                i: {"type": r.type, "reading": r.reading, "temperature": r.temperature}
+                for i, r in self._rankings.items()
+            },
+            "choosers": sorted(self._choosers),
+        }
+        (folder / "model.json").write_bytes(msgspec.json.encode(facts))
+        # Most weights are 0: only the columns that occurred are kept.
+        arrays: dict[str, np.ndarray] = {"none": np.zeros(1, np.float32)}
+        for field_id, ranking in self._rankings.items():
+            used = np.flatnonzero(ranking.weights)
+            arrays |= {f"{field_id}.columns": used.astype(np.uint32), f"{field_id}.weights": ranking.weights[used]}
+        save_file(arrays, folder / FILE)
+
+    @classmethod
+    def load(cls, folder: Path, load_chooser: Callable[[Path], Predictor]) -> Self:
+        """Read a checked bundle.
+
+        Args:
+            folder: the bundle.
+            load_chooser: loads a model of classes.
+
+        Raises:
+            CorruptDataError: it is not what ``save`` wrote.
+        """
+        try:
+            facts = msgspec.json.decode((folder / "model.json").read_bytes())
+            fields = tuple(msgspec.convert(facts["fields"], list[Field]))
+            arrays = load_file(folder / FILE)
+            rankings = {i: _ranking(arrays, i, f) for i, f in facts["rankings"].items()}
+            choosers = {i: load_chooser(folder / choice_folder(i)) for i in facts["choosers"]}
+            return cls(fields, rankings, choosers, facts["currency"])
+        except (KeyError, TypeError, ValueError, IndexError, msgspec.ValidationError) as error:
+            raise CorruptDataError(f"The model in {folder.name} is damaged ({type(error).__name__}).") from error
+
+
+def _ranking(arrays: Mapping[str, np.ndarray], field_id: str, facts: Mapping[str, Any]) -> Ranking:
+    weights = np.zeros(WIDTH, np.float32)
+    weights[arrays[f"{field_id}.columns"]] = arrays[f"{field_id}.weights"]
+    reading = msgspec.convert(facts["reading"], Reading)
+    return Ranking(FieldType(facts["type"]), reading, weights, float(facts["temperature"]))
+
+
+def _chosen(one: Field, label: str | None, prob: float) -> FieldAnswer:
+    if label is None or label == ABSENT:
+        return FieldAnswer(None, prob)
+    if one.type is FieldType.BOOLEAN:
+        return FieldAnswer({"value": label == "true"}, prob)
+    return FieldAnswer({"choices": [label]}, prob)

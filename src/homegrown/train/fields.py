@@ -1,0 +1,259 @@
+"""Trainer ``fields``: a model of objects, one part per field.
+
+Numbers, amounts, dates and spans that are whole lines are learnt from what they say, not from where somebody marked
+them: every place of the text that says the same may be meant (``inference.ranked``). Closed choices and booleans are
+learnt as classes of the whole text by another recipe.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from homegrown.core.models import Examples, Fitted, Recipe
+from homegrown.core.schema import FieldType
+from homegrown.errors import UnsuitableLabelsError
+from homegrown.inference.candidates import Reading, candidates, same_value, same_words
+from homegrown.inference.fields import ABSENT, FieldsModel, choice_folder
+from homegrown.inference.predictor import load_predictor
+from homegrown.metrics.intervals import wilson
+from homegrown.plugins import load
+from homegrown.train.options import parse_options
+from homegrown.train.ranked_fit import fit_ranking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from homegrown.core.models import TrainingData
+    from homegrown.core.protocols import Encoder, Predictor, Progress
+    from homegrown.core.schema import Field
+
+#: from which share of its answers on that stand among the candidates a field is learnt
+REACHABLE = 0.3
+_STANDING = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE, FieldType.SPAN)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsOptions:
+    """Options of ``fields``.
+
+    Attributes:
+        choices: recipe for closed choices and booleans.
+    """
+
+    choices: str = "linear"
+
+
+class FieldsTrainer:
+    """Trainer ``fields``."""
+
+    takes_objects = True
+
+    def fit(
+        self,
+        data: TrainingData,
+        options: dict[str, Any],
+        *,
+        seed: int,
+        folder: Path,
+        encoder: Encoder,
+        progress: Progress,
+    ) -> Fitted:
+        """Fit every field that can be learnt; see ``core.protocols.Trainer``.
+
+        Raises:
+            UnsuitableLabelsError: none of the fields can.
+        """
+        chosen = parse_options(FieldsOptions, "fields", options)
+        started = time.monotonic()
+        bundle = folder / "bundle"
+        work = _Fitting(data, chosen, seed, folder, encoder, progress)
+        model = work.model()
+        if not model.learnt:
+            raise UnsuitableLabelsError(f"None of the fields can be learnt. {' '.join(work.decisions)}")
+        model.save(bundle)
+        report = _judged(model, data.valid) | {"seconds": time.monotonic() - started, "warnings": []}
+        size = sum(p.stat().st_size for p in bundle.rglob("*") if p.is_file())
+        row = {
+            "recipe": "fields", "accuracy": report["accuracy"], "accuracy_ci95": report["accuracy_ci95"],
+            "n": report["n"], "ms_per_text": _milliseconds(model, data.valid.texts), "size_bytes": size,
+            "seconds": report["seconds"], "decisions": work.decisions,
+        }  # fmt: skip
+        recipe = Recipe("fields", asdict(chosen), seed)
+        return Fitted(bundle, recipe, {**report, **row, "options": recipe.options}, (row,))
+
+
+class _Fitting:
+    def __init__(
+        self, data: TrainingData, options: FieldsOptions, seed: int, folder: Path, encoder: Encoder, progress: Progress
+    ) -> None:
+        self._data, self._options, self._seed, self._folder = data, options, seed, folder
+        self._encoder, self._progress = encoder, progress
+        self.decisions: list[str] = []
+
+    def model(self) -> FieldsModel:
+        rankings, choosers = {}, {}
+        self._progress.start("train fields", len(self._data.fields), "fields")
+        for one in self._data.fields:
+            if one.type in _STANDING and not one.takes_many:
+                found = self._ranked(one)
+                rankings |= {} if found is None else {one.field_id: found}
+            elif one.type in (FieldType.CHOICE, FieldType.BOOLEAN) and not one.takes_many:
+                chooser = self._chooser(one)
+                choosers |= {} if chooser is None else {one.field_id: chooser}
+            else:
+                self.decisions.append(f"{one.name}: several at once are not learnt yet.")
+            self._progress.advance(1)
+        self._progress.finish()
+        return FieldsModel(self._data.fields, rankings, choosers, self._currency())
+
+    def _said(self, part: Examples, one: Field) -> list[int]:
+        """Rows on which somebody looked at the field."""
+        return [i for i, value in enumerate(part.values) if one.field_id in value]
+
+    def _ranked(self, one: Field) -> Any:
+        train, valid = self._said(self._data.train, one), self._said(self._data.valid, one)
+        values = [_value(one, self._data.train, i) for i in train]
+        there = [(i, v) for i, v in zip(train, values, strict=True) if v is not None]
+        if not there:
+            self.decisions.append(f"{one.name}: nobody has said what it is.")
+            return None
+        readings = _readings(one.type)
+        shares = [self._reachable(one, there, reading) for reading in readings]
+        best = int(np.argmax(shares))
+        if shares[best] < REACHABLE:
+            self.decisions.append(
+                f"{one.name}: only {shares[best]:.0%} of its answers are whole lines; words inside of lines are not "
+                "learnt yet."
+            )
+            return None
+        parts = [self._rows(one, part, rows) for part, rows in ((self._data.train, train), (self._data.valid, valid))]
+        ranking = fit_ranking(one.type, readings[best], *parts)
+        self.decisions.append(
+            f"{one.name}: chosen among what stands in the text, where {shares[best]:.1%} of the answers were found."
+        )
+        return ranking
+
+    def _reachable(self, one: Field, there: Sequence[tuple[int, str]], reading: Reading) -> float:
+        texts = self._data.train.texts
+        hits = [value in {c.value for c in candidates(texts[i], one.type, reading)} for i, value in there]
+        return float(np.mean(hits))
+
+    def _rows(self, one: Field, part: Examples, rows: list[int]) -> tuple[list[str], list[str | None], np.ndarray]:
+        return [part.texts[i] for i in rows], [_value(one, part, i) for i in rows], part.weights[rows]
+
+    def _currency(self) -> str | None:
+        """The currency of amounts that name none: the one that most answers have."""
+        ids = [f.field_id for f in self._data.fields if f.type is FieldType.MONEY]
+        said = Counter(
+            v[i]["currency"] for v in self._data.train.values for i in ids if (v.get(i) or {}).get("currency")
+        )
+        return said.most_common(1)[0][0] if said else None
+
+    def _chooser(self, one: Field) -> Predictor | None:
+        names = _class_names(one, self._data.train)
+        parts = {
+            name: _as_classes(one, part, self._said(part, one), names)
+            for name, part in (("train", self._data.train), ("valid", self._data.valid))
+        }
+        if len({int(p.argmax()) for p in parts["train"].probs}) < 2:
+            self.decisions.append(f"{one.name}: all answers are the same.")
+            return None
+        folder = self._folder / choice_folder(one.field_id)
+        trainer = load("homegrown.trainers", self._options.choices)()
+        data = replace(self._data, class_ids=names, class_names=names, fields=(), **parts)
+        fitted = trainer.fit(
+            data, {}, seed=self._seed, folder=folder, encoder=self._encoder, progress=self._progress
+        )  # fmt: skip
+        target = self._folder / "bundle" / choice_folder(one.field_id)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
+        fitted.folder.rename(target)
+        self.decisions.append(
+            f"{one.name}: {self._options.choices}, right on {fitted.report['accuracy']:.1%} of "
+            f"{fitted.report['n']:,} validation rows."
+        )
+        return load_predictor(target, self._encoder)
+
+
+def _value(one: Field, part: Examples, row: int) -> str | None:
+    """What an answer is called among candidates; None: it is not there."""
+    answer = part.values[row].get(one.field_id)
+    if answer is None:
+        return None
+    if one.type is FieldType.SPAN:
+        start, end = answer["spans"][0]
+        return same_words(part.texts[row][start:end])
+    return same_value(one.type, answer["value"])
+
+
+def _readings(type: FieldType) -> list[Reading]:
+    if type is FieldType.DATE:
+        return [Reading(day_first=d) for d in (True, False, None)]
+    if type in (FieldType.NUMBER, FieldType.MONEY):
+        return [Reading(decimal=d) for d in (None, ".", ",")]
+    return [Reading()]
+
+
+def _class_names(one: Field, part: Examples) -> tuple[str, ...]:
+    names = ("true", "false") if one.type is FieldType.BOOLEAN else tuple(c.class_id for c in one.choices)
+    absent = any(one.field_id in v and v[one.field_id] is None for v in part.values)
+    return (*names, ABSENT) if absent else names
+
+
+def _as_classes(one: Field, part: Examples, rows: list[int], names: tuple[str, ...]) -> Examples:
+    said = [_class_of(one, part.values[i][one.field_id]) for i in rows]
+    known = [(i, names.index(s)) for i, s in zip(rows, said, strict=True) if s in names]
+    probs = np.zeros((len(known), len(names)), np.float32)
+    probs[np.arange(len(known)), [column for _, column in known]] = 1
+    chosen = [i for i, _ in known]
+    ids = [part.record_ids[i] for i in chosen]
+    return Examples([part.texts[i] for i in chosen], probs, part.weights[chosen], ids)
+
+
+def _class_of(one: Field, answer: Mapping[str, Any] | None) -> str:
+    if answer is None:
+        return ABSENT
+    return str(answer["value"]).lower() if one.type is FieldType.BOOLEAN else answer["choices"][0]
+
+
+def _judged(model: FieldsModel, valid: Examples) -> dict[str, Any]:
+    """Right fields and whole objects on the validation rows, by which the parts were chosen: a little too good."""
+    said = model.predict_objects(valid.texts)
+    mine = replace(valid, values=tuple(a.value["fields"] for a in said))
+    right: dict[str, list[bool]] = {i: [] for i in model.learnt}
+    whole = []
+    for row, answer in enumerate(said):
+        good = []
+        for one in model.fields:
+            if one.field_id in answer.fields and one.field_id in valid.values[row]:
+                good.append(_same(one, mine, valid, row))
+                right[one.field_id].append(good[-1])
+        whole.append(bool(good) and all(good))
+    n, k = len(whole), sum(whole)
+    names = {f.field_id: f.name for f in model.fields}
+    return {
+        "accuracy": k / n if n else 0.0, "accuracy_ci95": wilson(k, n) if n else (0.0, 1.0), "n": n,
+        "fields": {names[i]: {"accuracy": float(np.mean(r)) if r else None, "n": len(r)} for i, r in right.items()},
+    }  # fmt: skip
+
+
+def _same(one: Field, mine: Examples, truth: Examples, row: int) -> bool:
+    if one.type in (FieldType.CHOICE, FieldType.BOOLEAN):
+        return _class_of(one, mine.values[row][one.field_id]) == _class_of(one, truth.values[row][one.field_id])
+    return _value(one, mine, row) == _value(one, truth, row)
+
+
+def _milliseconds(model: FieldsModel, texts: list[str]) -> float:
+    times = []
+    for text in texts[:32]:
+        started = time.perf_counter()
+        model.predict_objects([text])
+        times.append(time.perf_counter() - started)
+    return 1000 * sorted(times)[len(times) // 2] if times else 0.0
