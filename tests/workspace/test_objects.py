@@ -2,9 +2,12 @@
 
 import json
 
+import jsonschema
 import msgspec
 import pytest
 
+from homegrown.core.documents import document_of
+from homegrown.core.models import Recipe
 from homegrown.core.schema import FieldType
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import ConflictError, InputError, UnsuitableLabelsError
@@ -17,7 +20,7 @@ FIELDS = {"who": "span!", "day": "date", "total": "money", "kind": ["bill", "off
 def rows(n=24):
     for i in range(n):
         who, day, total = WHO[i % 4], f"{(i % 27) + 1:02}/0{i % 9 + 1}/2026", f"{i}.50"
-        text = f"No {i}: to {who}\non {day}, {total} EUR in all, with thanks {i * 7919 % 1000}"
+        text = f"No {i}\n{who}\non {day}, {total} EUR in all, with thanks {i * 7919 % 1000}"
         kind = "bill" if i % 2 else "offer"
         yield {"text": text, "answer": {"who": who.upper(), "day": day, "total": f"{total} EUR", "kind": kind}}
 
@@ -112,7 +115,9 @@ def test_what_is_for_classes_refuses_objects_with_one_sentence(ws):
         with pytest.raises(UnsuitableLabelsError, match="object"):
             verb()
     task.import_answers("answer")
-    with pytest.raises(UnsuitableLabelsError, match="objects"):
+    with pytest.raises(
+        UnsuitableLabelsError, match="is an object with fields, which the recipe lexical does not learn"
+    ):
         task.train(task.snapshot(), "lexical")
     ws.task("intent", classes=["a", "b"])
     with pytest.raises(ConflictError, match="'intent' is answered with classes"):
@@ -121,6 +126,8 @@ def test_what_is_for_classes_refuses_objects_with_one_sentence(ws):
         ws.import_answers("intent", "answer")
     with pytest.raises(InputError, match="of no type 'spam'"):
         ws.task("other", fields={"x": "spam"})
+    assert ws.task_counts("receipt").n_gone == 0
+    assert ws.task_counts("intent").n_waiting == 24
     assert ws.n_to_label() == 24  # of the task with classes alone
 
 
@@ -143,3 +150,81 @@ def test_fields_are_decided_by_those_who_looked_at_them(ws):
     }
     assert shares == pytest.approx([2 / 3] * 4)
     assert fields["m"].type is FieldType.SPAN
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """A workspace with a model of objects; the rows are many enough to learn from."""
+    folder = tmp_path_factory.mktemp("objects")
+    (folder / "in.jsonl").write_text("\n".join(map(json.dumps, rows(120))), encoding="utf-8")
+    with connect(folder / "ws") as ws:
+        ws.ingest(folder / "in.jsonl", text="text")
+        task = ws.task("receipt", fields={**FIELDS, "notes": "span*"})
+        task.import_answers("answer")
+        yield ws, task.train(task.snapshot(seed=0), "fields", choices="lexical")
+
+
+def test_a_model_answers_with_a_document_valid_by_the_schema_and_its_evidence(learnt):
+    ws, model = learnt
+    text = "No 999\nCleo Fox\non 12/03/2026, 77.25 EUR in all, with thanks 5"
+    (said,) = model.predict([text])
+    jsonschema.validate(said["document"], ws.json_schema("receipt"))
+    assert (said["document"]["day"], said["document"]["total"]) == ("2026-03-12", {"amount": 77.25, "currency": "EUR"})
+    for name, words in (("who", "Cleo Fox"), ("day", "12/03/2026"), ("total", "77.25 EUR")):
+        ((start, end),) = said["fields"][name]["spans"]
+        assert text[start:end] == words
+        assert 0.5 < said["fields"][name]["prob"] <= 1
+    assert "notes" not in said["fields"]
+    assert model.predict([]) == []
+    assert model.predict(["nothing here"])[0]["document"]["day"] is None
+
+
+def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt):
+    ws, model = learnt
+    found = model.evaluate().document
+    by_name = {f["name"]: f for f in found["fields"]}
+    assert found["not_learnt"] == ["notes"]
+    assert by_name["day"]["meant"] == by_name["total"]["meant"] == 1.0
+    snapshot = ws.store.models.snapshot(model.version.snapshot_id)
+    assert found["n"] == snapshot.n_by_split["test"]
+    right = sum(
+        all(said["document"][k] == truth[k] for k in ("day", "total", "who", "kind") if k in by_name)
+        for said, truth in ((ws.predict(model, [t])[0], d) for t, d in _tested(ws, model))
+    )
+    assert found["accuracy"] >= right / found["n"]
+    assert ws.evaluate(model)["evaluation_id"] == found["evaluation_id"]
+    with pytest.raises(UnsuitableLabelsError, match="not compared yet"):
+        ws.evaluate(model, compare=model)
+
+
+def _tested(ws, model):
+    """Texts and documents of the test rows."""
+    table = ws.store.snapshots.read(model.version.snapshot_id)
+    task = ws.store.tasks.get(model.version.task_id)
+    texts = ws.store.records.texts(table["record_id"].to_pylist())
+    for row in table.to_pylist():
+        if row["split"] == "test":
+            text = texts[row["record_id"]]
+            yield text, document_of(task.fields, msgspec.json.decode(row["value"]), text)
+
+
+def test_a_recipe_says_which_answers_it_learns(learnt):
+    ws, model = learnt
+    report = model.version.details["report"]
+    assert report["fields"]["day"] == {"accuracy": 1.0, "n": report["n"]}
+    assert any(d.startswith("notes: several") for d in report["decisions"])
+    snapshot = ws.store.models.snapshot(model.version.snapshot_id)
+    with pytest.raises(UnsuitableLabelsError, match=r"which the recipe linear does not learn. One that does: fields"):
+        ws.train(snapshot, Recipe("linear"), "other")
+    with pytest.raises(UnsuitableLabelsError, match="The answers of this model are objects"):
+        ws.predictor(model)
+    with pytest.raises(InputError, match="there is no option 'spam'"):
+        ws.train(snapshot, Recipe("fields", {"spam": 1}), "other")
+
+
+def test_the_same_seed_gives_the_same_model(learnt):
+    ws, model = learnt
+    snapshot = ws.store.models.snapshot(model.version.snapshot_id)
+    again = ws.train(snapshot, Recipe("fields", {"choices": "lexical"}, 0), "again")
+    one, two = (ws.store.bundles.open(v.version_id) / "fields.safetensors" for v in (model.version, again))
+    assert one.read_bytes() == two.read_bytes()

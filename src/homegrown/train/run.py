@@ -58,19 +58,14 @@ def train(
 def _trainer(task: Task, recipe: Recipe) -> Trainer:
     """The recipe's trainer, where it is for answers of the task's kind."""
     kind = plugins.load("homegrown.trainers", recipe.trainer)
-    wanted = task.kind is TaskKind.OBJECT
-    if bool(getattr(kind, "takes_objects", False)) is not wanted:
-        names = [n for n in plugins.names("homegrown.trainers") if _takes_objects(n) is wanted]
-        what = "an object with fields" if wanted else "a class"
+    is_object = task.kind is TaskKind.OBJECT
+    if bool(getattr(kind, "takes_objects", False)) is not is_object:
+        what, other = ("an object with fields", "fields") if is_object else ("a class", "auto")
         raise UnsuitableLabelsError(
-            f"The answer of {task.name!r} is {what}, which the recipe {recipe.trainer} does not learn. "
-            f"Recipes that do: {', '.join(names) or 'none'}."
+            f"The answer of {task.name!r} is {what}, which the recipe {recipe.trainer} does not learn. One that does: "
+            f"{other}."
         )
     return kind()
-
-
-def _takes_objects(name: str) -> bool:
-    return bool(getattr(plugins.load("homegrown.trainers", name), "takes_objects", False))
 
 
 def _register(

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.choices import TaskClass
+from homegrown.core.documents import document_of
 from homegrown.core.json_schema import fields_of, json_schema
 from homegrown.core.schema import Field, FieldType
 from homegrown.errors import InputError
 from homegrown.label.imported_answers import ImportedAnswers, import_answers
 
 if TYPE_CHECKING:
+    from homegrown.core.protocols import ObjectPredictor
     from homegrown.core.tasks import Task
     from homegrown.store import Store
     from homegrown.workspace.tasks import AnyTask
@@ -65,6 +67,20 @@ class Objects:
         if not found.fields:
             raise InputError(f"The task {found.name!r} is answered with classes; it has no fields.")
         return json_schema(found.fields, title=found.name)
+
+
+def objects_said(predictor: ObjectPredictor, texts: list[str]) -> list[dict[str, Any]]:
+    """What a model says of *texts*, for a program: the document, and by field the probability and the evidence."""
+    names = {f.field_id: f.name for f in predictor.fields}
+    return [
+        {
+            "document": document_of(predictor.fields, said.value, text),
+            "fields": {
+                names[i]: {"prob": a.prob, "spans": (a.answer or {}).get("spans", [])} for i, a in said.fields.items()
+            },
+        }
+        for text, said in zip(texts, predictor.predict_objects(texts), strict=True)
+    ]
 
 
 def fields_said(said: Said) -> tuple[Field, ...]:

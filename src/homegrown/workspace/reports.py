@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from homegrown import evaluate
 from homegrown.core.models import ModelVersion
+from homegrown.errors import UnsuitableLabelsError
+from homegrown.evaluate.objects import evaluate_objects
 from homegrown.evaluate.verdict import LEVEL, MARGIN
 from homegrown.store.files import write_atomic
 from homegrown.workspace.handles import Model
@@ -13,7 +15,7 @@ from homegrown.workspace.handles import Model
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from homegrown.core.protocols import Predictor
+    from homegrown.core.protocols import ObjectPredictor, Predictor
     from homegrown.store import Store
 
 
@@ -26,6 +28,10 @@ class Reports:
 
         def predictor(self, model: str | ModelVersion | Model) -> Predictor:
             """A model, loaded once and kept."""
+            ...
+
+        def object_predictor(self, model: str | ModelVersion | Model) -> ObjectPredictor:
+            """A model whose answers are objects, loaded once and kept."""
             ...
 
     def evaluate(
@@ -48,6 +54,10 @@ class Reports:
             ``evaluation_id`` and the fields of ``homegrown.evaluate.Evaluation``.
         """
         version = self._named(model)
+        if version.is_object:
+            if slice_by is not None or compare is not None:
+                raise UnsuitableLabelsError("Answers that are objects are not sliced and not compared yet.")
+            return evaluate_objects(self.store, version, self.object_predictor(version), split=split)
         found = evaluate.evaluate(self.store, version, self.predictor(version), split=split, slice_by=slice_by)
         if compare is not None:
             found = {**found, "comparison": self.compare(version, compare, split=split)["opponent"]}

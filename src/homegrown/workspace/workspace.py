@@ -18,6 +18,7 @@ from homegrown.curate import SplitPlan, freeze
 from homegrown.embed import EmbedReport, embed_records
 from homegrown.errors import InputError, NotFoundError
 from homegrown.inference.answers import answers
+from homegrown.inference.predictor import load_object_predictor
 from homegrown.ingest import IngestRequest, import_file, preview, texts_of_file
 from homegrown.label import ImportedLabels, task_from_column
 from homegrown.label.queue import Lines
@@ -35,7 +36,7 @@ from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
-from homegrown.workspace.objects import Objects, Said
+from homegrown.workspace.objects import Objects, Said, objects_said
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from homegrown.core import tasks
-    from homegrown.core.protocols import Predictor, Progress
+    from homegrown.core.protocols import ObjectPredictor, Predictor, Progress
     from homegrown.core.records import Preview, SourceVersion
     from homegrown.inference import CachedEncoder
     from homegrown.inference.export import ExportReport
@@ -106,6 +107,7 @@ class Workspace(
         self.progress: Progress = progress or Silent()
         self.uploads = Uploads(store.layout)
         self._predictors: dict[str, Predictor] = {}
+        self._object_predictors: dict[str, ObjectPredictor] = {}
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, self._vectors)
         self._kept: dict[str, Any] = {}
@@ -260,18 +262,29 @@ class Workspace(
             self._predictors[version.version_id] = inference.load_predictor(folder)
         return self._predictors[version.version_id]
 
+    def object_predictor(self, model: str | ModelVersion | Model) -> ObjectPredictor:
+        """A model whose answers are objects, loaded once and kept."""
+        version = self._named(model)
+        if version.version_id not in self._object_predictors:
+            folder = self.store.bundles.open(version.version_id, version.bundle_digest)
+            self._object_predictors[version.version_id] = load_object_predictor(folder)
+        return self._object_predictors[version.version_id]
+
     def predict(self, model: str | ModelVersion | Model, texts: list[str]) -> list[dict[str, Any]]:
         """Answers for *texts*.
 
         Returns:
             One dictionary per text: ``label`` (None means none of these), ``prob``, ``in_scope``; and ``labels``, all
-            that apply, where a record may have several classes.
+            that apply, where a record may have several classes. Of answers that are objects: ``document``, by the
+            task's JSON Schema, and ``fields``: by name ``prob`` and ``spans``, the evidence.
 
         Raises:
             InputError: *texts* is one text, not a list of them.
         """
         if isinstance(texts, str):
             raise InputError("predict answers a list of texts; for one text: predict([text]).")
+        if self._named(model).is_object:
+            return objects_said(self.object_predictor(model), texts)
         predictor = self.predictor(model)
         found = []
         for answer in answers(predictor, predictor.predict(texts)):
