@@ -30,8 +30,18 @@ class ClassProb(msgspec.Struct):
     prob: float
 
 
+class FieldOut(msgspec.Struct):
+    """How sure a model is of one field, and where in the text its evidence stands: code points, the end exclusive."""
+
+    prob: float
+    spans: list[tuple[int, int]]
+
+
 class AnswerOut(msgspec.Struct, omit_defaults=True):
-    """The answer for one text; ``label`` is null for none of these."""
+    """The answer for one text; ``label`` is null for none of these.
+
+    An answer that is an object has ``document``, by the task's JSON Schema, and ``fields``; it has no label.
+    """
 
     trace_id: str
     label: str | None
@@ -39,6 +49,8 @@ class AnswerOut(msgspec.Struct, omit_defaults=True):
     in_scope: float
     top: list[ClassProb]
     labels: list[str] | None = None
+    document: dict[str, Any] | None = None
+    fields: dict[str, FieldOut] | None = None
 
 
 class PredictOut(msgspec.Struct):

@@ -41,6 +41,8 @@ async def predict(call: Call) -> Response:
             a.in_scope,
             [s.ClassProb(label, prob) for label, prob in a.top[: body.top]],
             None if a.labels is None else list(a.labels),
+            a.document,
+            None if a.fields is None else {n: s.FieldOut(f["prob"], f["spans"]) for n, f in a.fields.items()},
         )
         for trace_id, a in zip(served.trace_ids, served.answers, strict=True)
     ]

@@ -11,6 +11,8 @@ import numpy as np
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
 from homegrown.errors import InputError
 from homegrown.evaluate import Answers, give_verdict, lines, show
+from homegrown.evaluate.objects import SCHEMA as OBJECTS
+from homegrown.evaluate.objects import object_lines
 from homegrown.evaluate.verdict import MARGIN
 from homegrown.ingest import columns_of_file
 from homegrown.workspace import connect
@@ -67,6 +69,11 @@ def command(
     with connect(workspace) as ws:
         ws.progress = TerminalProgress()
         document = ws.evaluate(model, split=split, slice_by=slice_by, compare=compare)
+        if document["schema"] == OBJECTS:
+            if html is not None:
+                raise InputError("Answers that are objects have no report as a page yet; leave --html out.")
+            emit(document, lambda: "\n".join(object_lines(document)), as_json=as_json)
+            return
         path = ws.write_report(document, html)
         texts = {} if as_json else ws.quoted(document)
     document["report_path"] = str(path)

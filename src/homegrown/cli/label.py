@@ -11,6 +11,7 @@ command = Family(
             "homegrown.cli.label_column",
             "The values of a column, or a CSV of votes; meant when no part is named.",
         ),
+        "fields": ("homegrown.cli.label_fields", "Answers that are objects: their fields, and columns that hold them."),
         "tasks": ("homegrown.cli.label_tasks", "Tasks: their classes, guidelines and versions."),
         "queue": ("homegrown.cli.label_queue", "The next records that want an answer, or those people disagree on."),
         "invite": ("homegrown.cli.label_invite", "Let somebody in to label or to review, by a link."),

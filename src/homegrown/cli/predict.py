@@ -78,5 +78,7 @@ def _texts(ws: Workspace, file: Path, column: str | None) -> Iterator[str]:
 
 def _line(row: dict[str, Any]) -> str:
     text = " ".join(row["text"].split())
+    if "document" in row:
+        return f"{json.dumps(row['document'], ensure_ascii=False)}\t{text}"
     said = ", ".join(row["labels"]) if row.get("labels") else row["label"] or "none of these"
     return f"{said}\t{row['prob']:.3f}\t{text}"

@@ -127,6 +127,22 @@ def evaluate_objects(
     return {"evaluation_id": evaluation_id, **plain}
 
 
+def object_lines(document: Mapping[str, Any]) -> list[str]:
+    """An evaluation for a terminal."""
+    found = [document["sentence"], f"{document['model']} ({document['recipe']}) on the {document['split']} split"]
+    width = max(len(f["name"]) for f in document["fields"])
+    found.append(f"  {'field':{width}}      n   to the letter   in what it means (95% interval)   sure on average")
+    for f in document["fields"]:
+        low, high = f["meant_ci95"]
+        found.append(
+            f"  {f['name']:{width}} {f['n']:6,}   {f['exact']:13.1%}   {f['meant']:6.1%} ({low:.1%} to {high:.1%})"
+            f"{'':12}{f['mean_prob']:6.1%}"
+        )
+    if document["not_learnt"]:
+        found.append(f"Not answered by this model: {', '.join(document['not_learnt'])}.")
+    return found
+
+
 def _scored(
     fields: tuple[Field, ...], text: str, truth: Mapping[str, Any], said: ObjectAnswer
 ) -> dict[str, dict[str, bool]]:

@@ -57,7 +57,9 @@ def whole_of(
 
 
 def said(answer: Answer) -> str:
-    """The answer as text: the label; several as a JSON list; or that none fits."""
+    """The answer as text: the label; several as a JSON list; an object as JSON; or that none fits."""
+    if answer.document is not None:
+        return msgspec.json.encode(answer.document).decode()
     if answer.labels is not None:
         return msgspec.json.encode(answer.labels).decode()
     return NONE_OF_THESE if answer.label is None else answer.label
@@ -76,7 +78,9 @@ def _logprobs(answer: Answer, content: str, top: int) -> dict[str, Any]:
     in-scope score, and the classes beside it are scaled by that score, so that no list sums to more than 1. Of a
     task with many classes per text it is the product over the classes, as if they were independent.
     """
-    if answer.labels is not None:
+    if answer.document is not None:
+        prob, scale = answer.prob, 1.0
+    elif answer.labels is not None:
         prob = math.prod(p if name in answer.labels else 1 - p for name, p in answer.top)
         scale = 1.0
     elif answer.label is None:

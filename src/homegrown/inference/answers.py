@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from homegrown.core.documents import document_of
 
 if TYPE_CHECKING:
     import numpy as np
 
     from homegrown.core.models import Predictions
-    from homegrown.core.protocols import Predictor
+    from homegrown.core.protocols import ObjectPredictor, Predictor
 
 MULTI_THRESHOLD = 0.5
 
@@ -24,6 +27,8 @@ class Answer:
         in_scope: probability-like score that the text belongs to any class at all.
         labels: for a task of many classes all that apply; None otherwise.
         top: the most likely classes with their probabilities, most likely first.
+        document: an answer that is an object, by the task's JSON Schema; its *prob* is that of all its fields together.
+        fields: by name, of such an answer: probability and evidence.
     """
 
     label: str | None
@@ -31,6 +36,24 @@ class Answer:
     in_scope: float
     labels: tuple[str, ...] | None = None
     top: tuple[tuple[str, float], ...] = ()
+    document: dict[str, Any] | None = None
+    fields: dict[str, dict[str, Any]] | None = None
+
+
+def object_answers(predictor: ObjectPredictor, texts: list[str]) -> list[Answer]:
+    """One answer per text of a model whose answers are objects.
+
+    The whole is as sure as its fields together, as if these were right or wrong independently.
+    """
+    names = {f.field_id: f.name for f in predictor.fields}
+    found = []
+    for text, said in zip(texts, predictor.predict_objects(texts), strict=True):
+        fields = {
+            names[i]: {"prob": a.prob, "spans": (a.answer or {}).get("spans", [])} for i, a in said.fields.items()
+        }
+        document = document_of(predictor.fields, said.value, text)
+        found.append(Answer(None, math.prod(f["prob"] for f in fields.values()), 1.0, None, (), document, fields))
+    return found
 
 
 def answers(predictor: Predictor, predictions: Predictions, top: int = 1) -> list[Answer]:

@@ -20,7 +20,7 @@ from homegrown.inference.static import StaticModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from homegrown.core.protocols import Encoder, ObjectPredictor, Predictor
+    from homegrown.core.protocols import Encoder, Predictor
 
 Kind = type[LinearModel] | type[LexicalModel] | type[FinetunedModel] | type[StaticModel]
 KINDS: dict[str, Kind] = {k.kind: k for k in (LexicalModel, StaticModel, LinearModel, FinetunedModel)}
@@ -44,7 +44,7 @@ def load_predictor(folder: Path, encoder: Encoder | None = None) -> Predictor:
     return kind.load(folder, encoder)
 
 
-def load_object_predictor(folder: Path, encoder: Encoder | None = None) -> ObjectPredictor:
+def load_object_predictor(folder: Path, encoder: Encoder | None = None) -> FieldsModel:
     """The model in *folder*, whose answers are objects.
 
     Args:

@@ -26,9 +26,10 @@ from homegrown.errors import (
     TooLargeError,
     UnavailableError,
 )
-from homegrown.inference.answers import Answer, answers
+from homegrown.inference.answers import Answer, answers, object_answers
 from homegrown.inference.encoder import Encoder
-from homegrown.inference.predictor import load_predictor
+from homegrown.inference.fields import FieldsModel
+from homegrown.inference.predictor import load_object_predictor, load_predictor
 from homegrown.inference.threads import settle_threads
 from homegrown.serve.batcher import Batcher
 from homegrown.serve.meters import Meters
@@ -63,7 +64,7 @@ class Live:
 
     endpoint: Endpoint
     version: ModelVersion
-    predictor: Predictor
+    predictor: Predictor | FieldsModel
     run: Callable[[list[str]], list[Answer]]
     problem: str | None = None
 
@@ -185,7 +186,7 @@ class Engine:
         version = self._store.models.version(version_id)
         try:
             folder = self._store.bundles.open(version.version_id, version.bundle_digest)
-            predictor = load_predictor(folder)
+            predictor = load_object_predictor(folder) if version.is_object else load_predictor(folder)
             self_test(predictor, version)
         except HomegrownError:
             raise
@@ -289,7 +290,10 @@ class Engine:
         return state
 
 
-def _runner(predictor: Predictor) -> Callable[[list[str]], list[Answer]]:
+def _runner(predictor: Predictor | FieldsModel) -> Callable[[list[str]], list[Answer]]:
+    if isinstance(predictor, FieldsModel):
+        return lambda texts: object_answers(predictor, texts)
+
     def run(texts: list[str]) -> list[Answer]:
         return answers(predictor, predictor.predict(texts), TOP)
 
@@ -301,12 +305,19 @@ def _embedder() -> Callable[[list[str]], list[np.ndarray]]:
     return lambda texts: list(encoder.encode(texts))
 
 
-def self_test(predictor: Predictor, version: ModelVersion) -> None:
+def self_test(predictor: Predictor | FieldsModel, version: ModelVersion) -> None:
     """Answer one text before anybody relies on it.
 
     Raises:
-        CorruptDataError: the answer is no distribution over the classes that the version froze.
+        CorruptDataError: the answer is no distribution over the classes that the version froze, or no object of the
+            fields that it froze.
     """
+    if isinstance(predictor, FieldsModel):
+        known = [f.field_id for f in predictor.fields]
+        (one,) = predictor.predict_objects([CANARY])
+        if known != list(version.class_ids) or not all(0 <= a.prob <= 1.0001 for a in one.fields.values()):
+            raise _failed(version)
+        return
     said = predictor.predict([CANARY])
     good = (
         tuple(predictor.class_names) == tuple(version.class_names)
@@ -315,6 +326,10 @@ def self_test(predictor: Predictor, version: ModelVersion) -> None:
         and (version.multi or abs(float(said.probs.sum()) - 1) < 1e-3)
     )
     if not good:
-        raise CorruptDataError(
-            f"The model {version.model_name}@{version.number} failed its self-test and is not served. Train it again."
-        )
+        raise _failed(version)
+
+
+def _failed(version: ModelVersion) -> CorruptDataError:
+    return CorruptDataError(
+        f"The model {version.model_name}@{version.number} failed its self-test and is not served. Train it again."
+    )

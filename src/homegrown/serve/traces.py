@@ -112,6 +112,10 @@ def _row(trace: Trace) -> dict[str, Any]:
         said = {"label": answer.label, "in_scope": round(answer.in_scope, 6)}
         if answer.labels is not None:
             said["labels"] = list(answer.labels)
+        if answer.document is not None:
+            # A document quotes its text: where that is not kept, neither is what was read out of it.
+            said = {"document": answer.document} if trace.keep_text else {}
+            said["fields"] = answer.fields
     return {
         "trace_id": trace.trace_id,
         "endpoint_id": trace.endpoint_id,

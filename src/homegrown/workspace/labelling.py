@@ -99,6 +99,8 @@ class Labelling:
             )
         version = self.store.models.version(trace["version_id"])
         task = self.store.tasks.get(version.task_id)
+        if version.is_object:
+            return "A label does not say what an object should have been, so it is no vote."
         value = answer_value(task, version, label)
         if value is None:
             return f"The task {task.name!r} has no class of that name, so it is no vote."

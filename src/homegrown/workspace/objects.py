@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.choices import TaskClass
-from homegrown.core.documents import document_of
 from homegrown.core.json_schema import fields_of, json_schema
 from homegrown.core.schema import Field, FieldType
 from homegrown.errors import InputError
+from homegrown.inference.answers import object_answers
 from homegrown.label.imported_answers import ImportedAnswers, import_answers
 
 if TYPE_CHECKING:
@@ -70,17 +70,8 @@ class Objects:
 
 
 def objects_said(predictor: ObjectPredictor, texts: list[str]) -> list[dict[str, Any]]:
-    """What a model says of *texts*, for a program: the document, and by field the probability and the evidence."""
-    names = {f.field_id: f.name for f in predictor.fields}
-    return [
-        {
-            "document": document_of(predictor.fields, said.value, text),
-            "fields": {
-                names[i]: {"prob": a.prob, "spans": (a.answer or {}).get("spans", [])} for i, a in said.fields.items()
-            },
-        }
-        for text, said in zip(texts, predictor.predict_objects(texts), strict=True)
-    ]
+    """What a model says of *texts*, for a program: the document, how sure it is, and by field that and the evidence."""
+    return [{"document": a.document, "prob": a.prob, "fields": a.fields} for a in object_answers(predictor, texts)]
 
 
 def fields_said(said: Said) -> tuple[Field, ...]:

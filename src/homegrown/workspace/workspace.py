@@ -276,7 +276,7 @@ class Workspace(
         Returns:
             One dictionary per text: ``label`` (None means none of these), ``prob``, ``in_scope``; and ``labels``, all
             that apply, where a record may have several classes. Of answers that are objects: ``document``, by the
-            task's JSON Schema, and ``fields``: by name ``prob`` and ``spans``, the evidence.
+            task's JSON Schema, ``prob`` of the whole, and ``fields``: by name ``prob`` and ``spans``, the evidence.
 
         Raises:
             InputError: *texts* is one text, not a list of them.

@@ -1,0 +1,96 @@
+"""``homegrown label fields``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from homegrown.cli.common import emit, json_option, workspace_option
+from homegrown.errors import InputError, NotFoundError
+from homegrown.label.imported_answers import ImportedAnswers
+from homegrown.workspace import connect
+
+SHOWN = 10
+
+
+@click.command("fields")
+@click.argument("task")
+@click.option(
+    "--field", "said", multiple=True, metavar="NAME=TYPE",
+    help="span, number, date, money, boolean; span* for several, span! for one that must be there; a|b|c to choose.",
+)  # fmt: skip
+@click.option("--schema", type=click.Path(path_type=Path), help="A JSON Schema in place of --field.")
+@click.option("--column", help="Column of the records that holds the whole answer as JSON.")
+@click.option("--from", "columns", multiple=True, metavar="NAME=COLUMN", help="Where each field has its own column.")
+@click.option("--day-first/--month-first", default=None, help="How 03/04/2026 is meant, where no date tells.")
+@click.option("--currency", help="Of amounts that name none, e.g. EUR.")
+@workspace_option
+@json_option
+def command(
+    task: str,
+    said: tuple[str, ...],
+    schema: Path | None,
+    column: str | None,
+    columns: tuple[str, ...],
+    day_first: bool | None,
+    currency: str | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Ask for an object: define the fields of TASK, and take answers from columns; without options show its schema."""
+    if said and schema:
+        raise InputError("Give either --field or --schema.")
+    with connect(workspace) as ws:
+        if said or schema:
+            ws.define_object(task, _schema(schema) if schema else dict(map(_pair, said)))
+        elif ws.store.tasks.find(task) is None:
+            raise NotFoundError(
+                f"There is no task {task!r}; say its fields, e.g.: --field total=money --field day=date"
+            )
+        done = None
+        if column or columns:
+            where = dict(map(_pair, columns)) or None
+            done = ws.import_answers(task, column, columns=where, day_first=day_first, currency=currency)
+        found = ws.json_schema(task)
+    document: dict[str, Any] = {"task": task, "schema": found}
+    if done is not None:
+        document |= {"n_votes": done.n_votes, "n_by_field": dict(done.n_by_field), "n_problems": done.n_problems}
+        document["problems"] = [{"record_id": r, "problem": p} for r, p in done.problems]
+    emit(document, lambda: _text(task, found, done), as_json=as_json)
+
+
+def _pair(said: str) -> tuple[str, Any]:
+    name, equals, value = said.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise InputError(f"{said[:80]!r} is not understood; write NAME=TYPE, e.g. total=money or kind=bill|offer.")
+    choices = [c.strip() for c in value.split("|") if c.strip()]
+    return name.strip(), choices if len(choices) > 1 else value.strip()
+
+
+def _schema(path: Path) -> Any:
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path} is no JSON: {error}.") from error
+    if not isinstance(found, dict) or "properties" not in found:
+        raise InputError(f"{path} is no JSON Schema of an object: it needs properties.")
+    return found
+
+
+def _text(task: str, schema: dict[str, Any], done: ImportedAnswers | None) -> str:
+    lines = [f"{task}: {', '.join(schema['properties'])}."]
+    if done is None:
+        return "\n".join([*lines, msgspec.json.format(msgspec.json.encode(schema)).decode()])
+    lines.append(f"{done.n_votes:,} records have answers, {done.n_empty:,} have none.")
+    lines += [f"  {name}: {n:,}" for name, n in done.n_by_field.items()]
+    if done.n_problems:
+        lines.append(f"{done.n_problems:,} values could not be understood; they are no votes:")
+        lines += [f"  {record_id}  {problem}" for record_id, problem in done.problems[:SHOWN]]
+        if done.n_problems > SHOWN:
+            lines.append("  … all of them: --json")
+    return "\n".join([*lines, f"Next: homegrown curate freeze {task}; homegrown train SNAPSHOT --recipe fields"])

@@ -1,0 +1,80 @@
+"""Objects over the wire: our route, `openai`'s client whole and streamed, traces that quote no text."""
+
+import json
+import math
+
+import jsonschema
+import openai
+import pytest
+
+from homegrown.core.access import SYSTEM, Role
+from homegrown.testing.server import running
+from homegrown.workspace import connect
+from tests.api.conftest import wait_for
+from tests.workspace.test_objects import FIELDS, rows
+
+TEXT = "No 999\nCleo Fox\non 12/03/2026, 77.25 EUR in all, with thanks 5"
+
+
+@pytest.fixture(scope="module")
+def receipts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("receipts")
+    (folder / "in.jsonl").write_text("\n".join(map(json.dumps, rows(60))), encoding="utf-8")
+    with connect(folder / "ws", actor=SYSTEM) as ws:
+        ws.ingest(folder / "in.jsonl", text="text")
+        task = ws.task("receipt", fields=FIELDS)
+        task.import_answers("answer")
+        ws.deploy(task.train(task.snapshot(seed=0), "fields", choices="lexical"), "receipt")
+        with running(ws) as one:
+            wait_for(lambda: "receipt" in one.engine.live, 60)
+            yield one
+
+
+def test_the_route_gives_the_document_with_its_evidence(receipts):
+    with receipts.client(Role.CALLER) as client:
+        one = client.post("/api/v1/endpoints/receipt/predict", json={"text": TEXT}).json()["answers"][0]
+        many = client.post("/api/v1/endpoints/receipt/predict", json={"text": [TEXT, "nothing"]}).json()["answers"]
+    (here,) = receipts.ws.predict("receipt", [TEXT])
+    assert one["document"] == here["document"] == many[0]["document"]
+    jsonschema.validate(one["document"], receipts.ws.json_schema("receipt"))
+    ((start, end),) = one["fields"]["total"]["spans"]
+    assert TEXT[start:end] == "77.25 EUR"
+    assert one["label"] is None
+    assert one["prob"] == pytest.approx(math.prod(f["prob"] for f in one["fields"].values()))
+
+
+def test_openai_s_client_gets_it_as_json_whole_and_streamed(receipts):
+    with openai.OpenAI(base_url=f"{receipts.origin}/v1", api_key=receipts.key(Role.CALLER), max_retries=0) as client:
+        asked = {"model": "receipt", "messages": [{"role": "user", "content": TEXT}]}
+        whole = client.chat.completions.create(**asked, logprobs=True)
+        streamed = "".join(
+            c.choices[0].delta.content or "" for c in client.chat.completions.create(**asked, stream=True) if c.choices
+        )
+    document = receipts.ws.predict("receipt", [TEXT])[0]["document"]
+    assert json.loads(whole.choices[0].message.content) == json.loads(streamed) == document
+    assert math.exp(whole.choices[0].logprobs.content[0].logprob) == pytest.approx(
+        receipts.ws.predict("receipt", [TEXT])[0]["prob"], abs=1e-4
+    )
+
+
+def test_a_trace_quotes_no_text_that_is_not_to_be_kept(receipts):
+    marker = "Zzyzx Qwfp"
+    with receipts.client() as client:
+        said = client.post(
+            "/api/v1/endpoints/receipt/predict", json={"text": f"No 1\n{marker}\non 01/01/2026, 1.00 EUR"}
+        )
+        trace_id = said.json()["answers"][0]["trace_id"]
+
+        def kept():
+            rows = client.get("/api/v1/endpoints/receipt/traces").json()["traces"]
+            return next((r for r in rows if r["trace_id"] == trace_id), None)
+
+        wait_for(kept)
+        assert set(kept()["answer"]) == {"fields"}
+        told = client.post(f"/api/v1/traces/{trace_id}/feedback", json={"label": None}).json()
+        assert told["vote_id"] is None
+        health = client.get("/healthz")
+        assert health.json()["endpoints"]["receipt"] == "ok"
+    for file in receipts.ws.store.layout.root.rglob("*"):
+        if file.is_file():
+            assert marker.encode() not in file.read_bytes(), file
