@@ -237,6 +237,8 @@ CHANGES = {
     "import_labels": {"label.define_task", "label.add_source"},
     "task_from_column": {"label.define_task", "label.add_source"},
     "task": {"label.define_task"},
+    "define_object": {"label.define_task"},
+    "import_answers": {"label.add_source"},
     "vote": {"label.vote"},
     "teach": {"label.vote"},
     "undo_vote": {"label.undo_vote"},
@@ -286,6 +288,7 @@ CHANGES = {
 READS = {
     "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
     "calls", "is_offline", "routes",
+    "json_schema", "object_predictor",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",

@@ -4,6 +4,7 @@ import json
 
 import jsonschema
 import msgspec
+import pyarrow.compute as pc
 import pytest
 
 from homegrown.core.documents import document_of
@@ -150,6 +151,20 @@ def test_fields_are_decided_by_those_who_looked_at_them(ws):
     }
     assert shares == pytest.approx([2 / 3] * 4)
     assert fields["m"].type is FieldType.SPAN
+
+
+def test_what_was_said_of_a_forgotten_record_is_nowhere(ws):
+    task = ws.task("receipt", fields=FIELDS)
+    task.import_answers("answer")
+    snapshot = task.snapshot()
+    table = ws.store.snapshots.read(snapshot.snapshot_id)
+    record_id = next(r["record_id"] for r in table.to_pylist() if '"13.50"' in r["value"])
+    done = ws.forget(record=record_id)
+    assert done.snapshots == [snapshot.snapshot_id]
+    after = {r["record_id"]: r["value"] for r in ws.store.snapshots.read(snapshot.snapshot_id).to_pylist()}
+    assert after.pop(record_id) is None
+    assert None not in after.values()
+    assert not ws.store.votes.of_task(task.noun.task_id).filter(pc.equal(pc.field("record_id"), record_id)).num_rows
 
 
 @pytest.fixture(scope="module")

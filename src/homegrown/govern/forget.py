@@ -302,6 +302,8 @@ def _carry_out(store: Store, journal: _Journal, progress: Progress) -> Forgotten
         with store.db.write() as connection:
             connection.execute(sa.delete(q).where(q.c.source_id == journal.source_id))
     failpoint("forget.lance")
+    for snapshot_id in journal.snapshots:
+        store.snapshots.forget(snapshot_id, journal.record_ids)
     removed_models = holding_bundles(store, journal.models, needles)
     for version_id in removed_models:
         store.bundles.remove(version_id)

@@ -91,6 +91,23 @@ class SnapshotStore:
             raise CorruptDataError(f"Snapshot {snapshot_id} is damaged: {error}. Restore it from a backup.") from error
         return rows
 
+    def forget(self, snapshot_id: str, record_ids: list[str]) -> None:
+        """Take out of a snapshot what objects say of some records: dates, amounts and places are data of theirs.
+
+        The rows stay, so that it is still known what trained a model; the snapshot's name tells what it was once.
+        """
+        rows = self.read(snapshot_id)
+        if VALUE.name not in rows.column_names:
+            return
+        gone = pc.is_in(rows["record_id"], value_set=pa.array(record_ids, pa.string()))
+        if not pc.any(pc.and_(gone, pc.is_valid(rows[VALUE.name]))).as_py():
+            return
+        cleaned = pc.if_else(gone, pa.scalar(None, pa.string()), rows[VALUE.name])
+        buffer = io.BytesIO()
+        at = rows.schema.get_field_index(VALUE.name)
+        pq.write_table(rows.set_column(at, VALUE, cleaned), buffer, compression="zstd")
+        write_atomic(self._folder / snapshot_id / "rows.parquet", buffer.getvalue())
+
     def splits(self, snapshot_id: str, record_ids: list[str]) -> dict[str, str]:
         """The split of each of a few records; those that the snapshot does not hold are left out."""
         path = self._folder / snapshot_id / "rows.parquet"
