@@ -142,7 +142,7 @@ def add_label_rows(connection, task, record_id):
          | {"record_id": "another", "other_id": record_id}),
         (tables.derivations, {"record_id": "m", "from_record_id": record_id, "kind": "mask", "created_at": "z"}),
         (tables.upstreams, {"upstream_id": "u", "project_id": "project_default", "name": "u", "base_url": "http://u",
-                            "config": "{}", "created_at": "z"}),
+                            "config": '{"model":"m"}', "created_at": "z"}),
         (tables.upstream_answers, {"digest": "d1", "upstream_id": "u", "text_hash": text_hash(TEXT), "answer": "card",
                                    "n_tokens_in": 1, "n_tokens_out": 1, "created_at": "z"}),
         (tables.upstream_answers, {"digest": "d2", "upstream_id": "u", "text_hash": "other", "answer": f"x {EMAIL}",
