@@ -29,6 +29,8 @@ BITS = 16
 WIDTH = 1 << BITS
 _WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
 _NEAR = 3
+#: characters of a line that are looked at on either side: a text without line breaks is one line
+_SEEN = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +121,16 @@ def _whole(text: str, n: int) -> list[int]:
 def _features(text: str, some: list[Candidate]) -> Iterator[list[int]]:
     starts = [0, *(m.end() for m in re.finditer("\n", text))]
     lines = text.split("\n")
-    words = [[w.casefold() if not w.isdigit() else "0" * len(w) for w in _WORD.findall(line)] for line in lines]
+    words = [[w.casefold() if not w.isdigit() else "0" * len(w) for w in _WORD.findall(n[:_SEEN])] for n in lines]
     counts: dict[str, int] = {}
     for one in some:
         counts[one.value] = counts.get(one.value, 0) + 1
     order = _ranks(some)
     for one in some:
         line, last = bisect_right(starts, one.start) - 1, bisect_right(starts, one.end - 1) - 1
-        left = [w.casefold() for w in _WORD.findall(text[starts[line] : one.start])]
+        left = [w.casefold() for w in _WORD.findall(text[max(starts[line], one.start - _SEEN) : one.start])]
         ends = starts[last] + len(lines[last])
-        right = [w.casefold() for w in _WORD.findall(text[one.end : ends])]
+        right = [w.casefold() for w in _WORD.findall(text[one.end : min(ends, one.end + _SEEN)])]
         inside = _WORD.findall(text[one.start : one.end])
         found = [_hash("bias"), _hash("times", min(counts[one.value], 4)), _hash("rank", order[one.value])]
         found += [_hash("l", i, w) for i, w in enumerate(left[: -_NEAR - 1 : -1])] + [_hash("L", w) for w in left]
