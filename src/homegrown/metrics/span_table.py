@@ -134,7 +134,7 @@ def match(truth: SpanTable, answer: SpanTable) -> Matching:
         >>> found.truth.tolist(), found.answer.tolist(), found.missed.tolist(), found.same_bounds.tolist()
         ([0], [0], [1], [False])
     """
-    equal_t, equal_a = _equal(truth, answer)
+    equal_t, equal_a = equal(truth, answer)
     free_t, free_a = np.ones(len(truth), bool), np.ones(len(answer), bool)
     free_t[equal_t], free_a[equal_a] = False, False
     left_t, left_a = np.flatnonzero(free_t), np.flatnonzero(free_a)
@@ -153,7 +153,7 @@ def match(truth: SpanTable, answer: SpanTable) -> Matching:
     )
 
 
-def _equal(truth: SpanTable, answer: SpanTable) -> tuple[np.ndarray, np.ndarray]:
+def equal(truth: SpanTable, answer: SpanTable) -> tuple[np.ndarray, np.ndarray]:
     """Rows of equal spans in both."""
     both = np.concatenate([np.stack([t.doc, t.start, t.end, t.type]) for t in (truth, answer)], axis=1)
     order = np.lexsort(both[::-1])

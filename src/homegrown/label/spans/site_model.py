@@ -2,10 +2,9 @@
 
 For every source and type two small tables are learnt: what becomes of a true span (found, cut wrongly, given another
 type, missed), and of a place where nothing is true (marked all the same, or left alone). It is the model of Dawid,
-Skene 1979 (Applied Statistics 28:20), with the truth of a whole place (``sites``) for the class of a record, fitted by
-variational Bayes with tables that lean on those of all sources (Kim, Ghahramani 2012, AISTATS, section 2). That a place
-has at most one truth for each of its spans, and that sources err in these five ways, follows the error types of
-Nguyen, Wallace, Li, Nenkova, Lease 2017 (ACL, HMM-Crowd, section 3) and Simpson, Gurevych 2019 (EMNLP, section 3.2).
+Skene 1979 (Applied Statistics 28:20, section 2) with the truth of a whole place (``sites``) for the class of a record,
+fitted by expectation and maximisation; a source's table leans on that of all sources, the more the fewer its votes
+(Kim, Ghahramani 2012, AISTATS, section 2).
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def fit(
 
 
 def _expected_logs(counts: np.ndarray) -> np.ndarray:
-    """Mean log probability of each kind under the Dirichlet of each source and type."""
+    """Log of the mean probability of each kind under the Dirichlet of each source and type."""
     found = np.empty(counts.shape)
     for part, prior in ((slice(FOUND, MISSED + 1), _TRUE), (slice(INVENTED, QUIET + 1), _FALSE)):
         own = counts[..., part]
