@@ -11,7 +11,7 @@ from homegrown.core.spans import ScoredSpan, Span
 from homegrown.errors import InputError
 from homegrown.label.spans.aggregate import METHODS, aggregate_spans
 from homegrown.label.spans.tags import legal, spans_of, tags_of, tokens_of
-from homegrown.label.spans.votes import SpanVote, heard
+from homegrown.label.spans.votes import SpanVote, heard, span_vote
 from homegrown.metrics.spans import span_scores
 
 TYPES = ("city", "name", "date")
@@ -238,6 +238,23 @@ def test_what_must_hold_of_any_votes(documents, may_overlap, method):
             assert {Span(s.start, s.end, s.type) for s in spans} == set(own)
         if method != "tokens":
             assert {Span(s.start, s.end, s.type) for s in candidates} <= marked
+        if not may_overlap and not any(v.is_person for v in votes):
+            assert not any(a.overlaps(b) for a, b in pairwise(spans))
+
+
+def test_a_heap_of_spans_that_overlap_without_end_is_joined():
+    heap = tuple(Span(i, 400 - i, "name") for i in range(150))
+    done = aggregate_spans([[SpanVote("a", heap), SpanVote("b", heap[:10]), SpanVote("c", heap[:1])]])
+    assert not any(a.overlaps(b) for a, b in pairwise(done.spans[0]))
+    assert len(done.candidates[0]) >= 10
+
+
+def test_a_vote_of_fields_is_a_vote_on_spans():
+    value = {"fields": {"f_a": {"spans": [[3, 7], [0, 2]]}, "f_b": None, "f_c": {"value": True}}}
+    assert span_vote("ann", value, ["f_a", "f_b", "f_z"], is_person=True) == SpanVote(
+        "ann", (Span(0, 2, "f_a"), Span(3, 7, "f_a")), frozenset({"f_a", "f_b"}), True
+    )
+    assert span_vote("rule", value, ["f_a"], is_rule=True).looked_for == frozenset()
 
 
 def test_tags_there_and_back():

@@ -18,7 +18,7 @@ from homegrown.label.spans.votes import Heard, SpanVote, heard, types_in
 from homegrown.metrics.intervals import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 MODEL, TOKENS, MAJORITY = METHODS = ("model", "tokens", "majority")
 #: spans that are less probable are left out
@@ -127,6 +127,8 @@ def aggregate_spans(
     for one in read:
         every[one.site.document] += [s for s in one.spans if s.prob >= LEAST]
         found[one.site.document] += [one.spans[i] for i in sorted(one.says.best)]
+    if not may_overlap:
+        found = [_apart(spans, one.settled) for spans, one in zip(found, counted, strict=True)]
     disputed = [one.disagreement() for one in read if one.is_disputed]
     return AggregatedSpans(
         spans=tuple(tuple(sorted(spans)) for spans in found),
@@ -194,6 +196,24 @@ def _looked(documents: Sequence[Sequence[SpanVote]], names: list[str], n_types: 
     read = Counter(source for votes in documents for source in {v.source for v in votes})
     share = np.array([read[name] / max(1, len(documents)) for name in names])
     return np.repeat(share[:, None], n_types, axis=1)
+
+
+def _apart(spans: list[ScoredSpan], settled: Mapping[str, frozenset[Span]]) -> list[ScoredSpan]:
+    """Of spans that overlap the more probable ones; what is settled stays, for people said so.
+
+    One source may mark spans that overlap, and what overlaps without end is more than one site.
+    """
+    kept: list[ScoredSpan] = []
+    for span in sorted(spans):
+        is_better = True
+        while kept and kept[-1].end > span.start and not (span.type in settled and kept[-1].type in settled):
+            is_better = span.prob > kept[-1].prob
+            if not is_better:
+                break
+            kept.pop()
+        if is_better:
+            kept.append(span)
+    return kept
 
 
 class _Says(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homegrown.core.spans import Span
 
@@ -41,6 +41,30 @@ class Heard:
 
     votes: tuple[SpanVote, ...]
     settled: Mapping[str, frozenset[Span]]
+
+
+def span_vote(
+    source: str, value: Mapping[str, Any], span_fields: Iterable[str], *, is_person: bool = False, is_rule: bool = False
+) -> SpanVote:
+    """A vote's value as a vote on spans; the types are ids of fields (see ``core.schema``).
+
+    A field of the value was looked at, whether it is there or not; what is left out was not.
+
+    Args:
+        source: its name or id.
+        value: ``{"fields": {field_id: answer}}``.
+        span_fields: ids of the fields that are spans; others do not count here.
+        is_person: of the source.
+        is_rule: its silence says nothing.
+
+    Example:
+        >>> said = {"fields": {"f_1": {"spans": [[0, 4]]}, "f_2": None}}
+        >>> span_vote("ann", said, ["f_1", "f_2", "f_3"]).looked_for == {"f_1", "f_2"}
+        True
+    """
+    said = {i: value["fields"][i] for i in span_fields if i in value["fields"]}
+    spans = {Span(start, end, i) for i, answer in said.items() if answer for start, end in answer["spans"]}
+    return SpanVote(source, tuple(sorted(spans)), frozenset() if is_rule else frozenset(said), is_person)
 
 
 def types_in(documents: Sequence[Sequence[SpanVote]], gold: Sequence[Iterable[Span] | None] | None) -> tuple[str, ...]:
