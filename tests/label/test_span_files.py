@@ -94,6 +94,13 @@ def test_spans_move_along_when_a_text_is_made_plain(found, before, after):
             assert not said.strip()
 
 
+def test_words_with_other_spaces_are_the_same_words():
+    text = "New\n  York"
+    for words in ("New York", "New\\n  York", "New\u00a0York"):
+        assert resolve(text, [Mark(0, 10, "city", words)], (Unit.CODE_POINTS,)).spans == {0: Span(0, 10, "city")}
+    assert resolve(text, [Mark(0, 10, "city", "NewYork")], (Unit.CODE_POINTS,)).spans == {}
+
+
 def test_what_no_words_tell_is_told_by_where_words_end():
     marks = [Mark(22, 32, "thing")]  # doccano issue 2290
     found = resolve(FIREMEN, marks, (Unit.CODE_POINTS, Unit.UTF16))

@@ -249,6 +249,13 @@ def test_a_heap_of_spans_that_overlap_without_end_is_joined():
     assert len(done.candidates[0]) >= 10
 
 
+def test_a_span_that_a_model_scored_is_the_same_span():
+    scored, plain = ScoredSpan(0, 4, "name", 0.6), Span(0, 4, "name")
+    (found,) = aggregate_spans([[SpanVote("m", (scored,)), SpanVote("a", (plain,)), SpanVote("b", (plain,))]]).spans
+    assert [(s.start, s.end) for s in found] == [(0, 4)]
+    assert span_scores([[plain]], [[scored]]).micro.f1 == 1
+
+
 def test_a_vote_of_fields_is_a_vote_on_spans():
     value = {"fields": {"f_a": {"spans": [[3, 7], [0, 2]]}, "f_b": None, "f_c": {"value": True}}}
     assert span_vote("ann", value, ["f_a", "f_b", "f_z"], is_person=True) == SpanVote(
@@ -269,4 +276,3 @@ def test_tags_there_and_back():
     assert all(follows[a, b] for a, b in pairwise(tags))
     assert not follows[0, 2]
     assert not follows[1, 4]
-    assert ScoredSpan(0, 3, "x", 0.5).prob == 0.5

@@ -140,7 +140,8 @@ class _Way:
     def _holds(self, i: int) -> bool:
         words = self.marks[i].words
         here = self.text[self.at[i, 0] : self.at[i, 1]]
-        return words is None or words == here or words.split() == here.split()
+        # Label Studio has written line ends of a region's words as two signs.
+        return words is None or words == here or words.replace("\\n", "\n").split() == here.split()
 
     def done(self, *, is_unsure: bool) -> Resolved:
         spans, asides = {}, []

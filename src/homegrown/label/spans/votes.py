@@ -18,7 +18,7 @@ class SpanVote:
 
     Attributes:
         source: its name or id.
-        spans: that it marked.
+        spans: that it marked; probabilities of a model's spans do not count.
         looked_for: types of which it marked all that it sees, so that silence says "none here"; None for every type.
             Empty for a rule, whose silence says nothing.
         is_person: a person, whose word outranks that of rules and models.
@@ -90,9 +90,11 @@ def heard(votes: Sequence[SpanVote], gold: Iterable[Span] | None, types: tuple[s
         {'x': frozenset()}
     """
     every = frozenset(types)
-    spelt = [SpanVote(v.source, v.spans, every if v.looked_for is None else v.looked_for, v.is_person) for v in votes]
+    spelt = [
+        SpanVote(v.source, _plain(v.spans), every if v.looked_for is None else v.looked_for, v.is_person) for v in votes
+    ]
     if gold is not None:
-        truth = frozenset(gold)
+        truth = frozenset(_plain(gold))
         return Heard(tuple(spelt), {t: frozenset(s for s in truth if s.type == t) for t in types})
     said: defaultdict[str, list[frozenset[Span]]] = defaultdict(list)
     for vote in spelt:
@@ -103,6 +105,11 @@ def heard(votes: Sequence[SpanVote], gold: Iterable[Span] | None, types: tuple[s
     if disputed:
         spelt = [v if v.is_person else _without(v, disputed) for v in spelt]
     return Heard(tuple(spelt), settled)
+
+
+def _plain(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans as such: one that a model scored is the same span as one that a person marked."""
+    return tuple(Span(s.start, s.end, s.type) for s in spans)
 
 
 def _without(vote: SpanVote, types: set[str]) -> SpanVote:
