@@ -49,7 +49,7 @@ def format_of(path: Path) -> Format:
         UnreadableFileError: nothing of it can be read.
     """
     votes = dict.fromkeys(FORMATS, 0)
-    for _, (_, item) in zip(range(_LOOKED_AT), _items(path), strict=False):
+    for _, (_, item) in zip(range(_LOOKED_AT), items_of(path), strict=False):
         fitting = next((f.name for f in FORMATS.values() if isinstance(item, dict) and f.fits(item)), None)
         if fitting:
             votes[fitting] += 1
@@ -65,7 +65,7 @@ def read_examples(path: Path, format: Format) -> Iterator[Item]:
     Raises:
         UnreadableFileError: nothing of it can be read.
     """
-    for place, item in _items(path):
+    for place, item in items_of(path):
         if isinstance(item, str):
             yield Item(place, None, item)
         elif not isinstance(item, dict):
@@ -77,7 +77,7 @@ def read_examples(path: Path, format: Format) -> Iterator[Item]:
                 yield Item(place, None, str(problem))
 
 
-def _items(path: Path) -> Iterator[tuple[int, Any]]:
+def items_of(path: Path) -> Iterator[tuple[int, Any]]:
     """Place and decoded value of each item; a string instead says why it cannot be decoded."""
     try:
         with path.open("rb") as file:
