@@ -91,7 +91,8 @@ def _line(ws: Workspace, route: GatewayRoute) -> str:
     days = f", for {config.keep_days:g} days" if config.keep_days else ""
     how = {ExitMode.HOME: "; at home by", ExitMode.SHADOW: "; in the shadow:"}
     ours = f"{how[config.exit.mode]} {config.exit.model}" if config.exit is not None else ""
-    return f"{route.name} → {to or 'nowhere'}; leaves: {config.leaves.value}; {kept}{days}{ours}"
+    again = f"; answers again for {config.cache_s:g} s" if config.cache_s else ""
+    return f"{route.name} → {to or 'nowhere'}; leaves: {config.leaves.value}; {kept}{days}{again}{ours}"
 
 
 @command.command("route")
@@ -104,6 +105,9 @@ def _line(ws: Workspace, route: GatewayRoute) -> str:
 @click.option("--keep-days", type=float, help="Delete kept calls after so many days.")
 @click.option("--mask-kept", is_flag=True, help="Mask personal data in what is kept.")
 @click.option("--max-open", type=int, help="Calls under way at once.")
+@click.option("--cache-s", type=float, help="Give the same request its answer again for so many seconds.")
+@click.option("--cache-shared", is_flag=True, help="Callers get one another's answers.")
+@click.option("--cache-any-temperature", is_flag=True, help="Also where the temperature is not 0.")
 @workspace_option
 @json_option
 def route(name: str, workspace: Path, as_json: bool, **options: Any) -> None:

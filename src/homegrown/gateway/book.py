@@ -17,6 +17,7 @@ from homegrown.store.captured import Begun, Ended
 
 if TYPE_CHECKING:
     from homegrown.core.routing import GatewayRoute
+    from homegrown.gateway.cache import Again
     from homegrown.gateway.forward import Answered
     from homegrown.gateway.home import Turn
     from homegrown.gateway.intake import Asked
@@ -32,6 +33,8 @@ class Book:
         rebuilt: what a stream adds up to, where the answer is one.
         turn: hears what the upstream said, where a model of ours has a say in the call.
         version_id: of ours that answered; None while an upstream does.
+        again: the answer that is given again, where nobody is asked.
+        state: how it ended; None while it has not.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class Book:
         self.rebuilt: Rebuilt | None = None
         self.turn: Turn | None = None
         self.version_id: str | None = None
+        self.again: Again | None = None
+        self.state: CallState | None = None
 
     async def begin(self) -> None:
         """The call is about to leave."""
@@ -100,12 +105,19 @@ class Book:
         if self._is_ended:
             return
         self._is_ended = True
+        self.state = state
         if self.rebuilt is not None:
             answer = self.rebuilt.answer()
             text = None if answer is None else _json(answer)
         status = status if status is not None or self.got is None else self.got.streamed.status
         sent, answered = tokens_of(answer)
-        cost = 0.0 if self.version_id else self.got.cost_usd(sent, answered) if self.got is not None else None
+        cost = (
+            0.0
+            if self.version_id or self.again
+            else self.got.cost_usd(sent, answered)
+            if self.got is not None
+            else None
+        )
         seconds = time.monotonic() - self._started
         self._gateway.note(self._actor_id, self._route.name, state, cost, seconds)
         if self.turn is not None and self.version_id is None and state is CallState.WHOLE:
@@ -117,6 +129,7 @@ class Book:
         if text is not None and len(text) > 2 * KEPT_BYTES:
             text, why = None, why or "the answer is longer than is kept"
         upstream_id = self.got.upstream.upstream_id if self.got else self._begun.upstream_id
+        upstream_id = self.again.upstream_id if self.again else upstream_id
         ended = Ended(
             self._trace_id, state.value, status, None if self.version_id else upstream_id,
             text, sent, answered, cost, seconds, self._first_s, _json(self.tags), why,

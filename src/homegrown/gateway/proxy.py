@@ -68,9 +68,11 @@ def forward(call: Call, asked: Asked, route: GatewayRoute) -> Response:
     body_for = asked.renamed if veil is None else _veiled(asked, veil)
     headers = _passed(call, asked.wire)
     sent = Sent("POST", PATHS[asked.wire] + _query(call), asked.wire, asked.model, body_for, headers, key is not None)
+    cache_key = gateway.cache.key(gateway.board.table, route, asked, sent, call.actor.actor_id)
     return Exchange(
-        gateway, call, asked, route, sent, trace_id=gateway.trace_ids.new(), tags=tags, veil=veil, promise=promise
-    )
+        gateway, call, asked, route, sent, trace_id=gateway.trace_ids.new(), tags=tags, veil=veil, promise=promise,
+        cache_key=cache_key,
+    )  # fmt: skip
 
 
 def _veiled(asked: Asked, veil: Veil) -> Callable[[str | None], bytes]:

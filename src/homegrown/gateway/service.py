@@ -12,6 +12,7 @@ import msgspec
 from homegrown.core.access import SYSTEM
 from homegrown.core.ids import IdPool, timestamp
 from homegrown.errors import HomegrownError
+from homegrown.gateway.cache import Cache
 from homegrown.gateway.capture import CaptureWriter, Tally
 from homegrown.gateway.exits import Exits
 from homegrown.gateway.forward import Forwarder
@@ -43,6 +44,7 @@ class Gateway:
         self.board = Switchboard(store, self.admission)
         self.forwarder = Forwarder(self.board)
         self.keys = Keys()
+        self.cache = Cache()
         self.tally = Tally(store.layout.folder("locks") / TALLY)
         n_found = recover(store)
         spool = Spool(store.layout.folder("locks"))

@@ -140,9 +140,7 @@ class Outbound:
 class Door:
     """An open pool of connections."""
 
-    def __init__(
-        self, pool: Pool, origins: frozenset[Origin], limits: Limits, closed: Callable[[], bool]
-    ) -> None:
+    def __init__(self, pool: Pool, origins: frozenset[Origin], limits: Limits, closed: Callable[[], bool]) -> None:
         self._pool, self._origins, self.limits, self._closed = pool, origins, limits, closed
 
     async def send(
