@@ -1,11 +1,13 @@
 """What is kept of calls: durable and fast, sampled, masked, aged out; by a full disk and by kill -9 (F5, F6, T27)."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -241,3 +243,60 @@ def test_the_planted_key_is_in_no_file_and_no_answer(bed, raw):
     assert len(files) > 3
     for needle in (SECRET, bed.served.key(Role.CALLER)):
         assert [p.name for p in files if needle.encode() in p.read_bytes()] == []
+
+
+def test_synced_calls_are_on_the_disk_before_they_leave_and_share_their_flushes(bed, raw, monkeypatch):
+    """RELIABILITY F5, F26: what a power cut would take is what was not flushed."""
+    bed.route("default", capture=CaptureMode.SYNCED)
+    flushed, spool = [], bed.gateway.writer._spool
+    sync = spool.sync
+
+    def slow():
+        with spool.turn:
+            noted = b"".join(os.pread(f, 1 << 20, 0) for f in spool._files)
+        sync()
+        time.sleep(0.05)
+        flushed.append((noted, len(bed.upstream.seen())))
+
+    monkeypatch.setattr(spool, "sync", slow)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: raw.post(CHAT, json={**BODY, "seed": i}), range(8)))
+    assert {a.status_code for a in answers} == {200}
+    assert flushed[0][1] == 0  # nothing had left before the first flush
+    assert len(flushed) < 8
+    assert all(a.headers["x-homegrown-trace"].encode() in b"".join(n for n, _ in flushed) for a in answers)
+    assert {c.state for c in bed.calls(8)} == {CallState.WHOLE}
+    monkeypatch.setattr("os.fdatasync", _refuse)
+    monkeypatch.setattr(spool, "sync", sync)
+    assert raw.post(CHAT, json=BODY).status_code == 200  # a disk that fails stops no call
+
+
+def _refuse(_):
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.slow
+def test_a_key_that_was_answered_is_not_asked_again_after_a_kill(tmp_path):
+    """RELIABILITY F17: kill -9 after the answer, and while the upstream works."""
+    root = tmp_path / "ws"
+    with connect(root, actor=SYSTEM) as ws, wire_upstream() as upstream:
+        headers = {"Authorization": f"Bearer {Access(ws.store.db).add_key(SYSTEM, 'test', Role.CALLER).secret}"}
+        process, origin = start(root, upstream, "durable")
+        upstream.forget()
+        with httpx.Client(base_url=origin, headers=headers, timeout=30) as client:
+            first = client.post(CHAT, json=BODY, headers={"idempotency-key": "answered"})
+            upstream.plan("silent")
+            with ThreadPoolExecutor(1) as pool:
+                cut = pool.submit(client.post, CHAT, json=BODY, headers={"idempotency-key": "under way"})
+                until(lambda: upstream.facts()["n_calls"] == 2)
+                end(process, signal.SIGKILL)
+                with pytest.raises(httpx.TransportError):
+                    cut.result()
+        process, origin = start(root, upstream, "durable")
+        with httpx.Client(base_url=origin, headers=headers, timeout=30) as client:
+            again = client.post(CHAT, json=BODY, headers={"idempotency-key": "answered"})
+            assert (again.content, again.headers["x-homegrown-repeated"]) == (first.content, "true")
+            unknown = client.post(CHAT, json=BODY, headers={"idempotency-key": "under way"})
+            assert (unknown.status_code, unknown.json()["error"]["code"]) == (409, "conflict")
+            assert upstream.facts()["n_calls"] == 2
+        end(process)

@@ -32,7 +32,11 @@ _CAPTURE = click.Choice([x.value for x in CaptureMode])
 @click.option("--upstream", help="Address of a model API (https://api.example.org/v1), or a registered one's name.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on; 0 takes any free one.")
-@click.option("--capture", type=_CAPTURE, help="durable: no call without its row; fast: a kill loses the last second.")
+@click.option(
+    "--capture",
+    type=_CAPTURE,
+    help="durable: no call without its row; synced: by a power cut too; fast: a kill loses a second.",
+)
 @click.option("--leaves", type=_LEAVES, help="What may leave.")
 @click.option("--private", is_flag=True, help="The API stands in a network of your own: plain HTTP, local addresses.")
 @click.option("--key-env", metavar="VARIABLE", help="Take the API's key from this environment variable.")

@@ -53,8 +53,9 @@ class Exchange(Response):
         self._gateway, self._call, self._asked, self._route, self._sent = gateway, call, asked, route, sent
         self._trace_id, self._veil, self._promise = trace_id, veil, promise
         self._cache_key = cache_key
-        self._shape = Shape.ANTHROPIC if asked.wire is Wire.MESSAGES else Shape.OPENAI
+        self._shape = shape_of(asked.wire)
         self._book = Book(gateway, call.actor.actor_id, asked, route, trace_id, tags)
+        self._book.promise = promise
         self._attempts: list[str] = []
         self._has_begun = False
         self._sending_since: float | None = None
@@ -70,6 +71,7 @@ class Exchange(Response):
                 leaving.cancel()
                 stalling.cancel()
                 if self._promise is not None:
+                    self._book.keep_promise()
                     self._promise.drop()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,18 +150,23 @@ class Exchange(Response):
             book.rebuilt = Rebuilt(self._asked.wire)
             for piece in plain or ():
                 book.rebuilt.feed(piece)
+            headers = self._promised(named, again.pieces)
             await book.end(CallState.WHOLE, HTTPStatus.OK, None)
         else:
             named["content-length"] = str(sum(map(len, again.pieces)))
+            headers = self._promised(named, again.pieces)
             await book.end_whole(HTTPStatus.OK, None if plain is None else b"".join(plain))
-        await self._give(send, named, again.pieces)
+        await self._give(send, headers, again.pieces)
         return True
 
-    async def _give(self, send: Send, named: dict[str, str], pieces: Sequence[bytes]) -> None:
-        """Send an answer that is there as a whole."""
+    def _promised(self, named: dict[str, str], pieces: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         headers = [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in named.items()]
-        if self._promise is not None:
-            self._promise.keep(HTTPStatus.OK, headers, b"".join(pieces))
+        self._book.promised(HTTPStatus.OK, headers, b"".join(pieces))
+        return headers
+
+    async def _give(self, send: Send, headers: list[tuple[bytes, bytes]], pieces: Sequence[bytes]) -> None:
+        """Send an answer that is there as a whole."""
+        self._book.keep_promise()
         self._has_begun = True
         await self._send(send, {"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
         for piece in pieces:
@@ -188,8 +195,9 @@ class Exchange(Response):
         self._book.version_id = turn.version_id
         self._book.first_piece()
         text = msgspec.json.encode(turn.answer).decode()
+        headers = self._promised(named, turn.pieces)
         await self._book.end(CallState.WHOLE, HTTPStatus.OK, None, text, turn.answer)
-        await self._give(send, named, turn.pieces)
+        await self._give(send, headers, turn.pieces)
 
     async def _note(self, error: BaseException) -> None:
         """What went wrong goes into the book before anybody is told."""
@@ -233,11 +241,11 @@ class Exchange(Response):
         if self._veil is not None:
             body = self._lifted(plain)
             headers = [(k, v) for k, v in headers if k != b"content-encoding"]
-        await self._book.end_whole(status, plain if self._veil is None else body)
         headers.append((b"content-length", str(len(body)).encode()))
+        self._book.promised(status, headers, body)
+        await self._book.end_whole(status, plain if self._veil is None else body)
         self._keep_answer(got, [body], is_packed=self._veil is None)
-        if self._promise is not None:
-            self._promise.keep(status, headers, body)
+        self._book.keep_promise()
         self._has_begun = True
         await self._send(send, {"type": "http.response.start", "status": status, "headers": headers})
         await self._send(send, {"type": "http.response.body", "body": body})
@@ -265,10 +273,11 @@ class Exchange(Response):
             piece = lifting.feed(piece) if lifting is not None else piece
             if unpack is not None:
                 rebuilt.feed(unpack(piece))
-            if rebuilt.is_over:
-                await book.end_stream()
             if kept is not None:
                 kept.add(piece)
+            if rebuilt.is_over:
+                self._promise_stream(got, headers, kept)
+                await book.end_stream()
             if piece:
                 await self._send(send, {"type": "http.response.body", "body": piece, "more_body": True})
             if time.monotonic() > due:
@@ -276,18 +285,24 @@ class Exchange(Response):
         last = lifting.rest() if lifting is not None else b""
         rebuilt.feed(last)
         got.breaker.well()
-        await book.end_stream()
         if kept is not None:
             kept.add(last)
+        self._promise_stream(got, headers, kept)
+        await book.end_stream()
+        if kept is not None:
             self._keep_stream(got, headers, kept)
         await self._send(send, {"type": "http.response.body", "body": last})
 
+    def _promise_stream(self, got: Answered, headers: list[tuple[bytes, bytes]], kept: Pieces | None) -> None:
+        """Before a stream's row ends: what is written under the caller's Idempotency-Key."""
+        if self._promise is not None and kept is not None and self._book.state is None:
+            self._book.promised(got.streamed.status, headers, kept.body())
+
     def _keep_stream(self, got: Answered, headers: list[tuple[bytes, bytes]], kept: Pieces) -> None:
-        if kept.pieces is None:
-            return
-        if self._promise is not None:
-            self._promise.keep(got.streamed.status, headers, b"".join(kept.pieces))
-        self._keep_answer(got, kept.pieces, is_packed=True, is_stream=True)
+        self._book.promised(got.streamed.status, headers, kept.body())
+        self._book.keep_promise()
+        if kept.pieces is not None:
+            self._keep_answer(got, kept.pieces, is_packed=True, is_stream=True)
 
     async def _still_admitted(self) -> float:
         """End the stream of a caller whose key was revoked meanwhile; when to ask again."""
@@ -321,6 +336,11 @@ class Exchange(Response):
                 here.cancel()
 
 
+def shape_of(wire: Wire) -> Shape:
+    """How a call of this protocol is refused."""
+    return Shape.ANTHROPIC if wire is Wire.MESSAGES else Shape.OPENAI
+
+
 async def _until_gone(receive: Receive, here: anyio.CancelScope) -> None:
     """Cancel *here* when the caller leaves."""
     while True:
@@ -344,6 +364,10 @@ class Pieces:
             self.pieces = None
         if self.pieces is not None and piece:
             self.pieces.append(piece)
+
+    def body(self) -> bytes | None:
+        """All of them."""
+        return None if self.pieces is None else b"".join(self.pieces)
 
 
 def _unpacker(encoding: str | None) -> Any:

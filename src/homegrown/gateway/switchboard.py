@@ -12,6 +12,7 @@ from homegrown.core.ids import timestamp
 from homegrown.core.routing import DEFAULT_ROUTE, GatewayRoute
 from homegrown.errors import HomegrownError
 from homegrown.gateway.breaker import Breaker, RetryBudget
+from homegrown.gateway.idempotency import KEEP_S
 from homegrown.inference.outbound import Outbound, offline_by_environment
 from homegrown.store.events import read_events
 
@@ -97,6 +98,8 @@ class Switchboard:
                 if days is not None:
                     with contextlib.suppress(HomegrownError):
                         await asyncio.to_thread(self._store.captured.age_out, route.route_id, days)
+            with contextlib.suppress(HomegrownError):
+                await asyncio.to_thread(self._store.repeats.age_out, KEEP_S)
             await asyncio.sleep(AGE_EVERY_S)
 
     def find(self, model: str) -> GatewayRoute | None:

@@ -49,7 +49,7 @@ class Gateways:
                 asks that one for another model.
             model: asked for in place of *name*; the name itself when not given.
             leaves: ``allow``, ``mask`` (personal data stays and is put back into the answer), ``home`` or ``refuse``.
-            capture: ``durable`` or ``fast``.
+            capture: ``durable``, ``synced`` or ``fast``.
             sample: share of the calls that is kept.
             keep_days: kept calls older than this are deleted.
             mask_kept: personal data is masked in what is kept.
@@ -75,7 +75,9 @@ class Gateways:
                 cache_shared=cache_shared, cache_any_temperature=cache_any_temperature, exit=kept,
             )  # fmt: skip
         except ValueError as error:
-            raise InputError("What leaves is allow, mask, home or refuse; capture is durable or fast.") from error
+            raise InputError(
+                "What leaves is allow, mask, home or refuse; capture is durable, synced or fast."
+            ) from error
         made = self.store.routes.put(self.store.actor, name, config)
         if before is not None and kept is None:  # of other upstreams its bound says nothing
             facts = {"exit_id": before.exit_id, "version_id": before.version_id}
