@@ -2,10 +2,7 @@
 
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +21,7 @@ from homegrown.store.captured import Begun
 from homegrown.store.spool import NAMES, Spool, recover
 from homegrown.testing.wire_upstream import wire_upstream
 from homegrown.workspace import connect
-from tests.gateway.conftest import SECRET, CaptureMode, until
+from tests.gateway.conftest import SECRET, CaptureMode, ended, started, until
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "write to anna@example.org about it"}]}
@@ -147,38 +144,6 @@ def test_what_a_killed_gateway_noted_has_its_row_after_the_next_start(tmp_path):
         assert ws.store.captured.counts() == {"open": 4}
 
 
-def start(root, upstream, capture):
-    command = [
-        sys.executable,
-        "-m",
-        "homegrown",
-        "gateway",
-        "--upstream",
-        upstream.base_url,
-        "--private",
-        "--port",
-        "0",
-    ]
-    process = subprocess.Popen(
-        [*command, "--capture", capture, "--workspace", str(root)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stdout:
-        found = re.match(r"The gateway answers on (\S+)", line)
-        if found:
-            return process, found.group(1)
-    raise AssertionError(process.stderr.read())
-
-
-def end(process, number=signal.SIGTERM):
-    process.send_signal(number)
-    process.wait(30)
-    process.stdout.close()
-    process.stderr.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("capture", ["durable", "fast"])
 def test_kill_under_load(tmp_path, capture):
@@ -190,7 +155,7 @@ def test_kill_under_load(tmp_path, capture):
         whole, n_lost = set(), 0
         for turn in range(3):
             upstream.plan(delay_s=0.02 * turn)
-            process, origin = start(root, upstream, capture)
+            process, origin = started(root, upstream, capture)
 
             def ask(number, origin=origin, turn=turn):
                 with httpx.Client(base_url=origin, headers=headers, timeout=10) as client:
@@ -208,12 +173,12 @@ def test_kill_under_load(tmp_path, capture):
             for thread in threads:
                 thread.start()
             until(lambda least=25 * (turn + 1): upstream.facts()["n_calls"] > least, 60)
-            end(process, signal.SIGKILL)
+            ended(process, signal.SIGKILL)
             for thread in threads:
                 thread.join()
-        process, origin = start(root, upstream, capture)
+        process, origin = started(root, upstream, capture)
         httpx.get(f"{origin}/healthz", timeout=60)  # it is told before it runs; what was killed is looked at first
-        end(process)
+        ended(process)
         n_lost = int(ws.store.settings.get("gateway.lost") or 0)
         calls = ws.store.captured.page(limit=100_000)
         reached = {json.loads(c["body"])["messages"][0]["content"] for c in upstream.seen()}
@@ -281,7 +246,7 @@ def test_a_key_that_was_answered_is_not_asked_again_after_a_kill(tmp_path):
     root = tmp_path / "ws"
     with connect(root, actor=SYSTEM) as ws, wire_upstream() as upstream:
         headers = {"Authorization": f"Bearer {Access(ws.store.db).add_key(SYSTEM, 'test', Role.CALLER).secret}"}
-        process, origin = start(root, upstream, "durable")
+        process, origin = started(root, upstream, "durable")
         upstream.forget()
         with httpx.Client(base_url=origin, headers=headers, timeout=30) as client:
             first = client.post(CHAT, json=BODY, headers={"idempotency-key": "answered"})
@@ -289,14 +254,14 @@ def test_a_key_that_was_answered_is_not_asked_again_after_a_kill(tmp_path):
             with ThreadPoolExecutor(1) as pool:
                 cut = pool.submit(client.post, CHAT, json=BODY, headers={"idempotency-key": "under way"})
                 until(lambda: upstream.facts()["n_calls"] == 2)
-                end(process, signal.SIGKILL)
+                ended(process, signal.SIGKILL)
                 with pytest.raises(httpx.TransportError):
                     cut.result()
-        process, origin = start(root, upstream, "durable")
+        process, origin = started(root, upstream, "durable")
         with httpx.Client(base_url=origin, headers=headers, timeout=30) as client:
             again = client.post(CHAT, json=BODY, headers={"idempotency-key": "answered"})
             assert (again.content, again.headers["x-homegrown-repeated"]) == (first.content, "true")
             unknown = client.post(CHAT, json=BODY, headers={"idempotency-key": "under way"})
             assert (unknown.status_code, unknown.json()["error"]["code"]) == (409, "conflict")
             assert upstream.facts()["n_calls"] == 2
-        end(process)
+        ended(process)
