@@ -1,5 +1,6 @@
 """Slow ones on either side, certificates, callers that leave early: in bounds, and nothing stays open (F11, F13, F14, F16)."""
 
+import asyncio
 import datetime
 import json
 import socket
@@ -8,6 +9,7 @@ import threading
 import time
 
 import httpx
+import numpy as np
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -145,4 +147,33 @@ def test_a_request_that_trickles_in_holds_no_place_of_those_that_are_whole(bed, 
     assert b"200" in statuses
     for connection in slow:
         connection.close()
+    calm(bed)
+
+
+def test_each_answer_is_its_own_though_many_leave_in_the_middle(bed):
+    """RELIABILITY F27: a connection whose call was left is closed, and never used for another one."""
+    bed.upstream.plan(delay_s=0.005, gap_s=0.001)
+    leaving = np.random.default_rng(7).choice([0.0, 0.0, 0.005, 0.02, 0.05], 150)
+
+    async def one(client, number):
+        body = {**BODY, "stream": number % 2 == 0, "messages": [{"role": "user", "content": f"nonce {number} of many"}]}
+        try:
+            async with asyncio.timeout(leaving[number] or None):
+                answer = await client.post(CHAT, json=body)
+        except TimeoutError:
+            return None
+        assert answer.status_code == 200
+        lines = [line[6:] for line in answer.text.splitlines() if line.startswith("data: {")]
+        said = "".join(json.loads(line)["choices"][0]["delta"].get("content") or "" for line in lines)
+        return number, said or answer.json()["choices"][0]["message"]["content"]
+
+    async def all_of_them():
+        limits = httpx.Limits(max_connections=40)
+        headers = bed.served.bearer(Role.CALLER)
+        async with httpx.AsyncClient(base_url=bed.served.origin, headers=headers, limits=limits, timeout=60) as client:
+            return await asyncio.gather(*(one(client, number) for number in range(150)))
+
+    answered = [a for a in asyncio.run(all_of_them()) if a is not None]
+    assert 30 < len(answered) < 150
+    assert all(said == f"You said: nonce {number} of many" for number, said in answered)
     calm(bed)

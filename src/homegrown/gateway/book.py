@@ -138,13 +138,8 @@ class Book:
             text = None if answer is None else _json(answer)
         status = status if status is not None or self.got is None else self.got.streamed.status
         sent, answered = tokens_of(answer)
-        cost = (
-            0.0
-            if self.version_id or self.again
-            else self.got.cost_usd(sent, answered)
-            if self.got is not None
-            else None
-        )
+        cost = self.got.cost_usd(sent, answered) if self.got is not None else None
+        cost = 0.0 if self.version_id or self.again else cost
         seconds = time.monotonic() - self._started
         self._gateway.note(self._actor_id, self._route.name, state, cost, seconds)
         if self.turn is not None and self.version_id is None and state is CallState.WHOLE:

@@ -176,7 +176,7 @@ class Exchange(Response):
     def _keep_answer(self, got: Answered, pieces: Sequence[bytes], *, is_packed: bool, is_stream: bool = False) -> None:
         """Keep an answer that came whole for who asks the same again."""
         is_good = self._book.state is CallState.WHOLE and got.streamed.status == HTTPStatus.OK
-        if self._cache_key is None or not is_good:
+        if self._cache_key is None or not is_good or self._book.turn is not None:
             return
         kind = got.streamed.header("content-type") or "application/json"
         encoding = got.streamed.header("content-encoding") if is_packed else None
