@@ -124,11 +124,12 @@ async def healthy(port: int, seconds: float) -> list[float]:
     return found
 
 
-async def overload(port: int, key: str, seconds: float) -> dict[str, float]:
+async def overload(port: int, key: str, seconds: float, process: subprocess.Popen[bytes]) -> dict[str, float]:
     content = body_for("tight")
     what = head_for(port, key, len(content)) + content
     peak = await in_turn(port, what, AT_ONCE, min(10.0, seconds))
     rate = TIMES * AT_ONCE / WORK_S
+    spent = processor_s(process)
     answers, health = await asyncio.gather(at_rate(port, what, rate, seconds), healthy(port, seconds))
     good = [s for status, s in answers if status == 200]
     refused = [s for status, s in answers if status in (429, 503)]
@@ -136,6 +137,7 @@ async def overload(port: int, key: str, seconds: float) -> dict[str, float]:
     recovered = await in_turn(port, what, AT_ONCE, 3.0)
     return {
         "offered_per_s": rate, "n_offered": len(answers), "n_accepted": len(good), "n_refused": len(refused),
+        "processor_ms_a_call": 1e3 * (processor_s(process) - spent) / len(answers),
         "n_other": len(answers) - len(good) - len(refused), "peak_per_s": peak, "goodput_per_s": len(good) / seconds,
         "accepted_p50_ms": 1e3 * percentile(good, 0.5), "accepted_p99_ms": 1e3 * percentile(good, 0.99),
         "refused_p50_ms": 1e3 * percentile(refused, 0.5), "refused_p99_ms": 1e3 * percentile(refused, 0.99),
@@ -147,7 +149,7 @@ async def overload(port: int, key: str, seconds: float) -> dict[str, float]:
 async def trickle(port: int, key: str, number: int, until: float, ended: list[str]) -> None:
     """One slow caller: head, body or stream, a byte a second."""
     kind = ("head", "body", "stream")[number % 3]
-    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+    try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 10)
         content = body_for("slow!drip:1" if kind == "stream" else "m", stream=kind == "stream")
         whole = head_for(port, key, len(content)) + content
@@ -162,9 +164,11 @@ async def trickle(port: int, key: str, number: int, until: float, ended: list[st
             pass
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.1):
-                await reader.read(1 << 10)  # a refusal, or the end: it was cut off
+                await reader.read(1 << 10)  # a refusal, or the end
                 ended.append(kind)
         writer.close()
+    except OSError:
+        ended.append(kind)
 
 
 async def slow(port: int, key: str, n: int, process: subprocess.Popen[bytes]) -> dict[str, float]:
@@ -180,16 +184,20 @@ async def slow(port: int, key: str, n: int, process: subprocess.Popen[bytes]) ->
         if number % 50 == 49:
             await asyncio.sleep(0.1)
     await asyncio.sleep(1)
+    spent, begun = processor_s(process), time.perf_counter()
     during = await at_rate(port, what, rate, seconds)
+    share = (processor_s(process) - spent) / (time.perf_counter() - begun)
     most = memory_mb(process)
     await asyncio.gather(*crowd)
     return {
-        "n_slow": n, "n_calls": len(during), "n_failed": sum(s != 200 for s, _ in during),
+        "n_slow": n, "n_calls": len(during), "n_refused": sum(s == 429 for s, _ in during),
+        "n_failed": sum(s not in (200, 429) for s, _ in during),
         "before_p50_ms": 1e3 * percentile([s for _, s in before], 0.5),
         "before_p99_ms": 1e3 * percentile([s for _, s in before], 0.99),
         "during_p50_ms": 1e3 * percentile([s for _, s in during], 0.5),
         "during_p99_ms": 1e3 * percentile([s for _, s in during], 0.99),
-        "memory_before_mb": memory, "memory_during_mb": most, "n_cut_off": len(ended),
+        "processor_share": share, "memory_before_mb": memory, "memory_during_mb": most, "n_cut_off": len(ended),
+        "peak_memory_mb": peak_mb(process),
     }  # fmt: skip
 
 
@@ -214,6 +222,18 @@ async def leave(port: int, key: str, n: int) -> None:
 
     for what, is_refused in ((silent, False), (bad, True)):
         await asyncio.gather(*(one(what, is_refused=is_refused) for _ in range(n)))
+
+
+def peak_mb(process: subprocess.Popen[bytes]) -> float:
+    """Most memory that a process had."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+def processor_s(process: subprocess.Popen[bytes]) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def state(process: subprocess.Popen[bytes], upstream: WireUpstream) -> dict[str, float]:
@@ -260,7 +280,7 @@ def main() -> None:
             time.sleep(1)
             if chosen.overload_s:
                 upstream.plan(delay_s=WORK_S)
-                found["overload"] = asyncio.run(overload(port, key, chosen.overload_s))
+                found["overload"] = asyncio.run(overload(port, key, chosen.overload_s, process))
                 found["overload"]["most_at_upstream"] = upstream.facts()["most_open"]
                 upstream.plan()
             if chosen.slow:
@@ -276,7 +296,7 @@ def main() -> None:
         return
     print(f"{machine()}; load {os.getloadavg()[0]:.1f}")
     for part, facts in found.items():
-        print(part, *(f"{k} {v:,.1f}" for k, v in facts.items()), sep="\n  ")
+        print(part, *(f"{k} {v:,.2f}" for k, v in facts.items()), sep="\n  ")
 
 
 if __name__ == "__main__":

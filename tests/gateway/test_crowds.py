@@ -23,7 +23,8 @@ def test_crowds_are_borne_and_leave_nothing_behind():
     assert much["n_accepted"] > 0
     assert much["n_refused"] > 5 * much["n_accepted"]
     assert much["most_at_upstream"] <= 8
-    assert slow["n_failed"] == 0
+    assert slow["n_failed"] == 0  # 200, or 429 where this machine has too much to do
+    assert slow["n_cut_off"] >= 600  # those whose heads do not end
     assert slow["memory_during_mb"] - slow["memory_before_mb"] < 200
     assert left["upstream_open_after"] == 0
     assert left["fds_after"] <= left["fds_before"] + 5

@@ -50,7 +50,7 @@ def calm(bed):
 @pytest.mark.parametrize("fault", ["head:0.05", "drip:0.05"])
 def test_an_upstream_that_trickles_is_cut_off_at_the_route_s_time(bed, raw, fault, body):
     """RELIABILITY F14: each byte comes in time, the whole does not."""
-    bed.route("default", connect_s=0.5, first_byte_s=0.6, between_s=0.5, total_s=1.0, retry_s=0.0)
+    bed.route("default", connect_s=0.3, first_byte_s=0.4, between_s=0.4, total_s=0.6, retry_s=0.0)
     bed.upstream.plan(fault)
     is_begun = fault.startswith("drip") and "stream" in body
     if is_begun:
