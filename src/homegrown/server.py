@@ -25,7 +25,7 @@ from homegrown.store.locks import FileLock
 from homegrown.studio import routes as studio
 from homegrown.web import Doors, Route, Shape, signin
 from homegrown.web.answers import refusal
-from homegrown.web.deadlines import DeadlineProtocol
+from homegrown.web.deadlines import DeadlineProtocol, take_files
 from homegrown.web.guard import Guard, Hosts
 from homegrown.web.identity import Identity
 from homegrown.web.log import LOGGER
@@ -231,6 +231,7 @@ def _prepared(ws: Workspace, options: ServeOptions) -> Iterator[tuple[uvicorn.Se
     with FileLock(path, exclusive=True, wait_s=0.3) as lock, _bound(options.host, options.port) as listener:
         origin = _origin(options, listener.getsockname()[1])
         lock.describe(address=origin)
+        take_files()
         _set_up_log(options.log_requests)
         app = application(ws, origin, _hosts(options), gateway_alone=options.gateway_alone)
         yield _Uvicorn(uvicorn_config(app)), listener, origin

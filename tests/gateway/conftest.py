@@ -1,6 +1,10 @@
 """A real server with a gateway in front of a real stub upstream."""
 
 import contextlib
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -94,6 +98,28 @@ def listening(answer):
 
         threading.Thread(target=serve, daemon=True).start()
         yield listener.getsockname()[1]
+
+
+def started(root, upstream, capture, *more, environment=None):
+    """A gateway in a process of its own, and its address."""
+    command = [sys.executable, "-m", "homegrown", "gateway", "--upstream", upstream.base_url, "--private"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--capture", capture, "--workspace", str(root), *more],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    for line in process.stdout:
+        found = re.match(r"The gateway answers on (\S+)", line)
+        if found:
+            return process, found.group(1)
+    raise AssertionError(process.stderr.read())
+
+
+def ended(process, number=signal.SIGTERM):
+    """Stop it."""
+    process.send_signal(number)
+    process.wait(30)
+    process.stdout.close()
+    process.stderr.close()
 
 
 __all__ = ["CaptureMode", "Leaves", "Target"]

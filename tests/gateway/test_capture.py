@@ -1,11 +1,10 @@
 """What is kept of calls: durable and fast, sampled, masked, aged out; by a full disk and by kill -9 (F5, F6, T27)."""
 
 import json
-import re
+import os
 import signal
-import subprocess
-import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +21,7 @@ from homegrown.store.captured import Begun
 from homegrown.store.spool import NAMES, Spool, recover
 from homegrown.testing.wire_upstream import wire_upstream
 from homegrown.workspace import connect
-from tests.gateway.conftest import SECRET, CaptureMode, until
+from tests.gateway.conftest import SECRET, CaptureMode, ended, started, until
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "write to anna@example.org about it"}]}
@@ -145,38 +144,6 @@ def test_what_a_killed_gateway_noted_has_its_row_after_the_next_start(tmp_path):
         assert ws.store.captured.counts() == {"open": 4}
 
 
-def start(root, upstream, capture):
-    command = [
-        sys.executable,
-        "-m",
-        "homegrown",
-        "gateway",
-        "--upstream",
-        upstream.base_url,
-        "--private",
-        "--port",
-        "0",
-    ]
-    process = subprocess.Popen(
-        [*command, "--capture", capture, "--workspace", str(root)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stdout:
-        found = re.match(r"The gateway answers on (\S+)", line)
-        if found:
-            return process, found.group(1)
-    raise AssertionError(process.stderr.read())
-
-
-def end(process, number=signal.SIGTERM):
-    process.send_signal(number)
-    process.wait(30)
-    process.stdout.close()
-    process.stderr.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("capture", ["durable", "fast"])
 def test_kill_under_load(tmp_path, capture):
@@ -188,7 +155,7 @@ def test_kill_under_load(tmp_path, capture):
         whole, n_lost = set(), 0
         for turn in range(3):
             upstream.plan(delay_s=0.02 * turn)
-            process, origin = start(root, upstream, capture)
+            process, origin = started(root, upstream, capture)
 
             def ask(number, origin=origin, turn=turn):
                 with httpx.Client(base_url=origin, headers=headers, timeout=10) as client:
@@ -206,12 +173,12 @@ def test_kill_under_load(tmp_path, capture):
             for thread in threads:
                 thread.start()
             until(lambda least=25 * (turn + 1): upstream.facts()["n_calls"] > least, 60)
-            end(process, signal.SIGKILL)
+            ended(process, signal.SIGKILL)
             for thread in threads:
                 thread.join()
-        process, origin = start(root, upstream, capture)
+        process, origin = started(root, upstream, capture)
         httpx.get(f"{origin}/healthz", timeout=60)  # it is told before it runs; what was killed is looked at first
-        end(process)
+        ended(process)
         n_lost = int(ws.store.settings.get("gateway.lost") or 0)
         calls = ws.store.captured.page(limit=100_000)
         reached = {json.loads(c["body"])["messages"][0]["content"] for c in upstream.seen()}
@@ -241,3 +208,60 @@ def test_the_planted_key_is_in_no_file_and_no_answer(bed, raw):
     assert len(files) > 3
     for needle in (SECRET, bed.served.key(Role.CALLER)):
         assert [p.name for p in files if needle.encode() in p.read_bytes()] == []
+
+
+def test_synced_calls_are_on_the_disk_before_they_leave_and_share_their_flushes(bed, raw, monkeypatch):
+    """RELIABILITY F5, F26: what a power cut would take is what was not flushed."""
+    bed.route("default", capture=CaptureMode.SYNCED)
+    flushed, spool = [], bed.gateway.writer._spool
+    sync = spool.sync
+
+    def slow():
+        with spool.turn:
+            noted = b"".join(os.pread(f, 1 << 20, 0) for f in spool._files)
+        sync()
+        time.sleep(0.05)
+        flushed.append((noted, len(bed.upstream.seen())))
+
+    monkeypatch.setattr(spool, "sync", slow)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: raw.post(CHAT, json={**BODY, "seed": i}), range(8)))
+    assert {a.status_code for a in answers} == {200}
+    assert flushed[0][1] == 0  # nothing had left before the first flush
+    assert len(flushed) < 8
+    assert all(a.headers["x-homegrown-trace"].encode() in b"".join(n for n, _ in flushed) for a in answers)
+    assert {c.state for c in bed.calls(8)} == {CallState.WHOLE}
+    monkeypatch.setattr("os.fdatasync", _refuse)
+    monkeypatch.setattr(spool, "sync", sync)
+    assert raw.post(CHAT, json=BODY).status_code == 200  # a disk that fails stops no call
+
+
+def _refuse(_):
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.slow
+def test_a_key_that_was_answered_is_not_asked_again_after_a_kill(tmp_path):
+    """RELIABILITY F17: kill -9 after the answer, and while the upstream works."""
+    root = tmp_path / "ws"
+    with connect(root, actor=SYSTEM) as ws, wire_upstream() as upstream:
+        headers = {"Authorization": f"Bearer {Access(ws.store.db).add_key(SYSTEM, 'test', Role.CALLER).secret}"}
+        process, origin = started(root, upstream, "durable")
+        upstream.forget()
+        with httpx.Client(base_url=origin, headers=headers, timeout=30) as client:
+            first = client.post(CHAT, json=BODY, headers={"idempotency-key": "answered"})
+            upstream.plan("silent")
+            with ThreadPoolExecutor(1) as pool:
+                cut = pool.submit(client.post, CHAT, json=BODY, headers={"idempotency-key": "under way"})
+                until(lambda: upstream.facts()["n_calls"] == 2)
+                ended(process, signal.SIGKILL)
+                with pytest.raises(httpx.TransportError):
+                    cut.result()
+        process, origin = started(root, upstream, "durable")
+        with httpx.Client(base_url=origin, headers=headers, timeout=30) as client:
+            again = client.post(CHAT, json=BODY, headers={"idempotency-key": "answered"})
+            assert (again.content, again.headers["x-homegrown-repeated"]) == (first.content, "true")
+            unknown = client.post(CHAT, json=BODY, headers={"idempotency-key": "under way"})
+            assert (unknown.status_code, unknown.json()["error"]["code"]) == (409, "conflict")
+            assert upstream.facts()["n_calls"] == 2
+        ended(process)

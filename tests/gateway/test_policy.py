@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from homegrown.core.access import Role
 from homegrown.core.routing import KeyLimits, RouteConfig
 from homegrown.core.traces import Wire, answer_of
 from homegrown.errors import ForbiddenError, InputError, NotFoundError, OfflineError
-from homegrown.gateway.limits import Admission
+from homegrown.gateway.limits import Admission, SteadyClock
 from homegrown.gateway.veil import Veil
 from homegrown.inference.in_loop import in_loop
 from homegrown.inference.outbound import Outbound
@@ -167,6 +168,12 @@ def test_a_clock_that_is_put_back_refills_no_budget():
     assert admission._spent == {"a": 3.0}
     admission.turn("2026-11-26")
     assert admission._spent == {}
+    clock = SteadyClock(datetime(2026, 11, 25, 23, 59, 59, tzinfo=UTC))
+    assert clock.today() == "2026-11-25"
+    clock._at -= 2.0
+    assert clock.today() == "2026-11-26"
+    clock._at -= 86_400.0
+    assert clock.today() == "2026-11-27"
 
 
 def test_only_an_owner_changes_where_calls_go(bed):
@@ -219,8 +226,13 @@ def test_a_slow_look_never_puts_an_older_state_over_a_newer_one(bed, monkeypatch
 
     monkeypatch.setattr(type(routes), "list", slow)
     bed.ws.put_route("earlier", upstreams=["stub"])
-    board._seen = -1
-    first = threading.Thread(target=board.look, name="slow")
+
+    def look():
+        with board._looking:  # the server looks now and then too, and would find nothing left to read
+            board._seen = -1
+            board._look()
+
+    first = threading.Thread(target=look, name="slow")
     first.start()
     assert has_read.wait(5)
     bed.ws.put_route("later", upstreams=["stub"])

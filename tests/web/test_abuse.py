@@ -84,6 +84,38 @@ def test_a_steady_body_may_take_longer_than_the_deadline(served, quick, monkeypa
         assert connection.recv(65536).split(b" ")[1] == b"422"
 
 
+def test_who_connects_beyond_the_bound_is_told_so_and_the_others_are_answered(served, monkeypatch):
+    monkeypatch.setattr(deadlines, "MOST_CONNECTIONS", 5)
+    with served.client() as client:
+        assert client.get("/api/v1/me").status_code == 200
+        idle = [socket.create_connection(("127.0.0.1", served.port), timeout=10) for _ in range(10)]
+        said = [connection.recv(1000) for connection in idle[-3:]]
+        assert {s.split(b" ")[1] for s in said} == {b"503"}
+        assert b"retry-after: 1" in said[0]
+        assert client.get("/api/v1/me").status_code == 200
+        for connection in idle:
+            connection.close()
+    time.sleep(0.2)
+    with served.client() as client:
+        assert client.get("/api/v1/me").status_code == 200
+
+
+def test_the_files_of_a_process_bound_its_connections(monkeypatch):
+    limits = [(1024, 4096)]
+    monkeypatch.setattr(deadlines.resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(deadlines.resource, "setrlimit", lambda _, to: limits.append(to))
+    assert deadlines.most_connections() == 384
+    deadlines.take_files()
+    assert limits[-1] == (4096, 4096)
+    assert deadlines.most_connections() == 1920
+    deadlines.take_files()
+    assert len(limits) == 2
+    limits.append((deadlines.resource.RLIM_INFINITY,) * 2)
+    deadlines.take_files()
+    assert len(limits) == 3
+    assert deadlines.most_connections() == deadlines.MOST_CONNECTIONS
+
+
 def test_others_are_answered_while_many_trickle(served):
     slow = []
     for _ in range(200):

@@ -32,7 +32,11 @@ _CAPTURE = click.Choice([x.value for x in CaptureMode])
 @click.option("--upstream", help="Address of a model API (https://api.example.org/v1), or a registered one's name.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on; 0 takes any free one.")
-@click.option("--capture", type=_CAPTURE, help="durable: no call without its row; fast: a kill loses the last second.")
+@click.option(
+    "--capture",
+    type=_CAPTURE,
+    help="durable: no call without its row; synced: by a power cut too; fast: a kill loses a second.",
+)
 @click.option("--leaves", type=_LEAVES, help="What may leave.")
 @click.option("--private", is_flag=True, help="The API stands in a network of your own: plain HTTP, local addresses.")
 @click.option("--key-env", metavar="VARIABLE", help="Take the API's key from this environment variable.")
@@ -91,7 +95,8 @@ def _line(ws: Workspace, route: GatewayRoute) -> str:
     days = f", for {config.keep_days:g} days" if config.keep_days else ""
     how = {ExitMode.HOME: "; at home by", ExitMode.SHADOW: "; in the shadow:"}
     ours = f"{how[config.exit.mode]} {config.exit.model}" if config.exit is not None else ""
-    return f"{route.name} → {to or 'nowhere'}; leaves: {config.leaves.value}; {kept}{days}{ours}"
+    again = f"; answers again for {config.cache_s:g} s" if config.cache_s else ""
+    return f"{route.name} → {to or 'nowhere'}; leaves: {config.leaves.value}; {kept}{days}{again}{ours}"
 
 
 @command.command("route")
@@ -104,6 +109,9 @@ def _line(ws: Workspace, route: GatewayRoute) -> str:
 @click.option("--keep-days", type=float, help="Delete kept calls after so many days.")
 @click.option("--mask-kept", is_flag=True, help="Mask personal data in what is kept.")
 @click.option("--max-open", type=int, help="Calls under way at once.")
+@click.option("--cache-s", type=float, help="Give the same request its answer again for so many seconds.")
+@click.option("--cache-shared", is_flag=True, help="Callers get one another's answers.")
+@click.option("--cache-any-temperature", is_flag=True, help="Also where the temperature is not 0.")
 @workspace_option
 @json_option
 def route(name: str, workspace: Path, as_json: bool, **options: Any) -> None:

@@ -18,6 +18,7 @@ ANY_MODEL = "*"
 NEVER = -1.0
 """The confidence of an answer that a model may not give at home, however sure it is."""
 _LONGEST_S = 3600.0
+_LONGEST_CACHE_S = 7 * 86_400.0
 
 
 class Leaves(StrEnum):
@@ -30,12 +31,14 @@ class Leaves(StrEnum):
 
 
 class CaptureMode(StrEnum):
-    """``DURABLE``: a row stands before the upstream is called and is whole before the answer's last byte goes out.
+    """``DURABLE``: a call is noted before the upstream is called, its row whole before the answer's last byte goes.
 
+    ``SYNCED``: the same, and the note is on the disk before the call leaves: a power cut too leaves none unknown.
     ``FAST``: rows are written a moment later; a kill loses at most those of the last second, and they are counted.
     """
 
     DURABLE = "durable"
+    SYNCED = "synced"
     FAST = "fast"
 
 
@@ -104,6 +107,9 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
         total_s: longest time for the whole.
         retry_s: how long a call may wait in all to be sent again.
         max_open: calls under way at once; None for no limit of its own.
+        cache_s: for so many seconds the same request of the same caller gets the answer that there was; None: never.
+        cache_shared: whether callers get one another's answers.
+        cache_any_temperature: whether answers that are drawn by chance (a temperature that is not 0) are kept too.
         exit: what is answered at home in the upstreams' place; None for nothing.
     """
 
@@ -119,6 +125,9 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     total_s: float = 900.0
     retry_s: float = 5.0
     max_open: int | None = None
+    cache_s: float | None = None
+    cache_shared: bool = False
+    cache_any_temperature: bool = False
     exit: Exit | None = None
 
     def check(self) -> None:
@@ -144,6 +153,13 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError(f"Calls wait for 0 to {_LONGEST_S:.0f} seconds to be sent again.")
         if self.max_open is not None and not 1 <= self.max_open <= 100_000:
             raise InputError("Calls under way at once: 1 to 100,000.")
+        self._check_cache()
+
+    def _check_cache(self) -> None:
+        if self.cache_s is not None and not (math.isfinite(self.cache_s) and 0 < self.cache_s <= _LONGEST_CACHE_S):
+            raise InputError(f"Answers are given again for more than 0 and up to {_LONGEST_CACHE_S:,.0f} seconds.")
+        if self.cache_s is None and (self.cache_shared or self.cache_any_temperature):
+            raise InputError("Which answers are given again is said together with for how long: cache_s.")
 
 
 @dataclass(frozen=True, slots=True)

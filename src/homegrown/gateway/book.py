@@ -14,11 +14,14 @@ from homegrown.core.routing import CaptureMode
 from homegrown.core.traces import CallState
 from homegrown.gateway.rebuild import KEPT_BYTES, Rebuilt, tokens_of, whole_state
 from homegrown.store.captured import Begun, Ended
+from homegrown.store.repeats import Repeat
 
 if TYPE_CHECKING:
     from homegrown.core.routing import GatewayRoute
+    from homegrown.gateway.cache import Again
     from homegrown.gateway.forward import Answered
     from homegrown.gateway.home import Turn
+    from homegrown.gateway.idempotency import Promise
     from homegrown.gateway.intake import Asked
     from homegrown.gateway.service import Gateway
 
@@ -32,6 +35,10 @@ class Book:
         rebuilt: what a stream adds up to, where the answer is one.
         turn: hears what the upstream said, where a model of ours has a say in the call.
         version_id: of ours that answered; None while an upstream does.
+        again: the answer that is given again, where nobody is asked.
+        promise: of the caller's Idempotency-Key, where there is one.
+        repeat: what is answered under it from now on.
+        state: how it ended; None while it has not.
     """
 
     def __init__(
@@ -39,7 +46,10 @@ class Book:
     ) -> None:
         self._gateway, self._actor_id, self._asked, self._route = gateway, actor_id, asked, route
         self._trace_id, self.tags = trace_id, tags
-        self._is_durable = route.config.capture is CaptureMode.DURABLE
+        # What is masked for good in the row may not lie beside it as it was.
+        self._may_keep_answers = not route.config.mask_kept
+        self._is_durable = route.config.capture is not CaptureMode.FAST
+        self._is_synced = route.config.capture is CaptureMode.SYNCED
         self._is_kept = gateway.is_sampled(route.config.sample)
         self._started = time.monotonic()
         self._first_s: float | None = None
@@ -49,6 +59,11 @@ class Book:
         self.rebuilt: Rebuilt | None = None
         self.turn: Turn | None = None
         self.version_id: str | None = None
+        self.again: Again | None = None
+        self.promise: Promise | None = None
+        self.repeat: Repeat | None = None
+        self._promised: tuple[int, list[tuple[bytes, bytes]], bytes | None] | None = None
+        self.state: CallState | None = None
 
     async def begin(self) -> None:
         """The call is about to leave."""
@@ -60,11 +75,28 @@ class Book:
             request = await asyncio.to_thread(self._gateway.masked, request)
         self._begun = Begun(
             self._trace_id, self._route.route_id, asked.wire.value, asked.model, self._actor_id, first.upstream_id,
-            int(asked.is_stream), request, _json(self.tags), timestamp(),
+            int(asked.is_stream), request, _json(self.tags), timestamp(), self._key(),
         )  # fmt: skip
         self._gateway.tally.begun()
         if self._is_durable:
             self._gateway.writer.begin(self._begun)
+        if self._is_synced:
+            await self._gateway.writer.noted()
+
+    def _key(self) -> Repeat | None:
+        return self.promise.repeat if self.promise is not None and self._may_keep_answers else None
+
+    def promised(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes | None) -> None:
+        """This is about to be answered: it is written with the row's end, under the caller's Idempotency-Key."""
+        if self.promise is not None and self._key() is not None:
+            self.repeat = self.promise.answered(status, headers, body)
+        self._promised = status, headers, body
+
+    def keep_promise(self) -> None:
+        """What was promised stands in the row: from now on it is the answer, also where the caller left just now."""
+        if self.promise is not None and self._promised is not None and self.state is not None:
+            is_on_disk = self._begun is not None and self.repeat is not None
+            self.promise.keep(*self._promised, is_on_disk=is_on_disk)
 
     def first_piece(self) -> None:
         """The first piece of an answer is there."""
@@ -100,12 +132,14 @@ class Book:
         if self._is_ended:
             return
         self._is_ended = True
+        self.state = state
         if self.rebuilt is not None:
             answer = self.rebuilt.answer()
             text = None if answer is None else _json(answer)
         status = status if status is not None or self.got is None else self.got.streamed.status
         sent, answered = tokens_of(answer)
-        cost = 0.0 if self.version_id else self.got.cost_usd(sent, answered) if self.got is not None else None
+        cost = self.got.cost_usd(sent, answered) if self.got is not None else None
+        cost = 0.0 if self.version_id or self.again else cost
         seconds = time.monotonic() - self._started
         self._gateway.note(self._actor_id, self._route.name, state, cost, seconds)
         if self.turn is not None and self.version_id is None and state is CallState.WHOLE:
@@ -117,10 +151,11 @@ class Book:
         if text is not None and len(text) > 2 * KEPT_BYTES:
             text, why = None, why or "the answer is longer than is kept"
         upstream_id = self.got.upstream.upstream_id if self.got else self._begun.upstream_id
+        upstream_id = self.again.upstream_id if self.again else upstream_id
         ended = Ended(
             self._trace_id, state.value, status, None if self.version_id else upstream_id,
             text, sent, answered, cost, seconds, self._first_s, _json(self.tags), why,
-            timestamp(), self.version_id,
+            timestamp(), self.version_id, self.repeat or self._key(),
         )  # fmt: skip
         rows = (ended,) if self._is_durable else (self._begun, ended)
         await self._gateway.writer.put(*rows, durable=self._is_durable)

@@ -1,8 +1,9 @@
 """Rows of captured calls, written by a thread of its own; what waits at the same time shares one transaction.
 
 In ``durable`` mode a call is noted before it leaves (``store.spool``), its row follows within ``GATHER_S``, and its
-end waits for the commit. In ``fast`` mode nothing waits, and a kill loses at most what came in the last ``GATHER_S``
-and the commit under way. While the database cannot be written (a full disk) rows wait in memory up
+end waits for the commit. In ``synced`` mode the call waits until its note is on the disk, with all others that come
+meanwhile: one flush for many. In ``fast`` mode nothing waits, and a kill loses at most what came in the last
+``GATHER_S`` and the commit under way. While the database cannot be written (a full disk) rows wait in memory up
 to ``MOST_WAITING_BYTES`` and are written later; beyond that they are dropped. Nobody waits for them then: answering
 goes on. What was lost is counted, by a kill too: two numbers in a mapped file outlive the process.
 """
@@ -90,6 +91,8 @@ class CaptureWriter:
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._loop, name="capture", daemon=True)
         self._is_urgent = False
+        self._next_flush: asyncio.Task[None] | None = None  # who comes before it begins is in it
+        self._flushing: asyncio.Task[None] | None = None
         self.n_lost = n_lost
         self.n_kept = 0
         self.problem: str | None = None
@@ -118,6 +121,18 @@ class CaptureWriter:
         with self._spool.turn:
             self._spool.add(row)
             self._waiting.append((row, None))
+
+    async def noted(self) -> None:
+        """Return when every call that was noted so far is on the disk, or the disk took it not."""
+        if self._next_flush is None:
+            self._next_flush = asyncio.create_task(self._flush_notes(self._flushing))
+        await asyncio.shield(self._next_flush)
+
+    async def _flush_notes(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        self._flushing, self._next_flush = self._next_flush, None
+        await asyncio.to_thread(self._spool.sync)
 
     async def put(self, *rows: Row, durable: bool) -> None:
         """Hand rows over; in durable mode return when they are on the disk, or when it is known that they cannot be."""
@@ -229,4 +244,4 @@ def _settle(futures: list[asyncio.Future[None]]) -> None:
 
 def _size(row: Row) -> int:
     text = row.request if isinstance(row, Begun) else row.response
-    return _ROW_BYTES + len(text or "")
+    return _ROW_BYTES + len(text or "") + len(row.repeat.body or "" if row.repeat is not None else "")

@@ -16,10 +16,13 @@ from starlette.responses import Response
 from homegrown.core.traces import AT_HOME, CallState, Wire
 from homegrown.errors import HomegrownError, UpstreamError
 from homegrown.gateway.book import Book
+from homegrown.gateway.cache import Again
 from homegrown.gateway.rebuild import KEPT_BYTES, Rebuilt
 from homegrown.web.answers import Shape, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import Message, Receive, Scope, Send
 
     from homegrown.core.routing import GatewayRoute
@@ -35,6 +38,8 @@ MOST_READ_BYTES = 64 << 20
 SEND_WITHIN_S = 60.0
 ASK_EVERY_S = 2.0
 EVENTS = "text/event-stream"
+AGAIN = "homegrown.cache"
+"""The tag of a call that got an answer again: the trace of the one that was answered."""
 
 
 class Exchange(Response):
@@ -42,13 +47,15 @@ class Exchange(Response):
 
     def __init__(
         self, gateway: Gateway, call: Call, asked: Asked, route: GatewayRoute, sent: Sent, *, trace_id: str,
-        tags: dict[str, str], veil: Veil | None, promise: Promise | None,
+        tags: dict[str, str], veil: Veil | None, promise: Promise | None, cache_key: str | None,
     ) -> None:  # fmt: skip
         super().__init__()
         self._gateway, self._call, self._asked, self._route, self._sent = gateway, call, asked, route, sent
         self._trace_id, self._veil, self._promise = trace_id, veil, promise
-        self._shape = Shape.ANTHROPIC if asked.wire is Wire.MESSAGES else Shape.OPENAI
+        self._cache_key = cache_key
+        self._shape = shape_of(asked.wire)
         self._book = Book(gateway, call.actor.actor_id, asked, route, trace_id, tags)
+        self._book.promise = promise
         self._attempts: list[str] = []
         self._has_begun = False
         self._sending_since: float | None = None
@@ -64,6 +71,7 @@ class Exchange(Response):
                 leaving.cancel()
                 stalling.cancel()
                 if self._promise is not None:
+                    self._book.keep_promise()
                     self._promise.drop()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +85,7 @@ class Exchange(Response):
                     is_home = turn is not None and turn.is_home
                     if turn is not None and (is_home or not await self._ask_upstream(send, turn)):
                         await self._answer_at_home(send, turn)
-                    elif turn is None:
+                    elif turn is None and not await self._answer_again(send):
                         await self._ask_upstream(send, None)
                 except BaseException as error:
                     await self._note(error)
@@ -94,6 +102,7 @@ class Exchange(Response):
         """What a model of ours makes of the call, where one has a say in it."""
         gateway, tags = self._gateway, self._book.tags
         tags.pop(AT_HOME, None)
+        tags.pop(AGAIN, None)
         turn = await gateway.exits.turn(
             self._route, self._asked, tags, self._trace_id, self._call.part("engine").batcher,
             gateway.masked if self._route.config.mask_kept else None,
@@ -122,6 +131,59 @@ class Exchange(Response):
             return False
         return True
 
+    async def _answer_again(self, send: Send) -> bool:
+        """Give the answer that the same request got before, where the route keeps them; False where there is none."""
+        again = self._gateway.cache.find(self._cache_key) if self._cache_key is not None else None
+        if again is None:
+            return False
+        book = self._book
+        book.again = again
+        book.tags[AGAIN] = again.trace_id
+        ours = {"x-homegrown-trace": self._trace_id, "x-homegrown-upstream": again.upstream}
+        named = {"content-type": again.kind, **ours, "x-homegrown-model": again.model, "x-homegrown-cache": "hit"}
+        if again.encoding:
+            named["content-encoding"] = again.encoding
+        book.first_piece()
+        unpack = _unpacker(again.encoding)
+        plain = [unpack(p) for p in again.pieces] if unpack is not None else None
+        if again.is_stream:
+            book.rebuilt = Rebuilt(self._asked.wire)
+            for piece in plain or ():
+                book.rebuilt.feed(piece)
+            headers = self._promised(named, again.pieces)
+            await book.end(CallState.WHOLE, HTTPStatus.OK, None)
+        else:
+            named["content-length"] = str(sum(map(len, again.pieces)))
+            headers = self._promised(named, again.pieces)
+            await book.end_whole(HTTPStatus.OK, None if plain is None else b"".join(plain))
+        await self._give(send, headers, again.pieces)
+        return True
+
+    def _promised(self, named: dict[str, str], pieces: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        headers = [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in named.items()]
+        self._book.promised(HTTPStatus.OK, headers, b"".join(pieces))
+        return headers
+
+    async def _give(self, send: Send, headers: list[tuple[bytes, bytes]], pieces: Sequence[bytes]) -> None:
+        """Send an answer that is there as a whole."""
+        self._book.keep_promise()
+        self._has_begun = True
+        await self._send(send, {"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        for piece in pieces:
+            await self._send(send, {"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send(send, {"type": "http.response.body", "body": b""})
+
+    def _keep_answer(self, got: Answered, pieces: Sequence[bytes], *, is_packed: bool, is_stream: bool = False) -> None:
+        """Keep an answer that came whole for who asks the same again."""
+        is_good = self._book.state is CallState.WHOLE and got.streamed.status == HTTPStatus.OK
+        if self._cache_key is None or not is_good or self._book.turn is not None:
+            return
+        kind = got.streamed.header("content-type") or "application/json"
+        encoding = got.streamed.header("content-encoding") if is_packed else None
+        up = got.upstream
+        answer = Again(self._trace_id, up.upstream_id, up.name, got.model, tuple(pieces), kind, encoding, is_stream)
+        self._gateway.cache.keep(self._cache_key, self._route, answer)
+
     async def _answer_at_home(self, send: Send, turn: Turn) -> None:
         """Give the model's answer in the shape in which the upstream would have."""
         if not turn.is_home:
@@ -130,18 +192,12 @@ class Exchange(Response):
         named = {"content-type": turn.kind, "x-homegrown-trace": self._trace_id, "x-homegrown-model": turn.model}
         if not self._asked.is_stream:
             named["content-length"] = str(sum(map(len, turn.pieces)))
-        headers = [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in named.items()]
         self._book.version_id = turn.version_id
         self._book.first_piece()
         text = msgspec.json.encode(turn.answer).decode()
+        headers = self._promised(named, turn.pieces)
         await self._book.end(CallState.WHOLE, HTTPStatus.OK, None, text, turn.answer)
-        if self._promise is not None:
-            self._promise.keep(HTTPStatus.OK, headers, b"".join(turn.pieces))
-        self._has_begun = True
-        await self._send(send, {"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
-        for piece in turn.pieces:
-            await self._send(send, {"type": "http.response.body", "body": piece, "more_body": True})
-        await self._send(send, {"type": "http.response.body", "body": b""})
+        await self._give(send, headers, turn.pieces)
 
     async def _note(self, error: BaseException) -> None:
         """What went wrong goes into the book before anybody is told."""
@@ -185,10 +241,11 @@ class Exchange(Response):
         if self._veil is not None:
             body = self._lifted(plain)
             headers = [(k, v) for k, v in headers if k != b"content-encoding"]
-        await self._book.end_whole(status, plain if self._veil is None else body)
         headers.append((b"content-length", str(len(body)).encode()))
-        if self._promise is not None:
-            self._promise.keep(status, headers, body)
+        self._book.promised(status, headers, body)
+        await self._book.end_whole(status, plain if self._veil is None else body)
+        self._keep_answer(got, [body], is_packed=self._veil is None)
+        self._book.keep_promise()
         self._has_begun = True
         await self._send(send, {"type": "http.response.start", "status": status, "headers": headers})
         await self._send(send, {"type": "http.response.body", "body": body})
@@ -209,17 +266,18 @@ class Exchange(Response):
         self._has_begun = True
         await self._send(send, {"type": "http.response.start", "status": got.streamed.status, "headers": headers})
         lifting = veil.stream() if veil is not None else None
-        kept: list[bytes] | None = [] if self._promise is not None else None
+        kept = Pieces() if self._promise is not None or self._cache_key is not None else None
         due = time.monotonic() + ASK_EVERY_S
         async for piece in got.streamed.pieces():
             book.first_piece()
             piece = lifting.feed(piece) if lifting is not None else piece
             if unpack is not None:
                 rebuilt.feed(unpack(piece))
-            if rebuilt.is_over:
-                await book.end_stream()
             if kept is not None:
-                kept = _kept(kept, piece)
+                kept.add(piece)
+            if rebuilt.is_over:
+                self._promise_stream(got, headers, kept)
+                await book.end_stream()
             if piece:
                 await self._send(send, {"type": "http.response.body", "body": piece, "more_body": True})
             if time.monotonic() > due:
@@ -227,10 +285,24 @@ class Exchange(Response):
         last = lifting.rest() if lifting is not None else b""
         rebuilt.feed(last)
         got.breaker.well()
+        if kept is not None:
+            kept.add(last)
+        self._promise_stream(got, headers, kept)
         await book.end_stream()
-        if kept is not None and self._promise is not None:
-            self._promise.keep(got.streamed.status, headers, b"".join([*kept, last]))
+        if kept is not None:
+            self._keep_stream(got, headers, kept)
         await self._send(send, {"type": "http.response.body", "body": last})
+
+    def _promise_stream(self, got: Answered, headers: list[tuple[bytes, bytes]], kept: Pieces | None) -> None:
+        """Before a stream's row ends: what is written under the caller's Idempotency-Key."""
+        if self._promise is not None and kept is not None and self._book.state is None:
+            self._book.promised(got.streamed.status, headers, kept.body())
+
+    def _keep_stream(self, got: Answered, headers: list[tuple[bytes, bytes]], kept: Pieces) -> None:
+        self._book.promised(got.streamed.status, headers, kept.body())
+        self._book.keep_promise()
+        if kept.pieces is not None:
+            self._keep_answer(got, kept.pieces, is_packed=True, is_stream=True)
 
     async def _still_admitted(self) -> float:
         """End the stream of a caller whose key was revoked meanwhile; when to ask again."""
@@ -264,6 +336,11 @@ class Exchange(Response):
                 here.cancel()
 
 
+def shape_of(wire: Wire) -> Shape:
+    """How a call of this protocol is refused."""
+    return Shape.ANTHROPIC if wire is Wire.MESSAGES else Shape.OPENAI
+
+
 async def _until_gone(receive: Receive, here: anyio.CancelScope) -> None:
     """Cancel *here* when the caller leaves."""
     while True:
@@ -273,10 +350,24 @@ async def _until_gone(receive: Receive, here: anyio.CancelScope) -> None:
             return
 
 
-def _kept(kept: list[bytes], piece: bytes) -> list[bytes] | None:
-    """The pieces so far, for who sends the same request again; None once they are too many."""
-    kept.append(piece)
-    return kept if sum(map(len, kept)) <= KEPT_BYTES else None
+class Pieces:
+    """The pieces of a stream so far, for who sends the same request again; None once they are too many."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] | None = []
+        self._n_bytes = 0
+
+    def add(self, piece: bytes) -> None:
+        """One more."""
+        self._n_bytes += len(piece)
+        if self._n_bytes > KEPT_BYTES:
+            self.pieces = None
+        if self.pieces is not None and piece:
+            self.pieces.append(piece)
+
+    def body(self) -> bytes | None:
+        """All of them."""
+        return None if self.pieces is None else b"".join(self.pieces)
 
 
 def _unpacker(encoding: str | None) -> Any:

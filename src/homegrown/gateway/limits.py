@@ -7,19 +7,51 @@ import contextlib
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from homegrown.core.ids import now, timestamp
 from homegrown.core.routing import KeyLimits
 from homegrown.errors import OverloadedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 MOST_OPEN = 1000
 MOST_LAG_S = 1.0
 BUSY = 64
 _LOOK_S = 0.1
 _MINUTE_S = 60.0
+
+
+class SteadyClock:
+    """The time of day as it was at the start, and from there on by a clock that nobody sets.
+
+    Budgets and what is kept for some days go by it: a wall clock that jumps refills none and deletes nothing.
+
+    Example:
+        >>> clock = SteadyClock()
+        >>> clock.now() <= clock.now()
+        True
+    """
+
+    def __init__(self, moment: datetime | None = None) -> None:
+        self._moment, self._at = moment or now(), _steady_s()
+
+    def now(self) -> datetime:
+        """UTC."""
+        return self._moment + timedelta(seconds=_steady_s() - self._at)
+
+    def today(self) -> str:
+        """The date, as in ``2026-11-25``."""
+        return timestamp(self.now())[:10]
+
+
+def _steady_s() -> float:
+    """Seconds of a clock that goes on while the machine sleeps, where there is one."""
+    which = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if which is None else time.clock_gettime(which)
 
 
 @dataclass
@@ -39,12 +71,14 @@ class Admission:
     Attributes:
         n_open: under way now.
         n_refused: refused since the start.
+        clock: tells the day.
     """
 
     def __init__(self, most_open: int = MOST_OPEN) -> None:
         self.most_open = most_open
         self.n_open = 0
         self.n_refused = 0
+        self.clock = SteadyClock()
         self.limits: dict[str, KeyLimits] = {}
         self._spent: dict[str, float] = {}
         self._day = ""

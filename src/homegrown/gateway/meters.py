@@ -32,6 +32,8 @@ class Meters:
             ("open", "Calls under way.", lambda: gateway.admission.n_open),
             ("refused", "Calls refused since the start: too much at once.", lambda: gateway.admission.n_refused),
             ("repeated", "Calls sent again since the start.", lambda: gateway.board.budget.n_again),
+            ("cache_hits", "Calls since the start that got an answer again.", lambda: gateway.cache.n_hits),
+            ("cache_bytes", "What such answers take in memory.", lambda: gateway.cache.n_bytes),
             ("rows_waiting", "Rows of calls not on the disk yet.", lambda: gateway.writer.n_waiting),
             ("lost", "Calls that passed and were not kept.", lambda: gateway.writer.n_lost),
             ("upstreams_left_alone", "Upstreams whose circuit is open.", lambda: len(gateway.board.broken())),

@@ -14,9 +14,9 @@ from homegrown.core.traces import Wire
 from homegrown.errors import ForbiddenError, HomegrownError, InputError
 from homegrown.gateway import intake
 from homegrown.gateway.bodies import STEERING
-from homegrown.gateway.exchange import Exchange
+from homegrown.gateway.exchange import Exchange, shape_of
 from homegrown.gateway.forward import PATHS, Sent
-from homegrown.gateway.idempotency import Kept
+from homegrown.gateway.idempotency import Promise, Repeated
 from homegrown.gateway.veil import Veil
 from homegrown.inference.outbound import ANSWERED_HEADERS
 
@@ -59,18 +59,19 @@ def forward(call: Call, asked: Asked, route: GatewayRoute) -> Response:
     promise = None
     key = call.idempotency_key
     if key is not None:
-        promise = gateway.keys.begin(call.actor.actor_id, key, asked.wire.encode(), asked.body)
-        if isinstance(promise, Kept):
-            response = Response(promise.body, promise.status)
-            response.raw_headers = [*promise.headers, (b"x-homegrown-repeated", b"true")]
-            return response
+        found = gateway.keys.begin(call.actor.actor_id, key, asked.wire.encode(), asked.body)
+        if not isinstance(found, Promise):
+            return Repeated(found, gateway.repeats, shape_of(asked.wire), call.request_id)
+        promise = found
     veil = Veil(asked.wire) if config.leaves is Leaves.MASK else None
     body_for = asked.renamed if veil is None else _veiled(asked, veil)
     headers = _passed(call, asked.wire)
     sent = Sent("POST", PATHS[asked.wire] + _query(call), asked.wire, asked.model, body_for, headers, key is not None)
+    cache_key = gateway.cache.key(gateway.board.table, route, asked, sent, call.actor.actor_id)
     return Exchange(
-        gateway, call, asked, route, sent, trace_id=gateway.trace_ids.new(), tags=tags, veil=veil, promise=promise
-    )
+        gateway, call, asked, route, sent, trace_id=gateway.trace_ids.new(), tags=tags, veil=veil, promise=promise,
+        cache_key=cache_key,
+    )  # fmt: skip
 
 
 def _veiled(asked: Asked, veil: Veil) -> Callable[[str | None], bytes]:

@@ -12,10 +12,11 @@ import msgspec
 from homegrown.core.access import SYSTEM
 from homegrown.core.ids import IdPool, timestamp
 from homegrown.errors import HomegrownError
+from homegrown.gateway.cache import Cache
 from homegrown.gateway.capture import CaptureWriter, Tally
 from homegrown.gateway.exits import Exits
 from homegrown.gateway.forward import Forwarder
-from homegrown.gateway.idempotency import Keys
+from homegrown.gateway.idempotency import MOST_KEYS, Keys
 from homegrown.gateway.limits import Admission
 from homegrown.gateway.meters import Meters
 from homegrown.gateway.switchboard import Switchboard
@@ -42,9 +43,11 @@ class Gateway:
         self.admission = Admission()
         self.board = Switchboard(store, self.admission)
         self.forwarder = Forwarder(self.board)
-        self.keys = Keys()
+        self.cache = Cache()
         self.tally = Tally(store.layout.folder("locks") / TALLY)
         n_found = recover(store)
+        self.repeats = store.repeats
+        self.keys = Keys(store.repeats.known(MOST_KEYS))
         spool = Spool(store.layout.folder("locks"))
         self.writer = CaptureWriter(store.captured, spool, self.tally, self._lost_before(n_found))
         self.meters = Meters(self)

@@ -8,10 +8,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from homegrown.core.ids import timestamp
 from homegrown.core.routing import DEFAULT_ROUTE, GatewayRoute
 from homegrown.errors import HomegrownError
 from homegrown.gateway.breaker import Breaker, RetryBudget
+from homegrown.gateway.idempotency import KEEP_S
 from homegrown.inference.outbound import Outbound, offline_by_environment
 from homegrown.store.events import read_events
 
@@ -85,18 +85,21 @@ class Switchboard:
         """Look for ever; a database that cannot be read leaves all as it was."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self._admission.turn(timestamp()[:10])
+            self._admission.turn(self._admission.clock.today())
             with contextlib.suppress(HomegrownError):
                 await asyncio.to_thread(self.look)
 
     async def age_out(self) -> None:
         """Delete what routes keep no longer, for ever."""
         while True:
+            moment = self._admission.clock.now()
             for route in self.table.routes.values():
                 days = route.config.keep_days
                 if days is not None:
                     with contextlib.suppress(HomegrownError):
-                        await asyncio.to_thread(self._store.captured.age_out, route.route_id, days)
+                        await asyncio.to_thread(self._store.captured.age_out, route.route_id, days, moment)
+            with contextlib.suppress(HomegrownError):
+                await asyncio.to_thread(self._store.repeats.age_out, KEEP_S, moment)
             await asyncio.sleep(AGE_EVERY_S)
 
     def find(self, model: str) -> GatewayRoute | None:

@@ -21,7 +21,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ import httpcore
 
 from homegrown.core.upstreams import Origin, refusal_of
 from homegrown.errors import OfflineError, RefusedAddressError, TooLargeError, UpstreamError, UpstreamTimeoutError
+from homegrown.inference.connections import Pool
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """``await resolve(host, port)`` gives the IP addresses of a name."""
@@ -128,24 +129,18 @@ class Outbound:
     async def open(self) -> AsyncIterator[Door]:
         """A pool that is closed at the end of the block, whatever happened inside."""
         backend = _Pinned({(o.host, o.port): o for o in self.origins}, self.resolve or _looked_up)
-        async with httpcore.AsyncConnectionPool(
-            ssl_context=httpcore.default_ssl_context() if any(o.scheme == "https" for o in self.origins) else None,
-            max_connections=self.n_connections,
-            max_keepalive_connections=self.n_connections,
-            keepalive_expiry=15.0,
-            http2=False,
-            retries=0,
-            network_backend=backend,
-        ) as pool:
+        context = httpcore.default_ssl_context() if any(o.scheme == "https" for o in self.origins) else None
+        pool = Pool(backend, context, self.n_connections)
+        try:
             yield Door(pool, frozenset(self.origins), self.limits, self.closed)
+        finally:
+            await pool.close()
 
 
 class Door:
     """An open pool of connections."""
 
-    def __init__(
-        self, pool: httpcore.AsyncConnectionPool, origins: frozenset[Origin], limits: Limits, closed: Callable[[], bool]
-    ) -> None:
+    def __init__(self, pool: Pool, origins: frozenset[Origin], limits: Limits, closed: Callable[[], bool]) -> None:
         self._pool, self._origins, self.limits, self._closed = pool, origins, limits, closed
 
     async def send(
@@ -230,20 +225,17 @@ class Door:
         request = _request(method, origin, path, _checked(headers, PASSED_HEADERS), body, timeout)
         request.extensions["trace"] = started.hear
         end = time.monotonic() + phases.total_s
-        with _told(origin, started):
-            try:
-                with anyio.fail_after(min(phases.connect_s + phases.first_byte_s, phases.total_s)):
-                    response = await self._pool.handle_async_request(request)
-            except TimeoutError as error:
-                raise httpcore.ReadTimeout from error
-        try:
+        async with AsyncExitStack() as stack:
+            with _told(origin, started):
+                try:
+                    with anyio.fail_after(min(phases.connect_s + phases.first_byte_s, phases.total_s)):
+                        response = await self._answered(stack, request)
+                except TimeoutError as error:
+                    raise httpcore.ReadTimeout from error
             if response.status in _REDIRECTS:
                 raise _redirected(origin, response.status)
             timeout["read"] = min(phases.between_s, max(0.01, end - time.monotonic()))
             yield Streamed(response, origin, end, started)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
 
     def _check(self, origin: Origin) -> None:
         if self._closed():
@@ -253,13 +245,17 @@ class Door:
 
     async def _answer(self, request: httpcore.Request, origin: Origin, started: _Started) -> Reply:
         request.extensions["trace"] = started.hear
-        with _told(origin, started):
-            response = await self._pool.handle_async_request(request)
-            try:
-                return await self._read(response, origin)
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await response.aclose()
+        async with AsyncExitStack() as stack:
+            with _told(origin, started):
+                return await self._read(await self._answered(stack, request), origin)
+
+    async def _answered(self, stack: AsyncExitStack, request: httpcore.Request) -> httpcore.Response:
+        """The head of an answer; its connection is given back, or closed, when *stack* ends."""
+        wait_s = request.extensions["timeout"]["pool"]
+        connection = await stack.enter_async_context(self._pool.connection(request.url.origin, wait_s))
+        response = await connection.handle_async_request(request)
+        stack.push_async_callback(_closed, response)
+        return response
 
     async def _read(self, response: httpcore.Response, origin: Origin) -> Reply:
         headers: dict[str, str] = {}
@@ -327,6 +323,11 @@ class Streamed:
             if len(body) > most:
                 raise UpstreamError(f"{self._origin} answered with more than {most:,} bytes.", may_have_cost=True)
         return bytes(body)
+
+
+async def _closed(response: httpcore.Response) -> None:
+    with anyio.CancelScope(shield=True):
+        await response.aclose()
 
 
 def _timeouts(connect_s: float, silence_s: float, total_s: float) -> dict[str, float | None]:

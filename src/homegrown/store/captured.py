@@ -13,6 +13,7 @@ from homegrown.core.ids import now, timestamp
 from homegrown.core.traces import CallState, Captured, Wire
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT
+from homegrown.store.repeats import Repeat, write_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ class Begun:
     Attributes:
         request: the body, JSON.
         tags: JSON.
+        repeat: the caller's Idempotency-Key, where there is one.
     """
 
     trace_id: str
@@ -43,6 +45,7 @@ class Begun:
     request: str
     tags: str
     created_at: str
+    repeat: Repeat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Ended:
     Attributes:
         response: the body, JSON; of a stream what its pieces add up to.
         version_id: of ours that answered; None where an upstream did.
+        repeat: what is answered to the same request under its Idempotency-Key, where it has one.
     """
 
     trace_id: str
@@ -68,10 +72,11 @@ class Ended:
     error: str | None
     ended_at: str
     version_id: str | None = None
+    repeat: Repeat | None = None
 
 
-_BEGUN = list(Begun.__dataclass_fields__)
-_ENDED = [f for f in Ended.__dataclass_fields__ if f != "trace_id"]
+_BEGUN = [f for f in Begun.__dataclass_fields__ if f != "repeat"]
+_ENDED = [f for f in Ended.__dataclass_fields__ if f not in ("trace_id", "repeat")]
 _UPDATE = (
     sa.update(_C)
     .where(_C.c.trace_id == sa.bindparam("b_trace_id"))
@@ -93,6 +98,8 @@ class CapturedStore:
                 connection.execute(sa.insert(_C), [fixed | {n: getattr(b, n) for n in _BEGUN} for b in begun])
             if ended:
                 connection.execute(_UPDATE, [{f"b_{n}": getattr(e, n) for n in (*_ENDED, "trace_id")} for e in ended])
+            keyed = [(b.trace_id, b.repeat, b.created_at) for b in begun if b.repeat is not None]
+            write_repeats(connection, keyed, [(e.trace_id, e.repeat) for e in ended if e.repeat is not None])
 
     def page(
         self, *, limit: int = 50, before: str | None = None, state: CallState | None = None, route_id: str | None = None
@@ -164,8 +171,8 @@ class CapturedStore:
 
 
 def drop_calls(connection: sa.Connection, trace_ids: list[str]) -> None:
-    """Delete calls with what was said of them (shadow answers, audits), in the transaction of *connection*."""
-    for table in (tables.shadow_answers, tables.audits, _C):
+    """Delete calls with what was said of them (shadow answers, audits, answers under keys), in this transaction."""
+    for table in (tables.shadow_answers, tables.audits, tables.repeats, _C):
         connection.execute(sa.delete(table).where(table.c.trace_id.in_(trace_ids)))
 
 

@@ -1,11 +1,13 @@
 """Calls that have left and have no row yet: two small files, so that a killed server's next start knows of them.
 
 A line is written before a call leaves, by one ``write`` and without waiting for the disk: a kill of the process loses
-none (what a process wrote is the system's), a power cut may lose those of the last moments. Rows follow in batches.
+none (what a process wrote is the system's), a power cut may lose those of the last moments, unless ``sync`` is waited
+for. Rows follow in batches.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 
 from homegrown.store import tables
 from homegrown.store.captured import Begun
+from homegrown.store.files import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +39,7 @@ class Spool:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._files = [os.open(folder / name, flags, 0o600) for name in NAMES]
         self._sizes = [os.fstat(file).st_size for file in self._files]
+        sync_folder(folder)
         self._active = 0
         self.turn = threading.Lock()
 
@@ -46,6 +50,12 @@ class Spool:
             self._sizes[self._active] += os.write(self._files[self._active], line)
         except OSError:
             return
+
+    def sync(self) -> None:
+        """Wait until what was noted is on the disk. One that fails is not tried again: it might wrongly succeed."""
+        with contextlib.suppress(OSError):
+            for file in self._files:
+                os.fdatasync(file)
 
     def swap(self) -> None:
         """From here on lines go to the other file, if it is empty; hold ``turn``."""
@@ -87,5 +97,7 @@ def recover(store: Store) -> int:
     if missing:
         store.captured.write(missing, [])
     for path in paths:
-        os.truncate(path, 0)
+        with path.open("r+b") as file:
+            file.truncate(0)
+            os.fsync(file.fileno())  # or a power cut brings lines back whose calls were forgotten meanwhile
     return len(missing)

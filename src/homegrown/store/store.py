@@ -36,6 +36,7 @@ from homegrown.store.models import ModelStore
 from homegrown.store.person_votes import PersonVotes
 from homegrown.store.prices import PriceStore
 from homegrown.store.records import RecordStore
+from homegrown.store.repeats import RepeatStore
 from homegrown.store.routes import RouteStore
 from homegrown.store.rules import RuleStore
 from homegrown.store.settings import Settings
@@ -105,6 +106,7 @@ class Store:
         self.routes = RouteStore(self.db)
         self.exits = ExitStore(self.db)
         self.captured = CapturedStore(self.db)
+        self.repeats = RepeatStore(self.db)
         self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)
         self.imports.recover()

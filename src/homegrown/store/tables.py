@@ -71,6 +71,7 @@ captured = _table(
     "trace_id project_id origin route_id wire model actor_id upstream_id version_id state status is_stream request "
     "response template_id n_tokens_in n_tokens_out cost_usd latency_s first_token_s tags error created_at ended_at",
 )
+repeats = _table("repeats", "key_digest request_digest trace_id status headers body created_at")
 templates = _table("templates", "template_id project_id task_id state details created_at")
 shadow_answers = _table("shadow_answers", "trace_id version_id answer prob agrees latency_s created_at")
 audits = _table("audits", "trace_id version_id kind weight home upstream gold created_at settled_at")

@@ -10,7 +10,8 @@ Faults are used up one per call, in the order in which they were planned:
     cut:N                            it ends after N pieces, without the end of the body
     slow:SECONDS                     the head comes late
     gap:SECONDS                      so long between two pieces
-    head                             one byte of the head a second
+    head:SECONDS                     one byte of the head in so long, 1 s if not said
+    drip:SECONDS                     one byte of the body in so long
     bytes                            every byte by itself: characters and lines come in halves
     crlf, comments                   other spellings of the same stream
     no-done                          the stream ends without [DONE]
@@ -21,6 +22,8 @@ Faults are used up one per call, in the order in which they were planned:
     json                             a whole answer where a stream was asked for
     error                            an error in the middle of the stream
     redirect:URL                     sends on to another address
+
+A call whose model is named like ``any!drip:1`` meets that fault, whatever was planned for others.
 
 Example:
     >>> with wire_upstream() as upstream:  # doctest: +SKIP
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 
 PIECE = 4
 _LABEL = "label of the stub"
+_OWN = re.compile(rb'"model": ?"[^"!]*!([^"]+)"')
 TIMES = {"ratelimit": "99", "request": "req_of_the_stub"}
 
 
@@ -94,7 +98,8 @@ class _Stub:
         if path == "/control":
             return await self._control(method, body, writer)
         state = self.state
-        fault = state.faults.pop(0) if state.faults else state.always
+        own = _OWN.search(body)
+        fault = own[1].decode() if own else state.faults.pop(0) if state.faults else state.always
         call: dict[str, Any] = {"method": method, "path": path, "headers": headers, "fault": fault, "at": time.time()}
         call["body"] = base64.b64encode(body).decode()
         state.n_calls += 1
@@ -147,26 +152,28 @@ class _Stub:
         if kind == "gzip":
             events = [gzip.compress(b"".join(events))]
             more += "content-encoding: gzip\r\n"
-        writer.write(_head(200, "text/plain" if kind == "plain" else "text/event-stream", more=more))
-        gap = float(detail) if kind == "gap" else self.state.gap_s
+        head = _head(200, "text/plain" if kind == "plain" else "text/event-stream", more=more)
+        await _trickle(writer, head, float(detail or 1) if kind == "head" else 0.0)
+        gap = float(detail) if kind in ("gap", "drip") else self.state.gap_s
         for number, event in enumerate(events):
             if kind in ("cut", "reset") and number == int(detail):
                 await writer.drain()
                 await asyncio.sleep(0.05)
                 return _reset(writer) if kind == "reset" else False
-            await self._chunk(writer, event, kind, gap if number else 0.0)
+            await self._chunk(writer, event, kind, gap if number or kind == "drip" else 0.0)
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
 
     async def _chunk(self, writer: asyncio.StreamWriter, event: bytes, kind: str, gap: float) -> None:
-        if gap:
+        if gap and kind != "drip":
             await asyncio.sleep(gap)
-        for part in [event[i : i + 1] for i in range(len(event))] if kind == "bytes" else [event]:
+        in_halves = kind in ("bytes", "drip")
+        for part in [event[i : i + 1] for i in range(len(event))] if in_halves else [event]:
             writer.write(b"%x\r\n" % len(part) + part + b"\r\n")
             await writer.drain()
-            if kind == "bytes":
-                await asyncio.sleep(0)
+            if in_halves:
+                await asyncio.sleep(gap if kind == "drip" else 0)
 
 
 async def _gone(reader: asyncio.StreamReader) -> None:
@@ -190,15 +197,22 @@ async def _in_pieces(writer: asyncio.StreamWriter, parts: list[bytes], kind: str
         await writer.drain()
         await asyncio.sleep(0.05)
         return _reset(writer) if kind == "reset" else False
-    if kind == "head":
-        for i in range(len(content)):
-            writer.write(content[i : i + 1])
-            await writer.drain()
-            await asyncio.sleep(float(detail or 1))
+    if kind in ("head", "drip"):
+        n_at_once = content.index(b"\r\n\r\n") + 4 if kind == "drip" else 0
+        await _trickle(writer, content[:n_at_once], 0.0)
+        await _trickle(writer, content[n_at_once:], float(detail or 1))
         return True
     writer.write(content)
     await writer.drain()
     return True
+
+
+async def _trickle(writer: asyncio.StreamWriter, content: bytes, gap_s: float) -> None:
+    """Byte by byte, or at once where there is no gap."""
+    for part in [content[i : i + 1] for i in range(len(content))] if gap_s else [content]:
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(gap_s)
 
 
 def _head(status: int, kind: str, *, length: int | None = None, more: str = "") -> bytes:

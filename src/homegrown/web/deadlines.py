@@ -1,10 +1,13 @@
-"""HTTP/1.1 with a deadline for a request's head; bodies have theirs in ``web.route``.
+"""HTTP/1.1 with a deadline for a request's head, and as many connections as there is room for.
 
-A connection that says nothing, or one letter of a header a second, costs its place for ``HEAD_S`` and no longer.
+A connection that says nothing, or one letter of a header a second, costs its place for ``HEAD_S`` and no longer; bodies
+have their deadline in ``web.route``. Who connects beyond the bound is told so and let go before a byte is read: else a
+crowd takes the files of this process, and then nobody is answered, and nothing can be opened or written.
 """
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -13,6 +16,28 @@ if TYPE_CHECKING:
     import asyncio
 
 HEAD_S = 15.0
+MOST_CONNECTIONS = 4096
+_OWN_FILES = 256
+_MOST_FILES = 65_536
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def most_connections() -> int:
+    """How many connections are borne: half of the files that this process may open, for each may need one more."""
+    return min(MOST_CONNECTIONS, max(32, (_soft_limit() - _OWN_FILES) // 2))
+
+
+def _soft_limit() -> int:
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MOST_FILES if soft == resource.RLIM_INFINITY else soft
+
+
+def take_files() -> None:
+    """Let this process open as many files as the system lets it; often a quarter of that is the usual bound."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class DeadlineProtocol(H11Protocol):
@@ -23,6 +48,10 @@ class DeadlineProtocol(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """A connection opens: its first head is awaited."""
         super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            transport.write(FULL)
+            transport.close()
+            return
         self._await_head()
 
     def data_received(self, data: bytes) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -37,6 +39,8 @@ class Identity:
         self._access = access
         self.cookie = cookie
         self._known: dict[str, tuple[float, Actor]] = {}
+        self._asked: dict[str, asyncio.Task[Actor | None]] = {}
+        self._generation = 0
 
     async def of(self, scope: Scope) -> Actor | None:
         """The actor, or None when nothing was presented.
@@ -71,15 +75,30 @@ class Identity:
         known = self._known.get(digest)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        actor = await anyio.to_thread.run_sync(find, secret)
+        # Who comes with the same key meanwhile waits for the same answer: else thirty threads ask at once.
+        asking = self._asked.get(digest)
+        if asking is None:
+            asking = self._asked[digest] = asyncio.create_task(anyio.to_thread.run_sync(find, secret))
+            asking.add_done_callback(partial(self._was_told, digest))
+        generation = self._generation
+        actor = await asyncio.shield(asking)
         if actor is None:
             self._known.pop(digest, None)
             return None
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
-        self._known[digest] = (time.monotonic() + REMEMBER_S, actor)
+        if generation == self._generation:
+            self._known[digest] = (time.monotonic() + REMEMBER_S, actor)
         return actor
+
+    def _was_told(self, digest: str, asked: asyncio.Task[Actor | None]) -> None:
+        if self._asked.get(digest) is asked:
+            del self._asked[digest]
+        if not asked.cancelled():
+            asked.exception()  # whoever waits has it; where all of them left, nobody is told
 
     def forget(self) -> None:
         """Ask the database again for everybody: somebody signed out, or a key was revoked here."""
         self._known.clear()
+        self._asked.clear()
+        self._generation += 1

@@ -37,6 +37,9 @@ class Gateways:
         keep_days: float | None = None,
         mask_kept: bool = False,
         max_open: int | None = None,
+        cache_s: float | None = None,
+        cache_shared: bool = False,
+        cache_any_temperature: bool = False,
     ) -> GatewayRoute:
         """Say where calls that name *name* as their model go; ``default`` takes every other name.
 
@@ -46,11 +49,14 @@ class Gateways:
                 asks that one for another model.
             model: asked for in place of *name*; the name itself when not given.
             leaves: ``allow``, ``mask`` (personal data stays and is put back into the answer), ``home`` or ``refuse``.
-            capture: ``durable`` or ``fast``.
+            capture: ``durable``, ``synced`` or ``fast``.
             sample: share of the calls that is kept.
             keep_days: kept calls older than this are deleted.
             mask_kept: personal data is masked in what is kept.
             max_open: calls under way at once.
+            cache_s: for so many seconds the same request of the same caller gets the answer that there was.
+            cache_shared: callers get one another's answers.
+            cache_any_temperature: also where the temperature is not 0.
 
         A model that answers at home (``switch_route``) goes on as long as the upstreams are the same.
 
@@ -65,10 +71,13 @@ class Gateways:
         try:
             config = RouteConfig(
                 targets=targets, leaves=Leaves(leaves), capture=CaptureMode(capture), sample=sample,
-                keep_days=keep_days, mask_kept=mask_kept, max_open=max_open, exit=kept,
+                keep_days=keep_days, mask_kept=mask_kept, max_open=max_open, cache_s=cache_s,
+                cache_shared=cache_shared, cache_any_temperature=cache_any_temperature, exit=kept,
             )  # fmt: skip
         except ValueError as error:
-            raise InputError("What leaves is allow, mask, home or refuse; capture is durable or fast.") from error
+            raise InputError(
+                "What leaves is allow, mask, home or refuse; capture is durable, synced or fast."
+            ) from error
         made = self.store.routes.put(self.store.actor, name, config)
         if before is not None and kept is None:  # of other upstreams its bound says nothing
             facts = {"exit_id": before.exit_id, "version_id": before.version_id}

@@ -5,6 +5,10 @@ CREATE TABLE captured (trace_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFER
 CREATE INDEX captured_by_time ON captured (project_id, created_at);
 CREATE INDEX captured_by_template ON captured (template_id, created_at);
 CREATE INDEX captured_by_origin ON captured (origin, created_at);
+-- What was answered under a caller's Idempotency-Key; without a status the call is under way, or was when the server was killed.
+CREATE TABLE repeats (key_digest TEXT PRIMARY KEY, request_digest TEXT NOT NULL, trace_id TEXT NOT NULL, status INTEGER, headers TEXT, body TEXT, created_at TEXT NOT NULL);
+CREATE INDEX repeats_by_trace ON repeats (trace_id);
+CREATE INDEX repeats_by_time ON repeats (created_at);
 -- Prompts that calls share, and the Task that somebody made of one.
 CREATE TABLE templates (template_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, task_id TEXT REFERENCES tasks, state TEXT NOT NULL, details TEXT NOT NULL, created_at TEXT NOT NULL);
 -- What a model of ours says of captured calls while it answers nobody, and what a person says of some of them.
