@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import zlib
-from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from homegrown import evaluate
 from homegrown.core.access import Permission
-from homegrown.core.ids import new_id, text_hash
+from homegrown.core.ids import new_id
 from homegrown.core.models import OUT_OF_SCOPE
-from homegrown.core.routing import NEVER, Exit, ExitMode
-from homegrown.core.traces import AT_HOME, SELECTED, Wire, answer_of
-from homegrown.errors import EmptyDataError, ForbiddenError, InputError, UnsuitableLabelsError
-from homegrown.inference.answers import answers
+from homegrown.core.routing import Exit, ExitMode
+from homegrown.errors import ForbiddenError, InputError, UnsuitableLabelsError
 from homegrown.monitor.prompt import Prompt, check_shape
+from homegrown.workspace.calibrating import Calibrating
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from homegrown.core.models import ModelVersion
     from homegrown.core.protocols import Predictor
     from homegrown.core.routing import GatewayRoute
-    from homegrown.core.traces import Captured
     from homegrown.core.traffic import Template
     from homegrown.evaluate import Bound
     from homegrown.store import Store
     from homegrown.workspace.handles import Model
-
-_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +39,7 @@ class Switched:
     sentence: str
 
 
-@dataclass(slots=True)
-class _Calls:
-    """The calls of a prompt: one for each text that the model did not learn from, and how the upstream spells."""
-
-    texts: list[str]
-    said: list[str | None]
-    spellings: dict[str, str]
-
-
-class Switching:
+class Switching(Calibrating):
     """Mixed into ``Workspace``."""
 
     store: Store
@@ -124,7 +104,7 @@ class Switching:
         labels = self._labels(version, found, field)
         prompt = Prompt(found, field, labels)
         calls = self._calls(route, version, prompt)
-        bound = _bound(self.predictor(version), calls, alpha, delta)
+        bound = self._bound(self.predictor(version), calls, alpha, delta)
         if bound.threshold is None and not shadow:
             return Switched(route, route.config.exit, bound, f"Nothing was switched. {bound.sentence}")
         exit = Exit(
@@ -183,69 +163,3 @@ class Switching:
         if not any(found.values()):
             raise UnsuitableLabelsError("None of the labels that the upstream says is a class of this model.")
         return found
-
-    def _calls(self, route: GatewayRoute, version: ModelVersion, prompt: Prompt) -> _Calls:
-        is_held_out = self._held_out(version)
-        held: dict[str, tuple[str, str | None]] = {}
-        spelt: dict[str, Counter[str]] = defaultdict(Counter)
-        for text, answer, at in self._answered(route, prompt):
-            said = prompt.class_of(answer)
-            if said is not None:
-                spelt[said][answer] += 1
-            h = text_hash(text)
-            if is_held_out(h, at):
-                held[h] = (text, said)  # the newest counts
-        if not held:
-            raise EmptyDataError(
-                f"There is no call of “{prompt.template.name}” yet that {version.model_name}@{version.number} did not "
-                "learn from and that this route's upstream answered. Let more calls pass, then try again."
-            )
-        spellings = {name: counts.most_common(1)[0][0] for name, counts in spelt.items()}
-        return _Calls([t for t, _ in held.values()], [s for _, s in held.values()], spellings)
-
-    def _held_out(self, version: ModelVersion) -> Callable[[str, str], bool]:
-        """Tells of a text, by its hash and when it was asked, whether it is of the sample that judges.
-
-        The sample is the snapshot's test split and what came since. Of older texts that the snapshot left out (an
-        answer that is no class, a near copy) the same share counts: without them the upstream would seem easier to
-        meet than it is, with all of them they would weigh too much.
-        """
-        rows = self.store.snapshots.read(version.snapshot_id)
-        splits = dict(zip(rows["text_hash"].to_pylist(), rows["split"].to_pylist(), strict=True))
-        counts = Counter(splits.values())
-        share = counts["test"] / max(1, counts["test"] + counts["train"] + counts["valid"])
-        frozen_at = self.store.models.frozen_at(version.snapshot_id)
-
-        def is_held_out(h: str, at: str) -> bool:
-            split = splits.get(h)
-            if split in ("test", "train", "valid"):
-                return split == "test"
-            return (split is None and at > frozen_at) or zlib.crc32(h.encode()) < share * (1 << 32)
-
-        return is_held_out
-
-    def _answered(self, route: GatewayRoute, prompt: Prompt) -> Iterator[tuple[str, str, str]]:
-        """Texts, answers and times of the calls that the route's upstreams answered, imported ones included."""
-        mine = {t.upstream_id for t in route.config.targets}
-        template = prompt.template
-        for call in self.store.captured_imports.whole(templates=[template.template_id, None], tag=template.tag):
-            answer = answer_of(call) if call.wire is Wire.CHAT and _counts(call, mine) else None
-            text = prompt.text_of(call.request, call.model, call.tags) if answer is not None else None
-            if answer is not None and text is not None:
-                yield text, answer, call.created_at
-
-
-def _counts(call: Captured, upstreams: set[str]) -> bool:
-    """Whether a call shows what the upstream says, and came whatever a model of ours thought of it."""
-    is_theirs = call.upstream_id in upstreams or (call.upstream_id is None and call.route_id is None)
-    return call.version_id is None and is_theirs and call.tags.get(AT_HOME) not in SELECTED
-
-
-def _bound(predictor: Predictor, calls: _Calls, alpha: float, delta: float) -> Bound:
-    found = []
-    for start in range(0, len(calls.texts), _AT_ONCE):
-        found += answers(predictor, predictor.predict(calls.texts[start : start + _AT_ONCE]))
-    found = [a if a.label in calls.spellings else replace(a, prob=NEVER) for a in found]
-    wrong = np.array([a.label is None or a.label != said for a, said in zip(found, calls.said, strict=True)])
-    sure, inside = np.array([a.prob for a in found]), np.array([a.in_scope for a in found])
-    return evaluate.exit_bound(sure, wrong, inside, [a.label or "" for a in found], alpha=alpha, delta=delta)
