@@ -27,6 +27,7 @@ QUICK = {
     "lexical": {"strengths": [10.0]},
     "static": {"max_vocabulary": 50},
     "linear": {"strengths": [0.1]},
+    "views": {"strengths": [10.0]},
     "finetune": {"epochs": 1, "n_fixed": 4, "rounds": 0},
 }
 
@@ -54,7 +55,7 @@ def fit(name, data, folder, encoder, options=None, progress=None):
     return trainer.fit(data, options, seed=3, folder=folder, encoder=encoder, progress=progress or Silent())
 
 
-@pytest.mark.parametrize("name", ["lexical", "static", "linear"])
+@pytest.mark.parametrize("name", ["lexical", "static", "linear", "views"])
 def test_contract(name, tmp_path, encoder):
     check_trainer(plugins.load("homegrown.trainers", name)(), tmp_path, encoder, QUICK[name])
 
@@ -88,7 +89,7 @@ def test_auto_shows_every_rung_and_hands_back_the_recipe_of_the_chosen_one(tmp_p
 
 def test_auto_leaves_out_what_there_is_no_time_for(tmp_path, tiny):
     fitted = fit("auto", toy_data(), tmp_path, tiny, {"budget_s": 0.001})
-    assert [row.get("state") == "skipped" for row in fitted.ladder] == [False, True, True, True]
+    assert [row.get("state") == "skipped" for row in fitted.ladder] == [False, True, True, True, True]
 
 
 def test_a_larger_model_must_win_by_more_than_chance():
@@ -105,7 +106,7 @@ def test_a_larger_model_must_win_by_more_than_chance():
     assert not worth_it(np.r_[np.ones(90, bool), np.zeros(10, bool)], two_more, 0.003, sure=SURE_WITH_WEAK)[0]
 
 
-@pytest.mark.parametrize("name", ["lexical", "static", "linear"])
+@pytest.mark.parametrize("name", ["lexical", "static", "linear", "views"])
 def test_many_classes_per_record(name, tmp_path, encoder):
     data = toy_data(multi=True)
     model = load_predictor(fit(name, data, tmp_path, encoder).folder, encoder)

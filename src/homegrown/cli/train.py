@@ -15,7 +15,7 @@ from homegrown.workspace import connect
 @click.argument("snapshot_id")
 @click.option("--name", required=True, help="Name of the model; a name that is there gets a new version.")
 @click.option(
-    "--recipe", default="auto", show_default=True, help="How to train: lexical, static, linear, finetune, auto."
+    "--recipe", default="auto", show_default=True, help="How to train: lexical, static, linear, views, finetune, auto."
 )
 @click.option("--budget", help="Time for the recipe auto: 90s, 5m, 1h.")
 @click.option("--seed", default=0, show_default=True, help="The only source of chance.")
