@@ -17,7 +17,7 @@ from homegrown.errors import EmptyDataError
 from homegrown.inference.answers import answers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from homegrown.core.models import ModelVersion
     from homegrown.core.protocols import Predictor
@@ -32,11 +32,16 @@ _AT_ONCE = 256
 
 @dataclass(slots=True)
 class Calls:
-    """The calls of a prompt: one for each text that the model did not learn from, and how the upstream spells."""
+    """The calls of a prompt: one for each text that the model did not learn from, and how the upstream spells.
+
+    Attributes:
+        plan: how sure the model was of rows that chose it (``train.rung.sureness``); empty where nobody wrote it down.
+    """
 
     texts: list[str]
     said: list[str | None]
     spellings: dict[str, str]
+    plan: Sequence[float] = ()
 
 
 class Calibrating:
@@ -61,7 +66,8 @@ class Calibrating:
                 "learn from and that this route's upstream answered. Let more calls pass, then try again."
             )
         spellings = {name: counts.most_common(1)[0][0] for name, counts in spelt.items()}
-        return Calls([t for t, _ in held.values()], [s for _, s in held.values()], spellings)
+        plan = version.details.get("report", {}).get("sureness", ())
+        return Calls([t for t, _ in held.values()], [s for _, s in held.values()], spellings, plan)
 
     def _held_out(self, version: ModelVersion) -> Callable[[str, str], bool]:
         """Tells of a text, by its hash and when it was asked, whether it is of the sample that judges.
@@ -102,7 +108,8 @@ class Calibrating:
         found = [a if a.label in calls.spellings else replace(a, prob=NEVER) for a in found]
         wrong = np.array([a.label is None or a.label != said for a, said in zip(found, calls.said, strict=True)])
         sure, inside = np.array([a.prob for a in found]), np.array([a.in_scope for a in found])
-        return evaluate.exit_bound(sure, wrong, inside, [a.label or "" for a in found], alpha=alpha, delta=delta)
+        group = [a.label or "" for a in found]
+        return evaluate.exit_bound(sure, wrong, inside, group, alpha=alpha, delta=delta, plan=calls.plan)
 
 
 def _counts(call: Captured, upstreams: set[str]) -> bool:
