@@ -261,6 +261,7 @@ CHANGES = {
     "deploy": {"serve.deploy"},
     "forget": {"govern.forget"},
     "next_records": {"label.assign"},
+    "records_to_check": {"label.to_check"},
     "submit": {"label.vote", "label.undo_vote", "label.skip"},
     "release_records": {"label.release"},
     "comment": {"label.comment", "label.flag", "label.question"},
@@ -312,6 +313,7 @@ def traffic_becomes_a_task(ws):
     ws.import_calls(path)
     made = ws.accept_template(ws.find_tasks().proposals[0].template.template_id)
     ws.train(ws.snapshot(made.task), Recipe("lexical", {}, 0), "mood")
+    ws.records_to_check("mood", 2)
     ws.put_route("mood", upstreams=[ws.upstream_at("http://127.0.0.1:9/v1", private=True).name])
     ws.switch_route("mood", "mood", shadow=True)
     ws.switch_route("mood", off=True)

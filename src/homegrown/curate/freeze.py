@@ -20,6 +20,7 @@ from homegrown.curate import splits
 from homegrown.curate.columns import group_codes, moments
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import Labels, read_labels
+from homegrown.curate.nearby import Near
 from homegrown.curate.rulings import Honoured, as_originals, masked, without
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
 from homegrown.curate.warnings import warnings_about
@@ -85,10 +86,13 @@ class _Held:
     facts: dict[str, object]
 
 
-def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join | None = None) -> Snapshot:
+def freeze(
+    store: Store, task: Task, plan: SplitPlan | None = None, join: Join | None = None, near: Near | None = None
+) -> Snapshot:
     """Freeze *task* as it is labelled now; the same rows, labels and plan give the same snapshot.
 
-    *join* weighs the votes of several sources on one record; without it they are counted.
+    *join* weighs the votes of several sources on one record; without it they are counted. *near* lets what people said
+    of some records of a model correct others nearby.
 
     Raises:
         EmptyDataError: nothing is labelled.
@@ -97,7 +101,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     plan = plan or SplitPlan()
     _check(plan)
     rulings = store.issues.rulings(task.task_id)
-    records, labels, honoured = _rows(store, task, plan, join, rulings)
+    records, labels, honoured = _rows(store, task, plan, join, near, rulings)
     shown, n_masked = masked(store, rulings.masked, records)
     stratum = labels.stratum()
     held = _held_out(store, records, labels, plan)
@@ -111,7 +115,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     # "P or Q" may be learnt from, and cannot judge.
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
-    labels = _apart(store, task, plan, join, records, labels, split)
+    labels = _apart(store, task, plan, join, near, records, labels, split)
     stratum = labels.stratum()
     weights = _weights(store, task, records, labels)
     table = _table(shown, labels, weights, split, group, kept)
@@ -163,14 +167,15 @@ def _check(plan: SplitPlan) -> None:
 
 
 def _rows(
-    store: Store, task: Task, plan: SplitPlan, join: Join | None, rulings: Rulings
+    store: Store, task: Task, plan: SplitPlan, join: Join | None, near: Near | None, rulings: Rulings
 ) -> tuple[pa.Table, Labels, Honoured]:
     """Records with a label, and those without that may be learnt from, in order of id, as it was decided."""
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
     records, honoured = without(rulings, store.records.scan(columns).sort_by("record_id"))
-    labels = read_labels(store, task, records["record_id"].combine_chunks(), join, exclude_terms=plan.exclude_terms)
+    ids = records["record_id"].combine_chunks()
+    labels = read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms, near=near)
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -184,7 +189,14 @@ def _rows(
 
 
 def _apart(
-    store: Store, task: Task, plan: SplitPlan, join: Join | None, records: pa.Table, labels: Labels, split: np.ndarray
+    store: Store,
+    task: Task,
+    plan: SplitPlan,
+    join: Join | None,
+    near: Near | None,
+    records: pa.Table,
+    labels: Labels,
+    split: np.ndarray,
 ) -> Labels:
     """*labels*, those to learn from read again as if nobody had spoken of a record of the test, nor of its twins.
 
@@ -195,7 +207,7 @@ def _apart(
     if not labels.joined or len(learnt) == len(split):
         return labels
     ids = records["record_id"].combine_chunks().take(pa.array(learnt))
-    return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms))
+    return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms, near=near))
 
 
 def source_ids(store: Store, name: str) -> pa.Array:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.joined import Join, joined, joined_people
+from homegrown.curate.nearby import Near, corrected
 from homegrown.store.meaning import places, read_meaning
 
 if TYPE_CHECKING:
@@ -93,19 +94,26 @@ class Labels:
 
 
 def read_labels(
-    store: Store, task: Task, record_ids: pa.Array, join: Join | None = None, *, exclude_terms: Sequence[str] = ()
+    store: Store,
+    task: Task,
+    record_ids: pa.Array,
+    join: Join | None = None,
+    *,
+    exclude_terms: Sequence[str] = (),
+    near: Near | None = None,
 ) -> Labels:
     """The labels of *record_ids* as they stand: each class's share of the votes; abstentions do not count.
 
     Votes that were given under terms of *exclude_terms* do not count, as if their source had never spoken.
     With *join*, where sources voted together on records of one class each, it weighs their votes, what people agree on
-    teaching it; and those of people who disagree, where reviewers settled enough to know that this is better.
+    teaching it; and those of people who disagree, where reviewers settled enough to know that this is better. With
+    *near*, what people said of records that stand for others corrects a model's votes around them (``curate.nearby``).
 
     Where a person has spoken, people alone decide: no imported vote stands against them. With many classes a record has
     those that at least half of its voters name. A vote for out of scope outweighs others only by majority.
     """
     sources = counted_sources(store, task, exclude_terms)
-    bulk, people = _bulk(store, task, sources), store.person_votes.standing(task.task_id)
+    bulk, people = bulk_votes(store, task, sources), store.person_votes.standing(task.task_id)
     votes = _heard(bulk, people)
     row = places(votes["record_id"], record_ids)
     here = row >= 0
@@ -128,6 +136,8 @@ def read_labels(
             (~by_people, joined(task, record_ids, agreed, join, bulk, sources)),
         )
         weighed = [(chosen, done) for chosen, done in found if done is not None]
+        if near is not None and (done := corrected(store, task, record_ids, agreed, near, bulk)) is not None:
+            weighed.append((~by_people, done))
         for chosen, done in weighed:
             counted = _put(counted, chosen, *done)
     labels = _settle(*counted, n_votes > 0, undecided, n_classes, many=many)
@@ -171,7 +181,7 @@ def counted_sources(store: Store, task: Task, exclude_terms: Sequence[str] = ())
     return [s["label_source_id"] for s in newest if s["config"].get("terms", "") not in exclude_terms]
 
 
-def _bulk(store: Store, task: Task, sources: list[str]) -> pa.Table:
+def bulk_votes(store: Store, task: Task, sources: list[str]) -> pa.Table:
     """The votes of *sources* that people did not give one by one, abstentions left out."""
     votes = store.votes.of_task(task.task_id)
     current = pa.array(sources, pa.string())

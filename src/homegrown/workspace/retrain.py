@@ -21,6 +21,9 @@ from homegrown.store.snapshots import probs_matrix
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import pyarrow as pa
+
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.tasks import Task
     from homegrown.jobs import Schedule
@@ -52,6 +55,8 @@ class Retraining:
         def evaluate(self, model: ModelVersion) -> dict[str, Any]:
             """Score a model."""
             ...
+
+        def _near(self, record_ids: pa.Array) -> np.ndarray: ...
 
     def retrain(
         self,
@@ -180,7 +185,8 @@ class Retraining:
         plan = self.store.models.snapshot(champion.snapshot_id).details
         kept = {name: plan[name] for name in _KEPT if plan.get(name) is not None}
         unlabelled = tuple(plan.get("unlabelled") or ())
-        return freeze(self.store, task, SplitPlan(**kept, unlabelled=unlabelled, test_of=gold), label.join_votes)
+        anew = SplitPlan(**kept, unlabelled=unlabelled, test_of=gold)
+        return freeze(self.store, task, anew, label.join_votes, self._near)
 
     def _other_encoder(self, base: str | Path) -> Encoder:
         local = inference.Encoder.load(base)

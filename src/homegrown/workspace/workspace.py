@@ -25,6 +25,8 @@ from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.advisor import Advisor
 from homegrown.workspace.bulk import Bulk
+from homegrown.workspace.calibrating import share_to_keep
+from homegrown.workspace.checking import Checking
 from homegrown.workspace.costs import Costs
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.curating import Curating
@@ -74,6 +76,7 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
 
 class Workspace(
     Bulk,
+    Checking,
     Costs,
     Curating,
     Discovering,
@@ -232,9 +235,12 @@ class Workspace(
         Args:
             task: what to freeze.
             **plan: ``seed``, ``test_source``, ``test_of``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``,
-                ``test_share``, ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``.
+                ``test_share``, ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``. Of a task
+                that was made of calls more is kept out than elsewhere, for a bound is to be calibrated on it.
         """
-        return freeze(self.store, task, SplitPlan(**plan), label.join_votes)
+        if not any(plan.get(name) for name in ("test_share", "test_source", "test_of", "group_by", "time_by")):
+            plan |= {"test_share": share_to_keep(self.store.templates.list(), task.task_id)}
+        return freeze(self.store, task, SplitPlan(**plan), label.join_votes, self._near)
 
     def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
         """Fit a model and register it; see ``homegrown.train``."""
