@@ -178,6 +178,50 @@ def test_off_gives_everything_back(home):
     assert "No model" in home.ws.switch_route("triage", off=True).sentence
 
 
+def test_a_share_of_the_calls_and_what_stays_when_it_grows(home):
+    loaded = home.switch()
+    home.ws.switch_route("triage", share=0.5)
+    home.follow()
+    texts = [f"hello, i want my money back for order {n} again" for n in range(24)]
+    first = {t: home.ask(t).headers.get("x-homegrown-upstream") is None for t in texts}
+    assert 3 < sum(first.values()) < 21
+    assert {t: home.ask(t).headers.get("x-homegrown-upstream") is None for t in texts} == first
+    rest = next(t for t in texts if not first[t])
+    assert home.bed.last(home.ask(rest).headers["x-homegrown-trace"]).tags[AT_HOME] == "rest"
+    until(lambda: loaded.stage.watch.n > 9)  # whom it would have answered, the upstream checks
+    assert loaded.stage.watch.n_wrong == 0
+
+    done = home.ws.switch_route("triage", share=0.9)
+    assert (done.exit.exit_id, done.bound) == (loaded.exit.exit_id, None)
+    assert "90%" in done.sentence
+    assert home.follow() is loaded
+    assert all(home.ask(t).headers.get("x-homegrown-upstream") is None for t in texts if first[t])
+    with pytest.raises(InputError, match="above 0"):
+        home.ws.switch_route("triage", share=0)
+
+
+def test_the_exit_before_comes_back_with_what_was_seen_of_it(home):
+    first = home.switch(audit_share=0.999999)
+    home.ask()
+    assert first.stage.watch.n == 1
+    assert home.ws.switch_route("triage", "wish", alpha=2 * ALPHA, share=0.4).exit.share == 0.4
+    assert home.follow().stage.watch.n == 0
+    done = home.ws.switch_route("triage", back=True)
+    assert done.exit.exit_id == first.exit.exit_id
+    assert "as before" in done.sentence
+    again = home.follow()
+    assert (again.exit, again.stage.watch.n) == (first.exit, 1)
+    home.ws.switch_route("triage", off=True)
+    assert home.ws.switch_route("triage", back=True).exit.exit_id == first.exit.exit_id
+    home.ws.switch_route("triage", back=True)
+    assert home.follow() is None
+    assert "No model" in home.ws.switch_route("triage", back=True).sentence
+    kept = home.ws.store.db.all(sa.select(tables.settings.c.name).where(tables.settings.c.name.like("gateway.exit:%")))
+    assert first.exit.exit_id not in str(kept)
+    with pytest.raises(InputError, match="name one beside"):
+        home.ws.switch_route("triage", share=0.5)
+
+
 def test_other_prompts_and_calls_that_ask_for_more_go_out(home):
     home.switch()
     create = home.client.chat.completions.create
@@ -292,6 +336,8 @@ def test_the_terminal_says_the_same(home, monkeypatch):
     assert (told["switched"], told["mode"], told["model"]) == (True, "home", "wish@1")
     assert told["n"] > told["n_home"] > 0
     assert "at home by wish@1" in CliRunner().invoke(cli, ["gateway", "routes"]).output
+    assert "30% of the calls" in CliRunner().invoke(cli, ["gateway", "switch", "triage", "--share", "0.3"]).output
+    assert "at home by wish@1, 30% of" in CliRunner().invoke(cli, ["gateway", "routes"]).output
     assert "all calls of triage again" in CliRunner().invoke(cli, ["gateway", "switch", "triage", "--off"]).output
 
 

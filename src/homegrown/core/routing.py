@@ -67,6 +67,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
         alpha: disagreement with the upstream that is borne among its answers.
         delta: chance that this promise is wrong.
         audit_share: chance of each of its answers to be checked by asking the upstream as well.
+        share: of the calls that it answers at all; the rest goes to the upstream.
         labels: the model's class by the label that the upstream says; None: none of its classes.
         spellings: what the upstream says, to the letter, by the model's class.
         usual: what calls looked like at calibration, plain values; None: drift is not watched.
@@ -83,6 +84,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     alpha: float
     delta: float
     audit_share: float
+    share: float = 1.0
     labels: dict[str, str | None]
     spellings: dict[str, str]
     usual: dict[str, Any] | None = None
@@ -105,6 +107,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
         retry_s: how long a call may wait in all to be sent again.
         max_open: calls under way at once; None for no limit of its own.
         exit: what is answered at home in the upstreams' place; None for nothing.
+        earlier: what answered before it, the newest last, to go back to.
     """
 
     targets: tuple[Target, ...] = ()
@@ -120,6 +123,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     retry_s: float = 5.0
     max_open: int | None = None
     exit: Exit | None = None
+    earlier: tuple[Exit, ...] = ()
 
     def check(self) -> None:
         """Refuse what makes no sense, with the reason.

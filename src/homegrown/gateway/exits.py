@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from homegrown.inference.predictor import load_predictor
 from homegrown.metrics.drift import Baseline
 from homegrown.monitor.prompt import Prompt
 from homegrown.serve.engine import self_test
-from homegrown.serve.fallback import Policy, Stage
+from homegrown.serve.fallback import Policy, Stage, is_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from homegrown.core.routing import Exit, GatewayRoute
     from homegrown.gateway.intake import Asked
     from homegrown.gateway.meters import Meters
-    from homegrown.gateway.switchboard import Switchboard
+    from homegrown.gateway.switchboard import Switchboard, Table
     from homegrown.inference.answers import Answer
     from homegrown.serve.batcher import Batcher
     from homegrown.serve.fallback import Decision
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from homegrown.store.exits import Observed
 
 _LOG = logging.getLogger("homegrown.server")
-EVERY_S = 0.4
+KEEP_EVERY_S = 0.4
+FOLLOW_EVERY_S = 0.05
 HOME_WITHIN_S = 2.0
 """A model that has not answered by then is not waited for: the upstream is asked."""
 MOST_LATER = 64
@@ -64,11 +66,19 @@ class Loaded:
     n_problems: int = 0
     problem: str = ""
 
+    def sure(self, said: Answer) -> float:
+        """How sure the model is of what may be said at home."""
+        return said.prob if said.label in self.exit.spellings else NEVER
+
     def decide(self, said: Answer) -> Decision:
         """Who answers, given what the model said."""
         self.is_news = True
-        sure = said.prob if said.label in self.exit.spellings else NEVER
-        return self.stage.decide(sure, said.in_scope, self.rng, answer=said.label or "")
+        return self.stage.decide(self.sure(said), said.in_scope, self.rng, answer=said.label or "")
+
+    def check(self, said: Answer, wrong: bool) -> None:
+        """Take a call of the rest as an audit, where the model would have answered it."""
+        if self.stage.refusal(self.sure(said), said.in_scope) is None:
+            self.observe(wrong, self.stage.epoch)
 
     def observe(self, wrong: bool, epoch: int) -> None:
         """What came of an audit."""
@@ -85,29 +95,38 @@ class Exits:
         self._broken: dict[str, tuple[str, str]] = {}
         self._rows: list[Observed] = []
         self._later: set[asyncio.Task[None]] = set()
+        self._followed: Table | None = None
 
     # What is loaded
 
     def find(self, route: GatewayRoute) -> Loaded | None:
         """What answers calls of a route now; None where nothing does, or it is not loaded yet."""
         found = self._loaded.get(route.route_id)
-        return found if found is not None and found.exit == route.config.exit else None
+        exit = route.config.exit
+        return found if found is not None and exit is not None and found.exit.exit_id == exit.exit_id else None
 
     async def keep_up(self) -> None:
         """Follow the routes, and keep what was observed, for ever."""
+        due = 0.0
         while True:
-            await self._follow()
-            await self._keep()
-            await asyncio.sleep(EVERY_S)
+            if self._board.table is not self._followed:
+                await self._follow(self._board.table)
+            if time.monotonic() >= due:
+                await self._keep()
+                due = time.monotonic() + KEEP_EVERY_S
+            await asyncio.sleep(FOLLOW_EVERY_S)
 
-    async def _follow(self) -> None:
-        wanted = {r.route_id: (r.name, r.config.exit) for r in self._board.table.routes.values()}
+    async def _follow(self, table: Table) -> None:
+        wanted = {r.route_id: (r.name, r.config.exit) for r in table.routes.values()}
+        await self._keep_earlier(table)
         for route_id, (name, exit) in wanted.items():
             if exit is None:
                 continue
             old = self._loaded.get(route_id)
-            is_known = old is not None and old.exit == exit
-            if is_known or self._broken.get(exit.exit_id) is not None:
+            if old is not None and old.exit.exit_id == exit.exit_id:
+                old.exit = exit  # the share may be another
+                continue
+            if self._broken.get(exit.exit_id) is not None:
                 continue
             try:
                 self._loaded[route_id] = await asyncio.to_thread(self._load, name, exit)
@@ -118,6 +137,15 @@ class Exits:
         live = {exit.exit_id for _, exit in wanted.values() if exit is not None}
         self._loaded = {k: v for k, v in self._loaded.items() if v.exit.exit_id in live}
         self._broken = {k: v for k, v in self._broken.items() if k in live}
+        self._followed = table
+
+    async def _keep_earlier(self, table: Table) -> None:
+        """The stages of those that answer no more and that one may go back to."""
+        earlier = {e.exit_id for r in table.routes.values() for e in r.config.earlier}
+        for loaded in list(self._loaded.values()):
+            if loaded.is_news and loaded.exit.exit_id in earlier:
+                with contextlib.suppress(HomegrownError):
+                    await self._keep_stage(loaded)
 
     def _load(self, route: str, exit: Exit) -> Loaded:
         store = self._store
@@ -138,7 +166,7 @@ class Exits:
     # One call
 
     async def turn(
-        self, route: GatewayRoute, asked: Asked, tags: dict[str, str], trace_id: str, batcher: Batcher,
+        self, route: GatewayRoute, asked: Asked, tags: dict[str, str], actor_id: str, trace_id: str, batcher: Batcher,
         masked: Callable[[str], str] | None,
     ) -> Turn | None:  # fmt: skip
         """What a model of ours makes of a call; None where none has a say in it. Never raises a fault of ours.
@@ -147,6 +175,7 @@ class Exits:
             route: by which it came.
             asked: the request.
             tags: of the call.
+            actor_id: who calls.
             trace_id: of the call.
             batcher: runs the model.
             masked: where the model learned from masked calls: masks this one.
@@ -161,9 +190,14 @@ class Exits:
             text = loaded.prompt.text_of(msgspec.json.decode(stored), asked.model, tags)
             if text is None:
                 return None
+            is_among_them = is_among(loaded.exit.share, route.route_id, actor_id, text)
+            if not is_among_them and loaded.exit.mode is ExitMode.SHADOW:
+                return None
             turn = Turn(self, loaded, text, trace_id, batcher)
             if loaded.stage.fallen is not None:
                 turn.what = loaded.stage.fallen.reason.value
+            elif not is_among_them:
+                turn.what = "rest"
             elif loaded.exit.mode is ExitMode.HOME:
                 async with asyncio.timeout(HOME_WITHIN_S):
                     await turn.ask()

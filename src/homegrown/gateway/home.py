@@ -123,10 +123,12 @@ class Turn:
             return
         call = Captured("", "gateway", Wire.CHAT, "", CallState.WHOLE, {}, answer, "")
         theirs, ours = self._loaded.prompt.class_of(answer_of(call)), self.said.label
-        weight = None
+        weight, wrong = None, ours is None or ours != theirs
         if self._decision is not None and self._decision.audit:
             weight = 1.0 / self._loaded.exit.audit_share
-            self._loaded.observe(ours is None or ours != theirs, self._decision.epoch)
+            self._loaded.observe(wrong, self._decision.epoch)
+        elif self.what == "rest":
+            self._loaded.check(self.said, wrong)
         if is_kept:
             row = Observed(self._trace_id, self.version_id, ours, theirs, self.said.prob, self.seconds, weight)
             self._exits.note(row)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from homegrown.core.ids import digest
 from homegrown.errors import CorruptDataError, InputError
 from homegrown.metrics.drift import Baseline, DriftMonitor
 from homegrown.metrics.risk_bound import calls_to_bound
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORM = 1
+
+
+def is_among(share: float, *parts: str) -> bool:
+    """Whether what *parts* name is among the *share* of all that is chosen; always the same for the same parts.
+
+    Whoever is among a share is among every larger one too.
+
+    Example:
+        >>> [is_among(s, "caller_1", "my card is lost") for s in (0.1, 0.5, 0.9, 1.0)]
+        [False, False, True, True]
+    """
+    place = int(digest(*(p.encode("utf-8", "surrogatepass") for p in parts))[:15], 16) / (1 << 60)
+    return place < share
 
 
 class Why(StrEnum):
@@ -151,13 +165,14 @@ class Stage:
             seen = self.drift.observe(1.0 - in_scope if novelty is None else novelty, answer)
             if seen is not None:
                 self._fall(Why.DRIFT, seen.sentence)
-        reason = self._refusal(confidence, in_scope)
+        reason = self.refusal(confidence, in_scope)
         if reason is not None:
             return Decision(Forward(reason), False, self.epoch)
         self.n_home += 1
         return Decision(Home(), audited, self.epoch)
 
-    def _refusal(self, confidence: float, in_scope: float) -> Why | None:
+    def refusal(self, confidence: float, in_scope: float) -> Why | None:
+        """Why an answer of that confidence does not go out; None where it does. Nothing is counted."""
         if self.fallen is not None:
             return self.fallen.reason
         if self.policy.threshold is None:

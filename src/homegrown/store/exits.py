@@ -96,7 +96,9 @@ class ExitStore:
                 facts |= {"n_home": state["n_home"], "n_audits": state["watch"].get("n")}
                 record_event(connection, SYSTEM, "gateway.exit_fell", f"route:{route}", **facts)
 
-    def drop(self, exit_id: str) -> None:
-        """Forget the state of a stage that answers no more."""
+    def drop(self, *exit_ids: str) -> None:
+        """Forget the state of stages that answer no more, and to which nobody goes back."""
+        if not exit_ids:
+            return
         with self._db.write() as connection:
-            connection.execute(sa.delete(_SET).where(_SET.c.name == _STATE + exit_id))
+            connection.execute(sa.delete(_SET).where(_SET.c.name.in_([_STATE + e for e in exit_ids])))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from homegrown.core.access import Permission
 from homegrown.core.ids import new_id
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from homegrown.evaluate import Bound
     from homegrown.store import Store
     from homegrown.workspace.handles import Model
+
+MOST_EARLIER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,15 @@ class Switching(Calibrating):
     def switch_route(
         self,
         name: str,
-        model: str | None = None,
-        *,
+        *models: str,
         alpha: float = 0.02,
         delta: float = 0.05,
         audit_share: float = 0.02,
         template: str | None = None,
         shadow: bool = False,
         off: bool = False,
+        back: bool = False,
+        share: float | None = None,
     ) -> Switched:
         """Let a model answer the calls of a route that it is sure of, in the upstream's place; with *off* no more.
 
@@ -69,15 +74,23 @@ class Switching(Calibrating):
         (``metrics.risk_bound``). Without one nothing is switched on, and the sentence says how many more calls it
         takes. The version is held fast: another one needs a bound of its own.
 
+        A *share* without a model changes how many calls of the route it answers, and nothing else: the bound and all
+        that was observed stay. Which calls are among the share is drawn by the digest of caller and text: a caller's
+        text is answered by the same side each time, and what was answered at home still is when the share grows.
+
         Args:
             name: of the route.
-            model: whose champion answers, or ``name@2``.
+            models: whose champion answers, or ``name@2``.
             alpha: disagreement with the upstream that is borne among the answers given at home.
             delta: chance that this promise is wrong.
             audit_share: share of its answers that is checked by asking the upstream as well.
             template: of the calls, by id or name, where several became the model's task.
             shadow: the model answers silently and the upstream everybody; needs no bound.
             off: the upstream answers everything again.
+            back: what answered before answers again, by its own bound and with what was observed of it; where nothing
+                did, as *off*.
+            share: of the calls that it answers at all (or hears, as a shadow), above 0 and up to 1; all of them when
+                None.
 
         Raises:
             NotFoundError: there is no such route or model.
@@ -92,12 +105,17 @@ class Switching(Calibrating):
         if not self.store.actor.may(Permission.GOVERN):
             raise ForbiddenError("Only an owner may say who answers the calls of a route.")
         route = self.store.routes.get(name)
-        if off:
-            return self._off(route)
-        if model is None:
-            raise InputError("Name the model that shall answer, or --off.")
-        for share in (alpha, delta, audit_share):
-            if not 0 < share < 1:
+        if share is not None and not 0 < share <= 1:
+            raise InputError("The share of the calls that a model answers lies above 0 and up to 1, such as 0.25.")
+        if off or back:
+            return self._back(route) if back else self._off(route)
+        if not models:
+            return self._reshare(route, share)
+        model, *more = models
+        if more:
+            raise InputError("Name one model.")
+        for value in (alpha, delta, audit_share):
+            if not 0 < value < 1:
                 raise InputError("alpha, delta and the share of audits lie between 0 and 1, such as 0.02 and 0.05.")
         version = self.store.models.version(model)
         found, field = self._template_of(version, template)
@@ -111,29 +129,54 @@ class Switching(Calibrating):
             exit_id=new_id("exit"), template_id=found.template_id, field=field,
             wordings=tuple(v.key for v in found.variants), version_id=version.version_id,
             model=f"{version.model_name}@{version.number}", mode=ExitMode.SHADOW if shadow else ExitMode.HOME,
-            threshold=bound.threshold, alpha=alpha, delta=delta, audit_share=audit_share, labels=labels,
-            spellings=calls.spellings, usual=bound.usual,
+            threshold=bound.threshold, alpha=alpha, delta=delta, audit_share=audit_share, share=share or 1.0,
+            labels=labels, spellings=calls.spellings, usual=bound.usual,
         )  # fmt: skip
-        made = self.store.routes.switch(
-            self.store.actor, name, exit, exit_id=exit.exit_id, template_id=exit.template_id,
-            version_id=exit.version_id, mode=exit.mode.value, threshold=exit.threshold, alpha=alpha, delta=delta,
-            n=bound.n, n_home=bound.n_home, coverage=bound.coverage,
+        made = self._place(
+            route, exit, _before(route), threshold=exit.threshold, alpha=alpha, delta=delta, n=bound.n,
+            n_home=bound.n_home, coverage=bound.coverage,
         )  # fmt: skip
-        if route.config.exit is not None:
-            self.store.exits.drop(route.config.exit.exit_id)
         silent = f"{exit.model} answers silently; the upstream answers everybody. " if shadow else ""
-        said = silent + bound.sentence
-        return Switched(made, exit, bound, said)
+        return Switched(made, exit, bound, silent + bound.sentence + _of_share(exit))
 
-    def _off(self, route: GatewayRoute) -> Switched:
-        before = route.config.exit
-        if before is None:
+    def _place(self, route: GatewayRoute, exit: Exit | None, earlier: tuple[Exit, ...], **facts: Any) -> GatewayRoute:
+        """Have *exit* answer; what was observed of those to which nobody can go back is forgotten."""
+        about = exit or route.config.exit
+        if about is not None:
+            facts |= {"exit_id": about.exit_id, "version_id": about.version_id, "template_id": about.template_id}
+        if exit is not None:
+            facts |= {"mode": exit.mode.value, "share": exit.share}
+        made = self.store.routes.switch(self.store.actor, route.name, exit, earlier=earlier, **facts)
+        self.store.exits.drop(*(_ids(route) - _ids(made)))
+        return made
+
+    def _off(self, route: GatewayRoute, *, back: bool = False) -> Switched:
+        if route.config.exit is None:
             return Switched(route, None, None, f"No model of yours answers calls of {route.name}.")
-        made = self.store.routes.switch(
-            self.store.actor, route.name, None, exit_id=before.exit_id, version_id=before.version_id
-        )
-        self.store.exits.drop(before.exit_id)
+        made = self._place(route, None, route.config.earlier if back else _before(route))
         return Switched(made, None, None, f"The upstream answers all calls of {route.name} again.")
+
+    def _back(self, route: GatewayRoute) -> Switched:
+        *rest, exit = route.config.earlier or (None,)
+        if exit is None:
+            return self._off(route, back=True)
+        made = self._place(route, exit, tuple(rest), back=True)
+        kept = self.store.exits.state(exit.exit_id) or {}
+        fell = f" It fell back before: {kept['fallen']['sentence']}" if kept.get("fallen") else ""
+        how = "answers calls" if exit.mode is ExitMode.HOME else "silently hears calls"
+        return Switched(
+            made, exit, None, f"{exit.model} {how} of {route.name} again, as before.{_of_share(exit)}{fell}"
+        )
+
+    def _reshare(self, route: GatewayRoute, share: float | None) -> Switched:
+        if share is None:
+            raise InputError("Name the model that shall answer, or --off, --back or --share.")
+        if route.config.exit is None:
+            raise InputError(f"No model of yours answers calls of {route.name}; name one beside the share.")
+        exit = msgspec.structs.replace(route.config.exit, share=share)
+        made = self._place(route, exit, route.config.earlier)
+        who = f"{exit.model} {'answers' if exit.mode is ExitMode.HOME else 'silently hears'}"
+        return Switched(made, exit, None, f"{who} {share:.0%} of the calls of {route.name} that it is asked about.")
 
     def _template_of(self, version: ModelVersion, wanted: str | None) -> tuple[Template, str]:
         """The prompt whose calls became the model's task, and the field."""
@@ -163,3 +206,19 @@ class Switching(Calibrating):
         if not any(found.values()):
             raise UnsuitableLabelsError("None of the labels that the upstream says is a class of this model.")
         return found
+
+
+def _before(route: GatewayRoute) -> tuple[Exit, ...]:
+    """To go back to, once something else answers: what answers now, and those before it."""
+    now = (route.config.exit,) if route.config.exit is not None else ()
+    return (*route.config.earlier, *now)[-MOST_EARLIER:]
+
+
+def _ids(route: GatewayRoute) -> set[str]:
+    return {e.exit_id for e in (*route.config.earlier, route.config.exit) if e is not None}
+
+
+def _of_share(exit: Exit) -> str:
+    if exit.share >= 1:
+        return ""
+    return f" That is of the {exit.share:.0%} of the calls that it is asked about; the upstream answers the rest."
