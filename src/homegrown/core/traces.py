@@ -22,6 +22,10 @@ class Wire(StrEnum):
     MESSAGES = "messages"
 
 
+SPOKEN = frozenset({Wire.CHAT, Wire.RESPONSES, Wire.MESSAGES})
+"""The protocols that answer by words."""
+
+
 class CallState(StrEnum):
     """How far a call came.
 

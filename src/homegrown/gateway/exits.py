@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from homegrown.core.routing import NEVER, ExitMode
-from homegrown.core.traces import Wire
+from homegrown.core.traces import SPOKEN
 from homegrown.errors import HomegrownError
 from homegrown.gateway.home import Turn
 from homegrown.inference.answers import answers
@@ -181,19 +181,20 @@ class Exits:
             masked: where the model learned from masked calls: masks this one.
         """
         loaded = self.find(route)
-        if loaded is None or asked.wire is not Wire.CHAT:
+        if loaded is None or asked.wire not in SPOKEN:
             return None
         turn: Turn | None = None
         what = "problem"
         with self.harmless(loaded):
             stored = asked.text if masked is None else await asyncio.to_thread(masked, asked.text)
-            text = loaded.prompt.text_of(msgspec.json.decode(stored), asked.model, tags)
+            request = msgspec.json.decode(stored)
+            text = loaded.prompt.text_of(request, asked.model, tags, asked.wire)
             if text is None:
                 return None
             is_among_them = is_among(loaded.exit.share, route.route_id, actor_id, text)
             if not is_among_them and loaded.exit.mode is ExitMode.SHADOW:
                 return None
-            turn = Turn(self, loaded, text, trace_id, batcher)
+            turn = Turn(self, loaded, asked, text, trace_id, batcher)
             if loaded.stage.fallen is not None:
                 turn.what = loaded.stage.fallen.reason.value
             elif not is_among_them:
@@ -202,7 +203,7 @@ class Exits:
                 async with asyncio.timeout(HOME_WITHIN_S):
                     await turn.ask()
                 turn.decide()
-                await turn.word(asked)
+                turn.word(request if masked is None else msgspec.json.decode(asked.text))
             what = turn.what
         if turn is not None:
             turn.settle(what)

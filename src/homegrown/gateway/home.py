@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.traces import CallState, Captured, Wire, answer_of
-from homegrown.gateway import chat
+from homegrown.gateway import chat, messages, responses
+from homegrown.gateway.spoken import EVENTS, JSON
 from homegrown.serve.fallback import Home
 from homegrown.store.exits import Observed
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from homegrown.inference.answers import Answer
     from homegrown.serve.batcher import Batcher
     from homegrown.serve.fallback import Decision
-
-EVENTS = "text/event-stream"
 
 
 class Turn:
@@ -31,8 +30,8 @@ class Turn:
         answer: that goes out, whole; with its bytes as *pieces*, and their content type.
     """
 
-    def __init__(self, exits: Exits, loaded: Loaded, text: str, trace_id: str, batcher: Batcher) -> None:
-        self._exits, self._loaded, self._batcher = exits, loaded, batcher
+    def __init__(self, exits: Exits, loaded: Loaded, asked: Asked, text: str, trace_id: str, batcher: Batcher) -> None:
+        self._exits, self._loaded, self._asked, self._batcher = exits, loaded, asked, batcher
         self.text, self._trace_id = text, trace_id
         self.what = "shadow"
         self.said: Answer | None = None
@@ -40,7 +39,7 @@ class Turn:
         self._decision: Decision | None = None
         self.answer: dict[str, Any] = {}
         self.pieces: list[bytes] = []
-        self.kind = "application/json"
+        self.kind = JSON
 
     @property
     def is_home(self) -> bool:
@@ -90,24 +89,14 @@ class Turn:
         self._exits.count(self._loaded, self.what)
         return self.what
 
-    async def word(self, asked: Asked) -> None:
-        """Put what the model said into the shape in which the upstream answers, where it may go out."""
+    def word(self, request: dict[str, Any]) -> None:
+        """Put what the model said into the shape in which the upstream answers *request*, where it may go out."""
         if not self.is_sure:
             return
         content = self._loaded.exit.spellings[(self.said.label if self.said else None) or ""]
-        base = {
-            "id": f"chatcmpl-{self._trace_id}", "created": int(time.time()), "model": asked.model,
-            "system_fingerprint": self.version_id,
-        }  # fmt: skip
-        usage = chat.count(self.text)
-        self.answer = chat.whole_of(base, content, None, usage)
-        self.pieces = [msgspec.json.encode(self.answer)]
-        if not asked.is_stream:
-            return
-        options = msgspec.json.decode(asked.body).get("stream_options")
-        wants = isinstance(options, dict) and options.get("include_usage") is True
-        self.pieces = [e async for e in chat.stream_of(base, content, None, usage if wants else None)]
-        self.kind = EVENTS
+        self.answer, events = _worded(self._asked, request, self._trace_id, content, self.text, self.version_id)
+        self.pieces = events if self._asked.is_stream else [msgspec.json.encode(self.answer)]
+        self.kind = EVENTS if self._asked.is_stream else JSON
 
     def heard(self, answer: dict[str, Any] | None, *, is_kept: bool) -> None:
         """The upstream's whole answer is there; where the model was not asked yet it is now, and nobody waits."""
@@ -121,7 +110,7 @@ class Turn:
         """Hold the model's answer against the upstream's."""
         if self.said is None:
             return
-        call = Captured("", "gateway", Wire.CHAT, "", CallState.WHOLE, {}, answer, "")
+        call = Captured("", "gateway", self._asked.wire, "", CallState.WHOLE, {}, answer, "")
         theirs, ours = self._loaded.prompt.class_of(answer_of(call)), self.said.label
         weight, wrong = None, ours is None or ours != theirs
         if self._decision is not None and self._decision.audit:
@@ -132,3 +121,19 @@ class Turn:
         if is_kept:
             row = Observed(self._trace_id, self.version_id, ours, theirs, self.said.prob, self.seconds, weight)
             self._exits.note(row)
+
+
+def _worded(
+    asked: Asked, request: dict[str, Any], trace_id: str, content: str, text: str, version_id: str
+) -> tuple[dict[str, Any], list[bytes]]:
+    """An answer in the protocol of the call: whole, and as the events of a stream."""
+    if asked.wire is Wire.RESPONSES:
+        whole = responses.whole_of(request, trace_id, content, text)
+        return whole, responses.events_of(whole)
+    if asked.wire is Wire.MESSAGES:
+        whole = messages.whole_of(asked.model, trace_id, content, text)
+        return whole, messages.events_of(whole)
+    whole = chat.whole_of(asked.model, trace_id, content, text, version_id)
+    options = request.get("stream_options")
+    has_usage = isinstance(options, dict) and options.get("include_usage") is True
+    return whole, chat.events_of(whole, has_usage=has_usage)

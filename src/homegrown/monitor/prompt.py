@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from homegrown.core.traffic import FieldShape, Template
 
 # What a label in place of a language model's answer could not keep to.
-_ASKS_MORE = ("tools", "functions", "logprobs", "top_logprobs", "audio", "prediction")
+_ASKS_MORE = {
+    Wire.CHAT: ("tools", "functions", "logprobs", "top_logprobs", "audio", "prediction"),
+    Wire.RESPONSES: (
+        "tools", "previous_response_id", "conversation", "background", "include", "top_logprobs", "prompt",
+    ),
+    Wire.MESSAGES: ("tools", "mcp_servers", "container"),
+}  # fmt: skip
+_TEXT = frozenset({"text", "input_text", "output_text"})
 
 
 class Prompt:
@@ -43,22 +50,31 @@ class Prompt:
         self._read = reader(template.shape, next(f for f in template.shape.fields if f.name == field))
         self._labels = labels
 
-    def text_of(self, request: dict[str, Any], model: str, tags: Mapping[str, str]) -> str | None:
-        """The part of a chat completion that the model reads; None where it is not this prompt, or asks for more.
+    def text_of(
+        self, request: dict[str, Any], model: str, tags: Mapping[str, str], wire: Wire = Wire.CHAT
+    ) -> str | None:
+        """The part of a call that the model reads; None where it is not this prompt, or asks for more.
 
         Args:
             request: its body.
             model: that the caller named.
             tags: of the call.
+            wire: its protocol.
         """
         tag = self.template.tag
         if tag is not None and tags.get(tag[0]) != tag[1]:
             return None
-        if any(request.get(name) for name in _ASKS_MORE) or request.get("n") not in (None, 1):
+        if any(request.get(name) for name in _ASKS_MORE[wire]) or request.get("n") not in (None, 1):
             return None
-        if not _is_plain(request.get("messages")):
+        thinking = request.get("thinking")
+        if isinstance(thinking, dict) and thinking.get("type") != "disabled":
             return None
-        said = said_in(Captured("", "gateway", Wire.CHAT, model, CallState.OPEN, request, None, ""))
+        if not all(_is_text(request.get(k) or "") for k in ("system", "instructions")):
+            return None
+        turns = request.get("input" if wire is Wire.RESPONSES else "messages")
+        if not (_is_plain(turns) or (wire is Wire.RESPONSES and isinstance(turns, str))):
+            return None
+        said = said_in(Captured("", "gateway", wire, model, CallState.OPEN, request, None, ""))
         match = self._matcher.match(said) if said is not None else None
         return plain_text(match.text) or None if match is not None else None
 
@@ -91,15 +107,15 @@ def check_shape(template: Template, field: FieldShape) -> None:
         )
 
 
-def _is_plain(messages: Any) -> bool:
+def _is_plain(turns: Any) -> bool:
     """Whether all is text, and the last word is the caller's."""
-    if not isinstance(messages, list) or not messages:
+    if not isinstance(turns, list) or not turns:
         return False
-    for turn in messages:
-        content = turn.get("content") if isinstance(turn, dict) else None
-        parts = content if isinstance(content, list) else []
-        if not isinstance(content, (str, list)) or any(
-            not isinstance(p, dict) or p.get("type") != "text" for p in parts
-        ):
-            return False
-    return messages[-1].get("role") != "assistant"
+    if not all(isinstance(t, dict) and t.get("type", "message") == "message" for t in turns):
+        return False
+    return all(_is_text(t.get("content")) for t in turns) and turns[-1].get("role") != "assistant"
+
+
+def _is_text(content: Any) -> bool:
+    parts = content if isinstance(content, list) else []
+    return isinstance(content, (str, list)) and all(isinstance(p, dict) and p.get("type") in _TEXT for p in parts)

@@ -12,7 +12,7 @@ import numpy as np
 from homegrown import evaluate
 from homegrown.core.ids import text_hash
 from homegrown.core.routing import NEVER
-from homegrown.core.traces import AT_HOME, SELECTED, Wire, answer_of
+from homegrown.core.traces import AT_HOME, SELECTED, SPOKEN, answer_of
 from homegrown.curate.splits import TEST_SHARE
 from homegrown.errors import EmptyDataError
 from homegrown.inference.answers import answers
@@ -112,8 +112,8 @@ class Calibrating:
         mine = {t.upstream_id for t in route.config.targets}
         template = prompt.template
         for call in self.store.captured_imports.whole(templates=[template.template_id, None], tag=template.tag):
-            answer = answer_of(call) if call.wire is Wire.CHAT and _counts(call, mine) else None
-            text = prompt.text_of(call.request, call.model, call.tags) if answer is not None else None
+            answer = answer_of(call) if call.wire in SPOKEN and _counts(call, mine) else None
+            text = prompt.text_of(call.request, call.model, call.tags, call.wire) if answer is not None else None
             if answer is not None and text is not None:
                 yield text, answer, call.created_at
 
