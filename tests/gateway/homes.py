@@ -49,7 +49,7 @@ class Home:
         calls = topics(rng(), 700, [SYSTEM_SAYS], form=SPELT.get, model="triage", **mine)
         calls += [call(700 + i, SYSTEM_SAYS, riddle(i), one, model="triage", **mine) for i, one in enumerate(GUESSED)]
         self.ws.store.captured_imports.add([replace(c, trace_id=new_id("trace")) for c in calls])
-        self.template = self.ws.find_tasks().proposals[0].template
+        self.template = prompts(self.ws)[SYSTEM_SAYS]
         task = self.ws.accept_template(self.template.template_id, name="wish").task
         snapshot = self.ws.snapshot(task, test_share=0.4)
         self.version = self.ws.train(snapshot, Recipe("lexical", {}, 0), "wish")
@@ -76,7 +76,9 @@ class Home:
             done = self.ws.switch_route("triage", "wish", alpha=ALPHA, audit_share=audit_share, **options)
             self.exit = done.exit if not options else self.exit
         else:
-            again = msgspec.structs.replace(self.exit, exit_id=new_id("exit"), audit_share=audit_share)
+            new = new_id("exit")
+            stages = tuple(msgspec.structs.replace(s, stage_id=f"{new}:{i}") for i, s in enumerate(self.exit.stages))
+            again = msgspec.structs.replace(self.exit, exit_id=new, stages=stages, audit_share=audit_share)
             self.ws.store.routes.switch(SYSTEM, "triage", again)
         return self.follow()
 
@@ -93,6 +95,11 @@ class Home:
         threshold = self.ws.store.routes.get("triage").config.exit.threshold
         said = self.ws.predict(self.version, words)
         return next(w for w, s in zip(words, said, strict=True) if s["label"] is None or s["prob"] < threshold)
+
+
+def prompts(ws):
+    """Templates by what the system says in their first wording."""
+    return {p.template.variants[0].system.constants[0]: p.template for p in ws.find_tasks().proposals}
 
 
 def config(bed):

@@ -10,6 +10,7 @@ from homegrown.core.access import SYSTEM
 from homegrown.core.routing import RouteConfig, Target
 from homegrown.core.traces import AT_HOME, CallState, answer_of
 from homegrown.errors import InputError
+from homegrown.gateway.loaded import load
 from homegrown.serve.fallback import Why
 from homegrown.store import tables
 from homegrown.testing.wire_upstream import wire_upstream
@@ -88,8 +89,8 @@ def test_a_share_of_the_calls_and_what_stays_when_it_grows(home):
     assert {t: home.ask(t).headers.get("x-homegrown-upstream") is None for t in texts} == first
     rest = next(t for t in texts if not first[t])
     assert home.bed.last(home.ask(rest).headers["x-homegrown-trace"]).tags[AT_HOME] == "rest"
-    until(lambda: loaded.stage.watch.n > 9)  # whom it would have answered, the upstream checks
-    assert loaded.stage.watch.n_wrong == 0
+    until(lambda: loaded.stages[0].stage.watch.n > 9)  # whom it would have answered, the upstream checks
+    assert loaded.stages[0].stage.watch.n_wrong == 0
 
     done = home.ws.switch_route("triage", share=0.9)
     assert (done.exit.exit_id, done.bound) == (loaded.exit.exit_id, None)
@@ -103,14 +104,14 @@ def test_a_share_of_the_calls_and_what_stays_when_it_grows(home):
 def test_the_exit_before_comes_back_with_what_was_seen_of_it(home):
     first = home.switch(audit_share=0.999999)
     home.ask()
-    assert first.stage.watch.n == 1
+    assert first.stages[0].stage.watch.n == 1
     assert home.ws.switch_route("triage", "wish", alpha=2 * ALPHA, share=0.4).exit.share == 0.4
-    assert home.follow().stage.watch.n == 0
+    assert home.follow().stages[0].stage.watch.n == 0
     done = home.ws.switch_route("triage", back=True)
     assert done.exit.exit_id == first.exit.exit_id
     assert "as before" in done.sentence
     again = home.follow()
-    assert (again.exit, again.stage.watch.n) == (first.exit, 1)
+    assert (again.exit, again.stages[0].stage.watch.n) == (first.exit, 1)
     home.ws.switch_route("triage", off=True)
     assert home.ws.switch_route("triage", back=True).exit.exit_id == first.exit.exit_id
     home.ws.switch_route("triage", back=True)
@@ -179,20 +180,23 @@ def test_audits_that_break_the_bound_send_all_out_and_say_why(home):
     loaded = home.switch(audit_share=0.999999)
     home.bed.upstream.label({"": "**Login**"})  # the upstream changed its mind about everything
     n = 0
-    while loaded.stage.fallen is None:
+    while loaded.stages[0].stage.fallen is None:
         answer = home.ask(SURE, seed=n)
         n += 1
         assert answer.parse().choices[0].message.content == "**Login**"
         assert n < 60
-    assert loaded.stage.fallen.reason is Why.BREACH
+    assert loaded.stages[0].stage.fallen.reason is Why.BREACH
     assert home.bed.last(home.ask().headers["x-homegrown-trace"]).tags[AT_HOME] == "breach"
     assert "wish@1 answers no more" in home.bed.gateway.health()["exit triage"]
     until(lambda: any(e.action == "gateway.exit_fell" for e in home.ws.audit(limit=20)))
     rows = observed(home, tables.audits, n)
     assert {(r["kind"], r["home"], r["upstream"]) for r in rows} == {("upstream", "refund", "login")}
     assert {r["agrees"] for r in observed(home, tables.shadow_answers, n)} == {0}
-    again = home.bed.gateway.exits._load("triage", loaded.exit)  # as a server that starts
-    assert (again.stage.fallen.reason, again.stage.watch.n) == (Why.BREACH, loaded.stage.watch.n)
+    again = load(home.ws.store, "triage", loaded.exit)  # as a server that starts
+    assert (again.stages[0].stage.fallen.reason, again.stages[0].stage.watch.n) == (
+        Why.BREACH,
+        loaded.stages[0].stage.watch.n,
+    )
 
 
 def observed(home, table, n):
@@ -262,7 +266,7 @@ def test_a_fault_of_ours_costs_the_caller_nothing(home):
     def broken(texts):
         raise RuntimeError("as planned")
 
-    loaded.run = broken
+    loaded.stages[0].run = broken
     answer = home.ask()
     assert answer.headers["x-homegrown-upstream"] == "stub"
     assert home.bed.last(answer.headers["x-homegrown-trace"]).tags[AT_HOME] == "problem"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from homegrown.cli.common import emit, json_option, workspace_option
 from homegrown.workspace import connect
+
+if TYPE_CHECKING:
+    from homegrown.evaluate import Bound
 
 
 @click.command("switch")
@@ -28,18 +31,23 @@ from homegrown.workspace import connect
 @workspace_option
 @json_option
 def switch(route: str, models: tuple[str, ...], workspace: Path, as_json: bool, **options: Any) -> None:
-    """Let MODEL answer the calls of ROUTE that it is sure of, with a bound on how often it differs."""
+    """Let MODELS answer the calls of ROUTE that they are sure of, with a bound on how often they differ.
+
+    Several of one Task are asked one after the other; those of several fields of a prompt give its documents together.
+    """
     with connect(workspace) as ws:
         done = ws.switch_route(route, *models, **options)
     has_switched = done.bound is None or options["shadow"] or done.bound.threshold is not None
-    bound = None
-    if done.bound is not None:
-        bound = {k: v for k, v in asdict(done.bound).items() if k not in ("usual", "sentence")}
     exit = done.exit
+    bound = None if done.bound is None else _facts(done.bound)
     document = {
         "route": route, "mode": exit.mode.value if exit else None, "model": exit.model if exit else None,
         "share": exit.share if exit else None,
         "exit_id": exit.exit_id if exit else None, "switched": has_switched,
-        "sentence": done.sentence, **(bound or {}),
+        "sentence": done.sentence, **(bound or {}), "stages": [_facts(b) for b in done.bounds],
     }  # fmt: skip
     emit(document, done.sentence, as_json=as_json)
+
+
+def _facts(bound: Bound) -> dict[str, Any]:
+    return {k: v for k, v in asdict(bound).items() if k not in ("usual", "sentence")}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from homegrown.core.lazy import on_demand
 
 if TYPE_CHECKING:
+    from homegrown.evaluate.chained import chain_bound
     from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
     from homegrown.evaluate.exit import Bound, exit_bound
@@ -27,6 +28,7 @@ __getattr__ = on_demand(
         "compare": "homegrown.evaluate.pairing",
         "evaluate": "homegrown.evaluate.run",
         "example_ids": "homegrown.evaluate.report",
+        "chain_bound": "homegrown.evaluate.chained",
         "exit_bound": "homegrown.evaluate.exit",
         "give_verdict": "homegrown.evaluate.verdict",
         "lines": "homegrown.evaluate.verdict",
@@ -41,6 +43,7 @@ __all__ = [
     "Answers",
     "Bound",
     "Evaluation",
+    "chain_bound",
     "challenge",
     "compare",
     "evaluate",

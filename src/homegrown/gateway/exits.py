@@ -6,33 +6,26 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
-from homegrown.core.routing import NEVER, ExitMode
+from homegrown.core.routing import ExitMode
 from homegrown.core.traces import SPOKEN
 from homegrown.errors import HomegrownError
 from homegrown.gateway.home import Turn
-from homegrown.inference.answers import answers
-from homegrown.inference.predictor import load_predictor
-from homegrown.metrics.drift import Baseline
-from homegrown.monitor.prompt import Prompt
-from homegrown.serve.engine import self_test
-from homegrown.serve.fallback import Policy, Stage, is_among
+from homegrown.gateway.loaded import load
+from homegrown.serve.fallback import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from homegrown.core.routing import Exit, GatewayRoute
+    from homegrown.core.routing import GatewayRoute
     from homegrown.gateway.intake import Asked
+    from homegrown.gateway.loaded import Loaded, LoadedStage
     from homegrown.gateway.meters import Meters
     from homegrown.gateway.switchboard import Switchboard, Table
-    from homegrown.inference.answers import Answer
     from homegrown.serve.batcher import Batcher
-    from homegrown.serve.fallback import Decision
     from homegrown.store import Store
     from homegrown.store.exits import Observed
 
@@ -43,47 +36,6 @@ HOME_WITHIN_S = 2.0
 """A model that has not answered by then is not waited for: the upstream is asked."""
 MOST_LATER = 64
 MOST_ROWS = 20_000
-
-
-@dataclass(slots=True, eq=False)
-class Loaded:
-    """A model in front of a route's upstreams.
-
-    Attributes:
-        run: texts to answers; its identity is the queue in the batcher.
-        is_news: the stage changed since its state was kept.
-        n_problems: calls that went to the upstream because something of ours went wrong.
-    """
-
-    route: str
-    exit: Exit
-    prompt: Prompt
-    run: Callable[[list[str]], list[Answer]]
-    stage: Stage
-    rng: np.random.Generator = field(default_factory=np.random.default_rng)
-    is_news: bool = False
-    has_told: bool = False
-    n_problems: int = 0
-    problem: str = ""
-
-    def sure(self, said: Answer) -> float:
-        """How sure the model is of what may be said at home."""
-        return said.prob if said.label in self.exit.spellings else NEVER
-
-    def decide(self, said: Answer) -> Decision:
-        """Who answers, given what the model said."""
-        self.is_news = True
-        return self.stage.decide(self.sure(said), said.in_scope, self.rng, answer=said.label or "")
-
-    def check(self, said: Answer, wrong: bool) -> None:
-        """Take a call of the rest as an audit, where the model would have answered it."""
-        if self.stage.refusal(self.sure(said), said.in_scope) is None:
-            self.observe(wrong, self.stage.epoch)
-
-    def observe(self, wrong: bool, epoch: int) -> None:
-        """What came of an audit."""
-        self.is_news = True
-        self.stage.observe(wrong, epoch)
 
 
 class Exits:
@@ -129,7 +81,7 @@ class Exits:
             if self._broken.get(exit.exit_id) is not None:
                 continue
             try:
-                self._loaded[route_id] = await asyncio.to_thread(self._load, name, exit)
+                self._loaded[route_id] = await asyncio.to_thread(load, self._store, name, exit)
             except Exception as error:  # whatever it is: the upstream answers, and health says why
                 why = error.message if isinstance(error, HomegrownError) else f"It failed ({type(error).__name__})."
                 self._broken[exit.exit_id] = (name, why)
@@ -143,25 +95,9 @@ class Exits:
         """The stages of those that answer no more and that one may go back to."""
         earlier = {e.exit_id for r in table.routes.values() for e in r.config.earlier}
         for loaded in list(self._loaded.values()):
-            if loaded.is_news and loaded.exit.exit_id in earlier:
+            if loaded.exit.exit_id in earlier:
                 with contextlib.suppress(HomegrownError):
-                    await self._keep_stage(loaded)
-
-    def _load(self, route: str, exit: Exit) -> Loaded:
-        store = self._store
-        version = store.models.version(exit.version_id)
-        predictor = load_predictor(store.bundles.open(version.version_id, version.bundle_digest))
-        self_test(predictor, version)
-        prompt = Prompt(store.templates.get(exit.template_id), exit.field, exit.labels, exit.wordings)
-        kept = store.exits.state(exit.exit_id)
-        if kept is not None:
-            stage = Stage.of(kept)
-        else:
-            usual = None if exit.usual is None else msgspec.convert(exit.usual, Baseline)
-            stage = Stage(Policy(exit.threshold, exit.alpha, exit.delta, exit.audit_share), usual)
-        loaded = Loaded(route, exit, prompt, lambda texts: answers(predictor, predictor.predict(texts)), stage)
-        loaded.has_told = stage.fallen is not None
-        return loaded
+                    await self._keep_stages(loaded)
 
     # One call
 
@@ -194,35 +130,36 @@ class Exits:
             is_among_them = is_among(loaded.exit.share, route.route_id, actor_id, text)
             if not is_among_them and loaded.exit.mode is ExitMode.SHADOW:
                 return None
-            turn = Turn(self, loaded, asked, text, trace_id, batcher)
-            if loaded.stage.fallen is not None:
-                turn.what = loaded.stage.fallen.reason.value
+            turn = Turn(self, loaded, asked, text, trace_id, batcher, tags)
+            fallen = loaded.chain.why() if loaded.exit.mode is ExitMode.HOME else None
+            if fallen is not None:
+                turn.what = fallen.value
             elif not is_among_them:
                 turn.what = "rest"
             elif loaded.exit.mode is ExitMode.HOME:
                 async with asyncio.timeout(HOME_WITHIN_S):
                     await turn.ask()
-                turn.decide()
                 turn.word(request if masked is None else msgspec.json.decode(asked.text))
             what = turn.what
         if turn is not None:
             turn.settle(what)
-        self.count(loaded, what)
+        else:
+            self.count(loaded, loaded.stages[0].config.model, what)
         return turn
 
-    def count(self, loaded: Loaded, what: str) -> None:
+    def count(self, loaded: Loaded, model: str, what: str) -> None:
         """One more of a kind."""
-        self._meters.exit(loaded.route, what)
+        self._meters.exit(loaded.route, model, what)
 
     def later(self, loaded: Loaded, turn: Turn, answer: dict[str, Any] | None, *, is_kept: bool) -> None:
         """Ask the model about a call that is answered already, unless too many wait for that."""
         if len(self._later) >= MOST_LATER or turn.what == "problem":
-            self.count(loaded, "left_out")
+            self.count(loaded, loaded.stages[0].config.model, "left_out")
             return
 
         async def ask() -> None:
             with self.harmless(loaded):
-                await turn.ask()
+                await turn.ask_afterwards()
                 turn.compare(answer, is_kept=is_kept)
 
         task = asyncio.get_running_loop().create_task(ask())
@@ -251,21 +188,25 @@ class Exits:
                 await asyncio.to_thread(self._store.exits.note, rows)
                 del self._rows[: len(rows)]
             for loaded in list(self._loaded.values()):
-                if loaded.is_news:
-                    await self._keep_stage(loaded)
+                await self._keep_stages(loaded)
 
-    async def _keep_stage(self, loaded: Loaded) -> None:
-        fallen = loaded.stage.fallen
-        news = fallen.reason.value if fallen is not None and not loaded.has_told else None
+    async def _keep_stages(self, loaded: Loaded) -> None:
+        for one in loaded.stages:
+            if one.is_news:
+                await self._keep_stage(loaded, one)
+
+    async def _keep_stage(self, loaded: Loaded, one: LoadedStage) -> None:
+        fallen = one.stage.fallen
+        news = fallen.reason.value if fallen is not None and not one.has_told else None
         if fallen is not None and news is not None:
-            _LOG.warning("%s answers calls of %s no more. %s", loaded.exit.model, loaded.route, fallen.sentence)
-        loaded.is_news = False
+            _LOG.warning("%s answers calls of %s no more. %s", one.config.model, loaded.route, fallen.sentence)
+        one.is_news = False
         try:
-            await asyncio.to_thread(self._store.exits.keep, loaded.route, loaded.exit, loaded.stage.state(), news)
+            await asyncio.to_thread(self._store.exits.keep, loaded.route, one.config, one.stage.state(), news)
         except HomegrownError:
-            loaded.is_news = True
+            one.is_news = True
             raise
-        loaded.has_told = loaded.has_told or news is not None
+        one.has_told = one.has_told or news is not None
 
     async def close(self) -> None:
         """Write what is left."""
@@ -278,8 +219,10 @@ class Exits:
         """Who answers no more, or cannot, and why."""
         found = {f"exit {name}": f"nothing is answered at home: {why}" for name, why in self._broken.values()}
         for one in self._loaded.values():
-            if one.stage.fallen is not None:
-                found[f"exit {one.route}"] = f"{one.exit.model} answers no more: {one.stage.fallen.sentence}"
+            fell = [(s.config.model, s.stage.fallen) for s in one.stages]
+            told = [f"{model} answers no more: {fallen.sentence}" for model, fallen in fell if fallen is not None]
+            if told:
+                found[f"exit {one.route}"] = " ".join(told)
             elif one.n_problems:
                 found[f"exit {one.route}"] = (
                     f"{one.n_problems:,} calls went to the upstream after a fault here: {one.problem}"

@@ -171,6 +171,11 @@ class Stage:
         self.n_home += 1
         return Decision(Home(), audited, self.epoch)
 
+    def passes_on(self, confidence: float, in_scope: float) -> bool:
+        """Whether the next stage may be asked: this one would not answer even if it had not fallen."""
+        sure = self.policy.threshold is not None and confidence > self.policy.threshold
+        return not (sure and in_scope >= self.policy.scope)
+
     def refusal(self, confidence: float, in_scope: float) -> Why | None:
         """Why an answer of that confidence does not go out; None where it does. Nothing is counted."""
         if self.fallen is not None:
@@ -255,7 +260,9 @@ class Chain:
     """Stages in the order in which they are asked, the upstream behind the last.
 
     If each stage's own answers are wrong in at most its alpha, then so are all answers at home together in at most the
-    largest alpha; that holds with 1 - the sum of the deltas.
+    largest alpha; that holds with 1 - the sum of the deltas. Each stage is calibrated on calls that those before it
+    pass on, so it is asked about no others: what a stage that fell would have answered goes to the upstream, and only
+    what it passed on before goes on to the next.
 
     Args:
         stages: names and stages, the cheapest first.
@@ -275,15 +282,19 @@ class Chain:
         return min(1.0, sum(s.policy.delta for _, s in self.stages))
 
     def after(self, stage: int) -> int | None:
-        """The next stage that may answer at all, -1 to begin with; None: the upstream. The models between need not run.
+        """The next stage to be asked, -1 to begin with; None: the upstream. The models between need not run.
 
-        A stage that fell is skipped, and with it nothing is watched there until it is renewed.
+        A stage without a bound is left out. One that fell is asked still while a later one stands, for it says which
+        calls that one is asked about.
         """
-        for i in range(stage + 1, len(self.stages)):
-            found = self.stages[i][1]
-            if found.fallen is None and found.policy.threshold is not None:
-                return i
-        return None
+        able = [i for i, (_, s) in enumerate(self.stages) if i > stage and s.policy.threshold is not None]
+        return able[0] if any(self.stages[i][1].fallen is None for i in able) else None
+
+    def why(self) -> Why | None:
+        """Why no stage answers any more; None while one does."""
+        if self.after(-1) is not None:
+            return None
+        return next((s.fallen.reason for _, s in self.stages if s.fallen is not None), Why.NO_BOUND)
 
     def sentences(self) -> list[str]:
         """What a person must know: which stages fell, and why."""

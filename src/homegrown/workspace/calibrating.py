@@ -1,50 +1,82 @@
-"""Which captured calls may judge a model that is to answer in the upstream's place, and what they say of it."""
+"""Which captured calls may judge models that are to answer in the upstream's place, and what they say of them."""
 
 from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from homegrown import evaluate
 from homegrown.core.ids import text_hash
-from homegrown.core.routing import NEVER
 from homegrown.core.traces import AT_HOME, SELECTED, SPOKEN, answer_of
 from homegrown.curate.splits import TEST_SHARE
 from homegrown.errors import EmptyDataError
-from homegrown.inference.answers import answers
+from homegrown.inference.speaker import Speaker
+from homegrown.monitor.prompt import Prompt, refuse_free
+from homegrown.monitor.written import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from homegrown.core.models import ModelVersion
     from homegrown.core.protocols import Predictor
-    from homegrown.core.routing import GatewayRoute
+    from homegrown.core.routing import ExitPart, GatewayRoute
     from homegrown.core.traces import Captured
     from homegrown.core.traffic import Template
     from homegrown.evaluate import Bound
-    from homegrown.monitor.prompt import Prompt
+    from homegrown.inference.speaker import Said
     from homegrown.store import Store
 
 _AT_ONCE = 256
 CALLS_WANTED, MOST_KEPT = 2000, 0.4
+_SAMPLE = 5000
+_ALMOST_ALL = 0.9
+"""Fields that no model gives must say the same in this share of the documents; the others count as differing."""
+
+
+class Held(NamedTuple):
+    """A text that no model learned from, and what the upstream said of it: labels by field."""
+
+    text: str
+    labels: tuple[list[str] | None, ...]
 
 
 @dataclass(slots=True)
 class Calls:
-    """The calls of a prompt: one for each text that the model did not learn from, and how the upstream spells.
+    """The calls of a prompt.
 
     Attributes:
-        plan: how sure the model was of rows that chose it (``train.rung.sureness``); empty where nobody wrote it down.
+        held: one for each text that no model learned from.
+        form: what stands round the values, as most answers have it; *order* of the fields in it.
+        rest: what the other fields of its documents say; empty without any.
+        spelt: by field, how often each set of labels was written how.
     """
 
-    texts: list[str]
-    said: list[str | None]
-    spellings: dict[str, str]
-    plan: Sequence[float] = ()
+    held: list[Held]
+    form: tuple[str, ...]
+    order: tuple[str, ...]
+    rest: str
+    spelt: dict[str, dict[tuple[str, ...], Counter[str]]]
+
+    def spellings(self, part: ExitPart) -> dict[str, str]:
+        """What the upstream writes, by what a model says."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for labels, counts in self.spelt.get(part.field, {}).items():
+            said = part.class_of(labels)
+            if said is not None:
+                found[said].update(counts)
+        return {said: counts.most_common(1)[0][0] for said, counts in found.items()}
+
+
+class Judged(NamedTuple):
+    """A call as one stage sees it: what its models say, and whether the upstream said something else."""
+
+    said: Said
+    is_wrong: bool
 
 
 def share_to_keep(templates: Sequence[Template], task_id: str) -> float:
@@ -66,25 +98,35 @@ class Calibrating:
 
     store: Store
 
-    def _calls(self, route: GatewayRoute, version: ModelVersion, prompt: Prompt) -> Calls:
-        is_held_out = self._held_out(version)
-        held: dict[str, tuple[str, str | None]] = {}
-        spelt: dict[str, Counter[str]] = defaultdict(Counter)
+    def _calls(
+        self, route: GatewayRoute, versions: Sequence[ModelVersion], template: Template, fields: Sequence[str]
+    ) -> Calls:
+        plain = Prompt(template, fields)
+        some = islice(self._answered(route, plain), _SAMPLE) if plain.is_document else ()
+        prompt = Prompt(template, fields, rest=_rest_of(plain, [answer for _, answer, _ in some]))
+        judges = [self._held_out(v) for v in versions]
+        held: dict[str, Held] = {}
+        forms: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
+        spelt: dict[str, dict[tuple[str, ...], Counter[str]]] = {f: defaultdict(Counter) for f in fields}
         for text, answer, at in self._answered(route, prompt):
-            said = prompt.class_of(answer)
-            if said is not None:
-                spelt[said][answer] += 1
+            labels = prompt.labels_of(answer)
+            one = written(answer, fields) if None not in labels else None
+            if one is not None:
+                forms[one.form, one.order] += 1
+                values = dict(zip(one.order, one.values, strict=True))
+                for field, found in zip(fields, labels, strict=True):
+                    spelt[field][tuple(sorted(found or ()))][values[field]] += 1
             h = text_hash(text)
-            if is_held_out(h, at):
-                held[h] = (text, said)  # the newest counts
+            if all(is_held_out(h, at) for is_held_out in judges):
+                held[h] = Held(text, labels)  # the newest counts
         if not held:
+            names = " or ".join(f"{v.model_name}@{v.number}" for v in versions)
             raise EmptyDataError(
-                f"There is no call of “{prompt.template.name}” yet that {version.model_name}@{version.number} did not "
-                "learn from and that this route's upstream answered. Let more calls pass, then try again."
+                f"There is no call of “{template.name}” yet that {names} did not learn from and that this route's "
+                "upstream answered. Let more calls pass, then try again."
             )
-        spellings = {name: counts.most_common(1)[0][0] for name, counts in spelt.items()}
-        plan = version.details.get("report", {}).get("sureness", ())
-        return Calls([t for t, _ in held.values()], [s for _, s in held.values()], spellings, plan)
+        form, order = forms.most_common(1)[0][0] if forms else (("", ""), tuple(fields[:1]))
+        return Calls(list(held.values()), form, order, prompt.rest or "", spelt)
 
     def _held_out(self, version: ModelVersion) -> Callable[[str, str], bool]:
         """Tells of a text, by its hash and when it was asked, whether it is of the sample that judges.
@@ -118,15 +160,45 @@ class Calibrating:
                 yield text, answer, call.created_at
 
     @staticmethod
-    def _bound(predictor: Predictor, calls: Calls, alpha: float, delta: float) -> Bound:
-        found = []
-        for start in range(0, len(calls.texts), _AT_ONCE):
-            found += answers(predictor, predictor.predict(calls.texts[start : start + _AT_ONCE]))
-        found = [a if a.label in calls.spellings else replace(a, prob=NEVER) for a in found]
-        wrong = np.array([a.label is None or a.label != said for a, said in zip(found, calls.said, strict=True)])
-        sure, inside = np.array([a.prob for a in found]), np.array([a.in_scope for a in found])
-        group = [a.label or "" for a in found]
-        return evaluate.exit_bound(sure, wrong, inside, group, alpha=alpha, delta=delta, plan=calls.plan)
+    def _judge(parts: Sequence[ExitPart], predictors: Sequence[Predictor], held: Sequence[Held]) -> list[Judged]:
+        """Have the models of a stage answer calls that none of them learned from."""
+        speak, found = Speaker(parts, predictors), []
+        for start in range(0, len(held), _AT_ONCE):
+            some = held[start : start + _AT_ONCE]
+            for said, one in zip(speak([h.text for h in some]), some, strict=True):
+                theirs = tuple(p.class_of(labels) for p, labels in zip(parts, one.labels, strict=True))
+                found.append(Judged(said, theirs != said.classes))
+        return found
+
+    @staticmethod
+    def _bound(judged: Sequence[Judged], alpha: float, delta: float, plan: Sequence[float] = ()) -> Bound:
+        """Above which confidence a stage may answer.
+
+        Args:
+            judged: calls that it is asked about.
+            alpha: disagreement that is borne.
+            delta: chance that the promise is wrong.
+            plan: how sure the model was of rows that chose it (``train.rung.sureness``); empty where nobody wrote it
+                down, and where the stage is asked about other calls than the model was chosen by.
+        """
+        wrong = np.array([j.is_wrong for j in judged], bool)
+        sure = np.array([j.said.confidence for j in judged], float)
+        inside = np.array([j.said.in_scope for j in judged], float)
+        group = [j.said.answer for j in judged]
+        return evaluate.exit_bound(sure, wrong, inside, group, alpha=alpha, delta=delta, plan=plan)
+
+
+def _rest_of(prompt: Prompt, answers: Sequence[str]) -> str:
+    """What the fields that no model gives say in nearly all documents.
+
+    Raises:
+        UnsuitableLabelsError: they say something else each time.
+    """
+    counts = Counter(map(prompt.rest_of, answers))
+    rest, n = counts.most_common(1)[0] if counts else ("", 0)
+    if n < _ALMOST_ALL * counts.total():
+        refuse_free(prompt)
+    return rest
 
 
 def _counts(call: Captured, upstreams: set[str]) -> bool:

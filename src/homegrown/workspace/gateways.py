@@ -76,8 +76,8 @@ class Gateways:
             made = self.store.routes.switch(
                 self.store.actor, name, None, exit_id=before.exit_id, version_id=before.version_id
             )
-        if not is_same:
-            self.store.exits.drop(*(e.exit_id for e in (*earlier, before) if e is not None))
+        if old is not None and not is_same:
+            self.store.exits.drop(*old.config.stage_ids())
         return made
 
     def _target(self, said: str, model: str | None) -> Target:
@@ -92,7 +92,7 @@ class Gateways:
         """Remove a route; the calls that came by it stay."""
         self._own("remove a route")
         gone = self.store.routes.remove(self.store.actor, name)
-        self.store.exits.drop(*(e.exit_id for e in (*gone.config.earlier, gone.config.exit) if e is not None))
+        self.store.exits.drop(*gone.config.stage_ids())
         return gone
 
     def routes(self) -> list[GatewayRoute]:

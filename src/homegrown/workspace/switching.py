@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.access import Permission
-from homegrown.core.ids import new_id
-from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.routing import Exit, ExitMode
-from homegrown.errors import ForbiddenError, InputError, UnsuitableLabelsError
-from homegrown.monitor.prompt import Prompt, check_shape
-from homegrown.workspace.calibrating import Calibrating
+from homegrown.errors import ForbiddenError, InputError
+from homegrown.workspace.staging import Staging
 
 if TYPE_CHECKING:
-    from homegrown.core.models import ModelVersion
-    from homegrown.core.protocols import Predictor
     from homegrown.core.routing import GatewayRoute
-    from homegrown.core.traffic import Template
     from homegrown.evaluate import Bound
     from homegrown.store import Store
-    from homegrown.workspace.handles import Model
 
 MOST_EARLIER = 3
 
@@ -35,24 +28,20 @@ class Switched:
         exit: what answers calls of the route at home, or silently; None for nothing.
         bound: what the calls say; None when it was switched off.
         sentence: for a person.
+        bounds: of each stage by itself, where several answer one after the other.
     """
 
     route: GatewayRoute
     exit: Exit | None
     bound: Bound | None
     sentence: str
+    bounds: tuple[Bound, ...] = ()
 
 
-class Switching(Calibrating):
+class Switching(Staging):
     """Mixed into ``Workspace``."""
 
     store: Store
-
-    if TYPE_CHECKING:
-
-        def predictor(self, model: str | ModelVersion | Model) -> Predictor:
-            """A model, loaded once and kept."""
-            ...
 
     def switch_route(
         self,
@@ -67,12 +56,17 @@ class Switching(Calibrating):
         back: bool = False,
         share: float | None = None,
     ) -> Switched:
-        """Let a model answer the calls of a route that it is sure of, in the upstream's place; with *off* no more.
+        """Let models answer the calls of a route that they are sure of, in the upstream's place; with *off* no more.
 
         The model is asked about captured calls that it did not learn from, one for each text, and a confidence is
         sought above which it differs from the upstream in at most *alpha* of its answers, with confidence 1 - *delta*
         (``metrics.risk_bound``). Without one nothing is switched on, and the sentence says how many more calls it
         takes. The version is held fast: another one needs a bound of its own.
+
+        Several models of one Task are asked one after the other, until one is sure; the upstream comes last. Models of
+        several fields of one prompt's JSON documents give the document together: where all of it is sure, and only
+        a document that is the same in every field counts as agreeing. Each stage is calibrated on calls of its own
+        that those before it pass on, with an equal part of *delta*.
 
         A *share* without a model changes how many calls of the route it answers, and nothing else: the bound and all
         that was observed stay. Which calls are among the share is drawn by the digest of caller and text: a caller's
@@ -80,7 +74,7 @@ class Switching(Calibrating):
 
         Args:
             name: of the route.
-            models: whose champion answers, or ``name@2``.
+            *models: whose champion answers, or ``name@2``.
             alpha: disagreement with the upstream that is borne among the answers given at home.
             delta: chance that this promise is wrong.
             audit_share: share of its answers that is checked by asking the upstream as well.
@@ -96,7 +90,7 @@ class Switching(Calibrating):
             NotFoundError: there is no such route or model.
             InputError: it is not clear which calls are meant, or a share is out of range.
             EmptyDataError: no call is there that the model did not learn from.
-            UnsuitableLabelsError: the answers are more than one label.
+            UnsuitableLabelsError: the answers hold what no classifier writes.
 
         Example:
             >>> ws.switch_route("default", "intent").sentence  # doctest: +SKIP
@@ -111,43 +105,38 @@ class Switching(Calibrating):
             return self._back(route) if back else self._off(route)
         if not models:
             return self._reshare(route, share)
-        model, *more = models
-        if more:
-            raise InputError("Name one model.")
         for value in (alpha, delta, audit_share):
             if not 0 < value < 1:
                 raise InputError("alpha, delta and the share of audits lie between 0 and 1, such as 0.02 and 0.05.")
-        version = self.store.models.version(model)
-        found, field = self._template_of(version, template)
-        labels = self._labels(version, found, field)
-        prompt = Prompt(found, field, labels)
-        calls = self._calls(route, version, prompt)
-        bound = self._bound(self.predictor(version), calls, alpha, delta)
-        if bound.threshold is None and not shadow:
-            return Switched(route, route.config.exit, bound, f"Nothing was switched. {bound.sentence}")
+        line = self._lineup([self.store.models.version(m) for m in models], template)
+        calls = self._calls(route, line.versions, line.template, line.fields)
+        done = self._calibrated(line, calls, alpha, delta)
+        if all(s.threshold is None for s in done.stages) and not shadow:
+            return Switched(route, route.config.exit, done.bound, f"Nothing was switched. {done.bound.sentence}")
         exit = Exit(
-            exit_id=new_id("exit"), template_id=found.template_id, field=field,
-            wordings=tuple(v.key for v in found.variants), version_id=version.version_id,
-            model=f"{version.model_name}@{version.number}", mode=ExitMode.SHADOW if shadow else ExitMode.HOME,
-            threshold=bound.threshold, alpha=alpha, delta=delta, audit_share=audit_share, share=share or 1.0,
-            labels=labels, spellings=calls.spellings, usual=bound.usual,
+            exit_id=done.stages[0].stage_id, template_id=line.template.template_id,
+            wordings=tuple(v.key for v in line.template.variants), mode=ExitMode.SHADOW if shadow else ExitMode.HOME,
+            stages=done.stages, form=calls.form, order=calls.order, rest=calls.rest, alpha=alpha, delta=delta,
+            audit_share=audit_share, share=share or 1.0,
         )  # fmt: skip
+        bound = done.bound
         made = self._place(
             route, exit, _before(route), threshold=exit.threshold, alpha=alpha, delta=delta, n=bound.n,
             n_home=bound.n_home, coverage=bound.coverage,
         )  # fmt: skip
         silent = f"{exit.model} answers silently; the upstream answers everybody. " if shadow else ""
-        return Switched(made, exit, bound, silent + bound.sentence + _of_share(exit))
+        return Switched(made, exit, bound, silent + bound.sentence + _of_share(exit), done.bounds)
 
     def _place(self, route: GatewayRoute, exit: Exit | None, earlier: tuple[Exit, ...], **facts: Any) -> GatewayRoute:
         """Have *exit* answer; what was observed of those to which nobody can go back is forgotten."""
         about = exit or route.config.exit
         if about is not None:
             facts |= {"exit_id": about.exit_id, "version_id": about.version_id, "template_id": about.template_id}
+            facts |= {"model": about.model}
         if exit is not None:
             facts |= {"mode": exit.mode.value, "share": exit.share}
         made = self.store.routes.switch(self.store.actor, route.name, exit, earlier=earlier, **facts)
-        self.store.exits.drop(*(_ids(route) - _ids(made)))
+        self.store.exits.drop(*(route.config.stage_ids() - made.config.stage_ids()))
         return made
 
     def _off(self, route: GatewayRoute, *, back: bool = False) -> Switched:
@@ -161,8 +150,8 @@ class Switching(Calibrating):
         if exit is None:
             return self._off(route, back=True)
         made = self._place(route, exit, tuple(rest), back=True)
-        kept = self.store.exits.state(exit.exit_id) or {}
-        fell = f" It fell back before: {kept['fallen']['sentence']}" if kept.get("fallen") else ""
+        states = [self.store.exits.state(s.stage_id) or {} for s in exit.stages]
+        fell = "".join(f" It fell back before: {s['fallen']['sentence']}" for s in states if s.get("fallen"))
         how = "answers calls" if exit.mode is ExitMode.HOME else "silently hears calls"
         return Switched(
             made, exit, None, f"{exit.model} {how} of {route.name} again, as before.{_of_share(exit)}{fell}"
@@ -178,44 +167,11 @@ class Switching(Calibrating):
         who = f"{exit.model} {'answers' if exit.mode is ExitMode.HOME else 'silently hears'}"
         return Switched(made, exit, None, f"{who} {share:.0%} of the calls of {route.name} that it is asked about.")
 
-    def _template_of(self, version: ModelVersion, wanted: str | None) -> tuple[Template, str]:
-        """The prompt whose calls became the model's task, and the field."""
-        every = self.store.templates.list()
-        found = [(t, field) for t in every for field, task in t.tasks.items() if task == version.task_id]
-        if wanted is not None:
-            found = [(t, field) for t, field in found if wanted in (t.template_id, t.name)]
-        if not found:
-            raise InputError(
-                f"No calls became the task of {version.model_name}. Make it of your traffic: homegrown monitor accept"
-            )
-        if len(found) > 1:
-            names = ", ".join(f"{t.name} ({t.template_id})" for t, _ in found)
-            raise InputError(f"Several prompts became the task of {version.model_name}; name one as template: {names}.")
-        template, field = found[0]
-        check_shape(template, next(f for f in template.shape.fields if f.name == field))
-        return template, field
-
-    def _labels(self, version: ModelVersion, template: Template, field: str) -> dict[str, str | None]:
-        """The model's class by the upstream's label, by way of the Task's names for labels."""
-        task = self.store.tasks.get(version.task_id)
-        names = dict(zip(version.class_ids, version.class_names, strict=True))
-        found: dict[str, str | None] = {}
-        for label, name in template.names.get(field, {}).items():
-            class_id = OUT_OF_SCOPE if name is None else task.voted_id(name)
-            found[label] = names.get(class_id) if class_id is not None else None
-        if not any(found.values()):
-            raise UnsuitableLabelsError("None of the labels that the upstream says is a class of this model.")
-        return found
-
 
 def _before(route: GatewayRoute) -> tuple[Exit, ...]:
     """To go back to, once something else answers: what answers now, and those before it."""
     now = (route.config.exit,) if route.config.exit is not None else ()
     return (*route.config.earlier, *now)[-MOST_EARLIER:]
-
-
-def _ids(route: GatewayRoute) -> set[str]:
-    return {e.exit_id for e in (*route.config.earlier, route.config.exit) if e is not None}
 
 
 def _of_share(exit: Exit) -> str:
