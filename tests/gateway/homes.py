@@ -7,7 +7,7 @@ import msgspec
 import openai
 
 from homegrown.core.access import SYSTEM, Role
-from homegrown.core.ids import new_id
+from homegrown.core.ids import new_id, timestamp
 from homegrown.core.models import Recipe
 from homegrown.core.routing import RouteConfig, Target
 from tests.gateway.conftest import until
@@ -59,6 +59,7 @@ class Home:
         self.bed.upstream.label({"money": "**Refund**", "card": "**Card**", "sign": "**Login**", "": "**Card**"})
         self.ws.store.routes.put(SYSTEM, "triage", config(self.bed))
         self.bed.gateway.exits._rows.clear()
+        self.began = timestamp()
         self.follow()
 
     def follow(self):

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from homegrown.core.access import SYSTEM
-from homegrown.core.routing import RouteConfig, Target
+from homegrown.core.routing import Leaves, RouteConfig, Target
 from homegrown.core.traces import AT_HOME, CallState, answer_of
 from homegrown.errors import InputError
 from homegrown.gateway.loaded import load
@@ -176,6 +176,32 @@ def test_an_upstream_that_is_stopped_and_a_way_out_that_is_closed(home):
     home.ws.set_offline(False)
 
 
+def test_where_nothing_may_leave_it_answers_what_it_is_sure_of_and_refuses_the_rest(home):
+    home.switch(audit_share=0.999999)
+    target = Target(home.bed.first.upstream_id)
+    unsure = home.unsure()
+    home.ws.store.routes.put(SYSTEM, "triage", RouteConfig(targets=(target,), leaves=Leaves.HOME, exit=home.exit))
+    home.follow()
+    answer = home.ask(SURE)
+    assert answer.headers["x-homegrown-model"] == "wish@1"
+    assert home.bed.last(answer.headers["x-homegrown-trace"]).tags[AT_HOME] == "home"
+    with pytest.raises(openai.PermissionDeniedError, match="not sure enough of this one") as refused:
+        home.ask(unsure)
+    row = home.bed.last(refused.value.response.headers["x-homegrown-trace"])
+    assert (row.state, row.status, row.tags[AT_HOME]) == (CallState.FAILED, 403, "unsure")
+    with pytest.raises(openai.PermissionDeniedError, match="did not learn this prompt"):
+        home.ask(SURE, logprobs=True)
+    assert "is refused" in home.ws.switch_route("triage", "wish", alpha=ALPHA).sentence
+    home.ws.store.routes.put(SYSTEM, "triage", RouteConfig(leaves=Leaves.HOME, exit=home.exit))
+    home.follow()
+    assert home.ask(SURE, stream=True).headers["x-homegrown-model"] == "wish@1"
+    home.ws.switch_route("triage", off=True)
+    home.follow()
+    with pytest.raises(openai.PermissionDeniedError, match="answered at home only"):
+        home.ask(SURE)
+    assert home.n_out() == 0
+
+
 def test_audits_that_break_the_bound_send_all_out_and_say_why(home):
     loaded = home.switch(audit_share=0.999999)
     home.bed.upstream.label({"": "**Login**"})  # the upstream changed its mind about everything
@@ -200,11 +226,10 @@ def test_audits_that_break_the_bound_send_all_out_and_say_why(home):
 
 
 def observed(home, table, n):
-    """Rows of this test: the newest *n*."""
-    found = sa.select(*table.c).where(table.c.version_id == home.version.version_id).order_by(table.c.created_at.desc())
-    wanted = until(lambda: len(home.ws.store.db.all(found)) >= n)
-    assert wanted >= 0
-    return home.ws.store.db.all(found.limit(n))
+    """The *n* rows of this test."""
+    found = sa.select(*table.c).where(table.c.version_id == home.version.version_id, table.c.created_at >= home.began)
+    until(lambda: len(home.ws.store.db.all(found)) >= n)
+    return home.ws.store.db.all(found)
 
 
 def test_in_the_shadow_it_answers_nobody_and_is_compared(home):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from homegrown.core.routing import ExitMode
-from homegrown.core.traces import SPOKEN
-from homegrown.errors import HomegrownError
+from homegrown.core.routing import ExitMode, Leaves
+from homegrown.core.traces import AT_HOME, SPOKEN
+from homegrown.errors import ForbiddenError, HomegrownError, UnavailableError
 from homegrown.gateway.home import Turn
 from homegrown.gateway.loaded import load
 from homegrown.serve.fallback import is_among
@@ -105,7 +105,7 @@ class Exits:
         self, route: GatewayRoute, asked: Asked, tags: dict[str, str], actor_id: str, trace_id: str, batcher: Batcher,
         masked: Callable[[str], str] | None,
     ) -> Turn | None:  # fmt: skip
-        """What a model of ours makes of a call; None where none has a say in it. Never raises a fault of ours.
+        """What models of ours make of a call; None where none has a say in it. Never raises a fault of ours.
 
         Args:
             route: by which it came.
@@ -115,10 +115,26 @@ class Exits:
             trace_id: of the call.
             batcher: runs the model.
             masked: where the model learned from masked calls: masks this one.
+
+        Raises:
+            ForbiddenError: calls of the route do not leave, and nothing here is sure of this one.
+            UnavailableError: they do not leave, and the models could not be asked.
         """
         loaded = self.find(route)
-        if loaded is None or asked.wire not in SPOKEN:
-            return None
+        turn = None
+        if loaded is not None and asked.wire in SPOKEN:
+            turn = await self._turn(loaded, route, asked, tags, actor_id, trace_id, batcher, masked)
+        if route.config.leaves is Leaves.HOME and not (turn is not None and turn.is_home):
+            if turn is not None:
+                tags[AT_HOME] = turn.what
+            raise _refusal(loaded, turn)
+        return turn
+
+    async def _turn(
+        self, loaded: Loaded, route: GatewayRoute, asked: Asked, tags: dict[str, str], actor_id: str, trace_id: str,
+        batcher: Batcher, masked: Callable[[str], str] | None,
+    ) -> Turn | None:  # fmt: skip
+        may_leave = route.config.leaves is not Leaves.HOME
         turn: Turn | None = None
         what = "problem"
         with self.harmless(loaded):
@@ -127,7 +143,7 @@ class Exits:
             text = loaded.prompt.text_of(request, asked.model, tags, asked.wire)
             if text is None:
                 return None
-            is_among_them = is_among(loaded.exit.share, route.route_id, actor_id, text)
+            is_among_them = not may_leave or is_among(loaded.exit.share, route.route_id, actor_id, text)
             if not is_among_them and loaded.exit.mode is ExitMode.SHADOW:
                 return None
             turn = Turn(self, loaded, asked, text, trace_id, batcher, tags)
@@ -138,7 +154,7 @@ class Exits:
                 turn.what = "rest"
             elif loaded.exit.mode is ExitMode.HOME:
                 async with asyncio.timeout(HOME_WITHIN_S):
-                    await turn.ask()
+                    await turn.ask(may_check=may_leave)
                 turn.word(request if masked is None else msgspec.json.decode(asked.text))
             what = turn.what
         if turn is not None:
@@ -228,3 +244,18 @@ class Exits:
                     f"{one.n_problems:,} calls went to the upstream after a fault here: {one.problem}"
                 )
         return found
+
+
+def _refusal(loaded: Loaded | None, turn: Turn | None) -> HomegrownError:
+    """Why nothing here answers a call that may not leave."""
+    stays = "Calls of this name do not leave, and"
+    if loaded is None or (turn is not None and turn.what == "problem"):
+        return UnavailableError(f"{stays} the model that answers them could not be asked; try again in a moment.")
+    who = loaded.exit.model
+    if turn is None:
+        return ForbiddenError(f"{stays} {who} did not learn this prompt, or cannot do what the call asks for.")
+    if loaded.exit.mode is ExitMode.SHADOW:
+        return ForbiddenError(f"{stays} {who} answers silently only.")
+    if loaded.chain.why() is not None:
+        return ForbiddenError(f"{stays} {who} answers no more; the owner of this gateway can see why.")
+    return ForbiddenError(f"{stays} {who} is not sure enough of this one.")

@@ -76,8 +76,12 @@ class Turn:
         """Of the model that answers; of several together the first one's."""
         return self.heard_of[-1].stage.config.version_id
 
-    async def ask(self) -> None:
-        """Ask one stage after the other until one is sure, and let each say who answers."""
+    async def ask(self, *, may_check: bool) -> None:
+        """Ask one stage after the other until one is sure, and let each say who answers.
+
+        Args:
+            may_check: whether the upstream may be asked as well, to check an answer.
+        """
         chain, at = self._loaded.chain, self._loaded.chain.after(-1)
         while at is not None:
             stage = self._loaded.stages[at]
@@ -85,7 +89,7 @@ class Turn:
             decision = stage.decide(said)
             self.heard_of.append(Heard(stage, said, seconds, decision))
             if isinstance(decision.outcome, Home):
-                self.what = "audit" if decision.audit else "home"
+                self.what = "audit" if decision.audit and may_check else "home"
                 self._is_sure = True
                 return
             self.what = decision.outcome.reason.value

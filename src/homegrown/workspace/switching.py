@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.access import Permission
-from homegrown.core.routing import Exit, ExitMode
+from homegrown.core.routing import Exit, ExitMode, Leaves
 from homegrown.errors import ForbiddenError, InputError
 from homegrown.workspace.staging import Staging
 
@@ -125,7 +125,9 @@ class Switching(Staging):
             n_home=bound.n_home, coverage=bound.coverage,
         )  # fmt: skip
         silent = f"{exit.model} answers silently; the upstream answers everybody. " if shadow else ""
-        return Switched(made, exit, bound, silent + bound.sentence + _of_share(exit), done.bounds)
+        stays = route.config.leaves is Leaves.HOME
+        rest = " Calls of this route do not leave: what it is not sure of is refused." if stays else _of_share(exit)
+        return Switched(made, exit, bound, silent + bound.sentence + rest, done.bounds)
 
     def _place(self, route: GatewayRoute, exit: Exit | None, earlier: tuple[Exit, ...], **facts: Any) -> GatewayRoute:
         """Have *exit* answer; what was observed of those to which nobody can go back is forgotten."""
