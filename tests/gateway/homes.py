@@ -58,6 +58,7 @@ class Home:
         self.bed.fresh()
         self.bed.upstream.label({"money": "**Refund**", "card": "**Card**", "sign": "**Login**", "": "**Card**"})
         self.ws.store.routes.put(SYSTEM, "triage", config(self.bed))
+        until(lambda: not self.bed.gateway.exits._later)
         self.bed.gateway.exits._rows.clear()
         self.began = timestamp()
         self.follow()

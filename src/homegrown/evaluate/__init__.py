@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from homegrown.core.lazy import on_demand
 
 if TYPE_CHECKING:
-    from homegrown.evaluate.chained import chain_bound
+    from homegrown.evaluate.chained import Chained, Judged, calibrate_chain
     from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
     from homegrown.evaluate.exit import Bound, exit_bound
@@ -28,7 +28,9 @@ __getattr__ = on_demand(
         "compare": "homegrown.evaluate.pairing",
         "evaluate": "homegrown.evaluate.run",
         "example_ids": "homegrown.evaluate.report",
-        "chain_bound": "homegrown.evaluate.chained",
+        "Chained": "homegrown.evaluate.chained",
+        "Judged": "homegrown.evaluate.chained",
+        "calibrate_chain": "homegrown.evaluate.chained",
         "exit_bound": "homegrown.evaluate.exit",
         "give_verdict": "homegrown.evaluate.verdict",
         "lines": "homegrown.evaluate.verdict",
@@ -42,8 +44,10 @@ __getattr__ = on_demand(
 __all__ = [
     "Answers",
     "Bound",
+    "Chained",
     "Evaluation",
-    "chain_bound",
+    "Judged",
+    "calibrate_chain",
     "challenge",
     "compare",
     "evaluate",

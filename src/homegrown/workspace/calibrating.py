@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from homegrown.core.routing import ExitPart, GatewayRoute
     from homegrown.core.traces import Captured
     from homegrown.core.traffic import Template
-    from homegrown.evaluate import Bound
-    from homegrown.inference.speaker import Said
     from homegrown.store import Store
 
 _AT_ONCE = 256
@@ -70,13 +68,6 @@ class Calls:
             if said is not None:
                 found[said].update(counts)
         return {said: counts.most_common(1)[0][0] for said, counts in found.items()}
-
-
-class Judged(NamedTuple):
-    """A call as one stage sees it: what its models say, and whether the upstream said something else."""
-
-    said: Said
-    is_wrong: bool
 
 
 def share_to_keep(templates: Sequence[Template], task_id: str) -> float:
@@ -160,32 +151,18 @@ class Calibrating:
                 yield text, answer, call.created_at
 
     @staticmethod
-    def _judge(parts: Sequence[ExitPart], predictors: Sequence[Predictor], held: Sequence[Held]) -> list[Judged]:
+    def _judge(
+        parts: Sequence[ExitPart], predictors: Sequence[Predictor], held: Sequence[Held]
+    ) -> list[evaluate.Judged]:
         """Have the models of a stage answer calls that none of them learned from."""
         speak, found = Speaker(parts, predictors), []
         for start in range(0, len(held), _AT_ONCE):
             some = held[start : start + _AT_ONCE]
             for said, one in zip(speak([h.text for h in some]), some, strict=True):
                 theirs = tuple(p.class_of(labels) for p, labels in zip(parts, one.labels, strict=True))
-                found.append(Judged(said, theirs != said.classes))
+                wrong = theirs != said.classes
+                found.append(evaluate.Judged(said.confidence, wrong, said.in_scope, said.answer))
         return found
-
-    @staticmethod
-    def _bound(judged: Sequence[Judged], alpha: float, delta: float, plan: Sequence[float] = ()) -> Bound:
-        """Above which confidence a stage may answer.
-
-        Args:
-            judged: calls that it is asked about.
-            alpha: disagreement that is borne.
-            delta: chance that the promise is wrong.
-            plan: how sure the model was of rows that chose it (``train.rung.sureness``); empty where nobody wrote it
-                down, and where the stage is asked about other calls than the model was chosen by.
-        """
-        wrong = np.array([j.is_wrong for j in judged], bool)
-        sure = np.array([j.said.confidence for j in judged], float)
-        inside = np.array([j.said.in_scope for j in judged], float)
-        group = [j.said.answer for j in judged]
-        return evaluate.exit_bound(sure, wrong, inside, group, alpha=alpha, delta=delta, plan=plan)
 
 
 def _rest_of(prompt: Prompt, answers: Sequence[str]) -> str:

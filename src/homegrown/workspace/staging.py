@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from homegrown import evaluate
-from homegrown.core.ids import new_id, text_hash
+from homegrown.core.ids import text_hash
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.routing import ExitPart, ExitStage
 from homegrown.core.traffic import AnswerKind
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion
     from homegrown.core.protocols import Predictor
     from homegrown.core.traffic import Template
-    from homegrown.evaluate import Bound
-    from homegrown.workspace.calibrating import Calls, Judged
+    from homegrown.workspace.calibrating import Calls
     from homegrown.workspace.handles import Model
 
 _HAIR = 1e-9
@@ -48,20 +47,6 @@ class Lineup:
     def versions(self) -> list[ModelVersion]:
         """All of them, each once."""
         return list({v.version_id: v for stage in self.stages for v in stage}.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """Stages with what they may answer.
-
-    Attributes:
-        bound: of all of them together.
-        bounds: of each; empty where there is only one.
-    """
-
-    stages: tuple[ExitStage, ...]
-    bound: Bound
-    bounds: tuple[Bound, ...] = ()
 
 
 class Staging(Calibrating):
@@ -130,50 +115,31 @@ class Staging(Calibrating):
             found.append(msgspec.structs.replace(part, spellings=calls.spellings(part)))
         return tuple(found)
 
-    def _calibrated(self, line: Lineup, calls: Calls, alpha: float, delta: float) -> Calibrated:
-        """A threshold for each stage.
-
-        Each is chosen on calls that those before it pass on, and on a part of the calls that no other stage's
-        threshold was chosen on; so what one stage passes on does not depend on how the next did on it. Each promise
-        has an equal part of *delta*; by the union bound (Bonferroni) all of them hold with 1 - *delta*, and a mixture
-        of answers that are each wrong in at most *alpha* is so too.
-        """
-        n, first = len(line.stages), new_id("exit")
-        own = [zlib.crc32(f"stage {text_hash(h.text)}".encode()) % n for h in calls.held]
-        left = range(len(calls.held))
-        stages: list[ExitStage] = []
-        bounds: list[Bound] = []
-        last: dict[int, Judged] = {}
-        home: set[int] = set()
-        for i, versions in enumerate(line.stages):
-            parts = self._parts(line, versions, calls)
-            some = self._judge(parts, [self.predictor(v) for v in versions], [calls.held[k] for k in left])
-            judged = dict(zip(left, some, strict=True))
-            mine = [j for k, j in judged.items() if own[k] == i]
-            if not mine:
-                raise InputError(
-                    f"There is no call on which {' and '.join(p.model for p in parts)} could be judged: name fewer "
-                    "models, or let more calls pass."
-                )
-            plan = _plan(versions[0]) if i == 0 and len(versions) == 1 else ()
-            bound = self._bound(mine, alpha, delta / n, plan)
-            stage_id = first if i == 0 else f"{first}:{i + 1}"
-            stages.append(
-                ExitStage(stage_id=stage_id, parts=parts, threshold=bound.threshold, delta=delta / n, usual=bound.usual)
+    def _calibrated(
+        self, exit_id: str, line: Lineup, calls: Calls, alpha: float, delta: float
+    ) -> tuple[tuple[ExitStage, ...], evaluate.Chained]:
+        """Stages with their thresholds, and what the calls say of them (``evaluate.calibrate_chain``)."""
+        n = len(line.stages)
+        parts = [self._parts(line, versions, calls) for versions in line.stages]
+        names = ["+".join(p.model for p in some) for some in parts]
+        judges = [partial(self._judged_by, calls, some, v) for some, v in zip(parts, line.stages, strict=True)]
+        plan = _plan(line.stages[0][0]) if len(line.fields) == 1 else ()
+        keys = [text_hash(h.text) for h in calls.held]
+        named = list(zip(names, judges, strict=True))
+        found = evaluate.calibrate_chain(named, keys, alpha=alpha, delta=delta, plan=plan)
+        stages = tuple(
+            ExitStage(
+                stage_id=f"{exit_id}:{i}" if i else exit_id, parts=some, threshold=b.threshold, delta=delta / n,
+                usual=b.usual,
             )
-            bounds.append(bound)
-            last |= judged
-            sure = {k for k, j in judged.items() if bound.threshold is not None and j.said.confidence > bound.threshold}
-            home |= sure
-            left = [k for k in left if k not in sure]
-        if n == 1:
-            return Calibrated(tuple(stages), bounds[0])
-        bound = evaluate.chain_bound(
-            [(s.model, b) for s, b in zip(stages, bounds, strict=True)], delta=delta, n=len(last), n_home=len(home),
-            n_differ=sum(last[k].is_wrong for k in home),
-            agreement=1.0 - sum(j.is_wrong for j in last.values()) / len(last),
+            for i, (some, b) in enumerate(zip(parts, found.bounds, strict=True))
         )  # fmt: skip
-        return Calibrated(tuple(stages), bound, tuple(bounds))
+        return stages, found
+
+    def _judged_by(
+        self, calls: Calls, parts: Sequence[ExitPart], versions: Sequence[ModelVersion], places: list[int]
+    ) -> list[evaluate.Judged]:
+        return self._judge(parts, [self.predictor(v) for v in versions], [calls.held[k] for k in places])
 
 
 def _plan(version: ModelVersion) -> list[float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.access import Permission
+from homegrown.core.ids import new_id
 from homegrown.core.routing import Exit, ExitMode, Leaves
 from homegrown.errors import ForbiddenError, InputError
 from homegrown.workspace.staging import Staging
@@ -110,16 +111,18 @@ class Switching(Staging):
                 raise InputError("alpha, delta and the share of audits lie between 0 and 1, such as 0.02 and 0.05.")
         line = self._lineup([self.store.models.version(m) for m in models], template)
         calls = self._calls(route, line.versions, line.template, line.fields)
-        done = self._calibrated(line, calls, alpha, delta)
-        if all(s.threshold is None for s in done.stages) and not shadow:
-            return Switched(route, route.config.exit, done.bound, f"Nothing was switched. {done.bound.sentence}")
+        exit_id = new_id("exit")
+        stages, found = self._calibrated(exit_id, line, calls, alpha, delta)
+        bound, bounds = found.bound, found.bounds if len(stages) > 1 else ()
+        if bound.threshold is None and not shadow:
+            sentence = f"Nothing was switched. {bound.sentence}"
+            return Switched(route, route.config.exit, bound, sentence, bounds)
         exit = Exit(
-            exit_id=done.stages[0].stage_id, template_id=line.template.template_id,
+            exit_id=exit_id, template_id=line.template.template_id,
             wordings=tuple(v.key for v in line.template.variants), mode=ExitMode.SHADOW if shadow else ExitMode.HOME,
-            stages=done.stages, form=calls.form, order=calls.order, rest=calls.rest, alpha=alpha, delta=delta,
+            stages=stages, form=calls.form, order=calls.order, rest=calls.rest, alpha=alpha, delta=delta,
             audit_share=audit_share, share=share or 1.0,
         )  # fmt: skip
-        bound = done.bound
         made = self._place(
             route, exit, _before(route), threshold=exit.threshold, alpha=alpha, delta=delta, n=bound.n,
             n_home=bound.n_home, coverage=bound.coverage,
@@ -127,7 +130,7 @@ class Switching(Staging):
         silent = f"{exit.model} answers silently; the upstream answers everybody. " if shadow else ""
         stays = route.config.leaves is Leaves.HOME
         rest = " Calls of this route do not leave: what it is not sure of is refused." if stays else _of_share(exit)
-        return Switched(made, exit, bound, silent + bound.sentence + rest, done.bounds)
+        return Switched(made, exit, bound, silent + bound.sentence + rest, bounds)
 
     def _place(self, route: GatewayRoute, exit: Exit | None, earlier: tuple[Exit, ...], **facts: Any) -> GatewayRoute:
         """Have *exit* answer; what was observed of those to which nobody can go back is forgotten."""
