@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: the most that a label counts which rules or models gave and nobody looked at; trainers tell guesses by it
 GUESSED = 0.99
-CAME_LATER = ("exclude_terms", "test_of")
+CAME_LATER = ("exclude_terms", "test_of", "exams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class SplitPlan:
         test_share: of the labelled rows, unless the test split is given.
         valid_share: of the rest.
         exclude_terms: votes given under one of these terms (``homegrown govern upstream add --terms``) do not count.
+        exams: whether records of exams (``Workspace.draw_gold``) count like any others. Left out they are in no
+            split, and their twins teach nothing: they were picked because models differ on them.
     """
 
     seed: int = 0
@@ -68,6 +70,7 @@ class SplitPlan:
     test_share: float = splits.TEST_SHARE
     valid_share: float = splits.VALID_SHARE
     exclude_terms: tuple[str, ...] = ()
+    exams: bool = False
 
     @property
     def split_by(self) -> str:
@@ -112,6 +115,9 @@ def freeze(
         test_share=plan.test_share, valid_share=plan.valid_share,
     )  # fmt: skip
     split = np.where(held.dropped & (done.split == splits.UNLABELLED), splits.REMOVED, done.split)
+    exam = _exam(store, task, plan, records)
+    split[exam] = splits.REMOVED
+    split[np.isin(unit, unit[exam]) & (split != splits.TEST)] = splits.REMOVED
     # "P or Q" may be learnt from, and cannot judge.
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
@@ -131,6 +137,7 @@ def freeze(
         "n_unlabelled_removed": done.n_unlabelled_removed,
         "n_twins": int((np.bincount(twins, labels.labelled)[twins] > 1)[labels.labelled].sum()),
         "n_undecided": int(labels.undecided.sum()),
+        "n_exam": int(exam.sum()),
         "n_out_of_scope": int((stratum[kept] == labels.n_classes).sum()),
         "test_digest": _test_digest(table),
         "warnings": (
@@ -208,6 +215,12 @@ def _apart(
         return labels
     ids = records["record_id"].combine_chunks().take(pa.array(learnt))
     return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms, near=near))
+
+
+def _exam(store: Store, task: Task, plan: SplitPlan, records: pa.Table) -> np.ndarray:
+    """Which records were drawn to judge a model; bool [n]."""
+    ids = [] if plan.exams else store.exams.of_task(task.task_id)
+    return pc.is_in(records["record_id"], value_set=pa.array(ids, pa.string())).to_numpy()
 
 
 def source_ids(store: Store, name: str) -> pa.Array:

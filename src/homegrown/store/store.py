@@ -24,6 +24,7 @@ from homegrown.store.database import Database
 from homegrown.store.discoveries import DiscoveryStore
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
+from homegrown.store.exams import ExamStore
 from homegrown.store.exits import ExitStore
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import write_atomic
@@ -104,6 +105,7 @@ class Store:
         self.templates = TemplateStore(self.db)
         self.routes = RouteStore(self.db)
         self.exits = ExitStore(self.db)
+        self.exams = ExamStore(self.db)
         self.captured = CapturedStore(self.db)
         self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)

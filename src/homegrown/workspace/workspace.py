@@ -31,6 +31,7 @@ from homegrown.workspace.costs import Costs
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.curating import Curating
 from homegrown.workspace.discovering import Discovering
+from homegrown.workspace.exams import Exams
 from homegrown.workspace.exchange import Exchange
 from homegrown.workspace.gateways import Gateways
 from homegrown.workspace.governance import Governance
@@ -80,6 +81,7 @@ class Workspace(
     Costs,
     Curating,
     Discovering,
+    Exams,
     Exchange,
     Gateways,
     Governance,
