@@ -287,7 +287,8 @@ CHANGES = {
 # ``label.cluster_…``, ``ask`` and ``model_votes`` ``label.ask`` and ``label.model``; their own tests drive them.
 READS = {
     "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
-    "calls", "gold_sample", "is_offline", "routes",
+    "calls", "captured_call", "captured_calls", "exit_choices", "exit_report", "gold_sample", "is_offline", "route_story",
+    "route_traffic", "routes", "shadow_report",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",

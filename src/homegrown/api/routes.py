@@ -9,6 +9,7 @@ from starlette.responses import Response
 from homegrown.api import (
     costs,
     discoveries,
+    gateway,
     issues,
     monitor,
     nouns,
@@ -42,6 +43,7 @@ _SUBJECTS = (
     costs,
     discoveries,
     monitor,
+    gateway,
 )
 
 

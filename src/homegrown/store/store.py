@@ -37,6 +37,7 @@ from homegrown.store.models import ModelStore
 from homegrown.store.person_votes import PersonVotes
 from homegrown.store.prices import PriceStore
 from homegrown.store.records import RecordStore
+from homegrown.store.route_traffic import RouteTraffic
 from homegrown.store.routes import RouteStore
 from homegrown.store.rules import RuleStore
 from homegrown.store.settings import Settings
@@ -106,6 +107,7 @@ class Store:
         self.routes = RouteStore(self.db)
         self.exits = ExitStore(self.db)
         self.exams = ExamStore(self.db)
+        self.route_traffic = RouteTraffic(self.db)
         self.captured = CapturedStore(self.db)
         self.discoveries = DiscoveryStore(self.db)
         self.imports = Imports(self.layout.folder("locks"), self.db, self.records)

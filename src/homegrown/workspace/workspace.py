@@ -38,6 +38,7 @@ from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
+from homegrown.workspace.leaving import Leaving
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from homegrown.core import tasks
     from homegrown.core.protocols import Predictor, Progress
     from homegrown.core.records import Preview, SourceVersion
+    from homegrown.evaluate import Bound
     from homegrown.inference import CachedEncoder
     from homegrown.inference.export import ExportReport
     from homegrown.store.endpoints import Endpoint
@@ -87,6 +89,7 @@ class Workspace(
     Governance,
     Invitations,
     Labelling,
+    Leaving,
     Queries,
     Reports,
     Retraining,
@@ -112,6 +115,7 @@ class Workspace(
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, self._vectors)
         self._kept: dict[str, Any] = {}
+        self._choices: dict[tuple[Any, ...], list[Bound]] = {}
         self._known_votes = Kept(known_votes)
         self._task_counts = Kept(task_counts)
         self._code_rules: dict[str, dict[str, Callable[..., Any]]] = {}
