@@ -9,12 +9,14 @@ import sqlalchemy as sa
 
 from homegrown.core.traces import AT_HOME, CallState, Captured
 from homegrown.store import tables
-from homegrown.store.captured import captured_of
+from homegrown.store.captured import GATEWAY, captured_of
+from homegrown.store.events import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from homegrown.store.database import Database
 
 _C = tables.captured
+_HERE = _C.c.project_id == DEFAULT_PROJECT  # what the index by time begins with
 OUTCOMES = (
     "home", "unsure", "shadow", "audit", "rest", "spare", "out_of_scope", "no_bound", "breach", "drift", "problem",
 )  # fmt: skip
@@ -53,7 +55,7 @@ class RouteTraffic:
             _C.c.route_id, sa.func.count().label("n"), sa.func.count(_C.c.version_id).label("n_home"),
             sa.func.sum(sa.case((_C.c.state.in_(bad), 1), else_=0)).label("n_bad"),
             sa.func.sum(_C.c.cost_usd).label("usd"), sa.func.max(_C.c.created_at).label("last_at"),
-        ).where(_C.c.created_at >= since, _C.c.origin == "gateway")  # fmt: skip
+        ).where(_HERE, _C.c.created_at >= since, _C.c.origin == GATEWAY)  # fmt: skip
         return {
             row["route_id"]: RouteCounts(
                 int(row["n"]), int(row["n_home"]), int(row["n_bad"] or 0), float(row["usd"] or 0.0), row["last_at"]
@@ -72,7 +74,7 @@ class RouteTraffic:
         """What became of a route's calls after *since* that a model of ours had a say in, by their tag."""
         said = [(_C.c.tags.like(f'%"{AT_HOME}":"{name}"%'), name) for name in OUTCOMES]
         what = sa.case(*said, else_="other").label("what")
-        mine = _C.c.route_id == route_id, _C.c.created_at >= since, _C.c.tags.like(f'%"{AT_HOME}":"%')
+        mine = _HERE, _C.c.route_id == route_id, _C.c.created_at >= since, _C.c.tags.like(f'%"{AT_HOME}":"%')
         rows = self._db.all(sa.select(what, sa.func.count().label("n")).where(*mine).group_by(what))
         counts = {row["what"]: int(row["n"]) for row in rows}
         return {name: counts[name] for name in (*OUTCOMES, "other") if name in counts}
@@ -81,19 +83,26 @@ class RouteTraffic:
         """Seconds that the newest answers took, at most 2,000: of models of ours, or of the upstreams."""
         who = _C.c.version_id.is_not(None) if home else _C.c.version_id.is_(None)
         wanted = sa.select(_C.c.latency_s).where(
-            _C.c.route_id == route_id, _C.c.created_at >= since, _C.c.state == CallState.WHOLE.value, who,
+            _HERE, _C.c.route_id == route_id, _C.c.created_at >= since, _C.c.state == CallState.WHOLE.value, who,
             _C.c.latency_s.is_not(None),
         )  # fmt: skip
         rows = self._db.all(wanted.order_by(_C.c.created_at.desc()).limit(_MOST_TIMES))
         return [float(row["latency_s"]) for row in rows]
 
     def usd_per_call(self, route_id: str, template_id: str | None) -> float | None:
-        """What a call costs that an upstream answers, on average; None where no price is known."""
-        mine = [_C.c.route_id == route_id, _C.c.version_id.is_(None), _C.c.state == CallState.WHOLE.value]
+        """What a call costs that an upstream answers, on average of the newest 2,000; None where no price is known."""
+        mine = [_HERE, _C.c.route_id == route_id, _C.c.version_id.is_(None), _C.c.state == CallState.WHOLE.value]
         if template_id is not None:
             mine.append(_C.c.template_id == template_id)
-        row = self._db.one(sa.select(sa.func.avg(_C.c.cost_usd).label("usd")).where(*mine))
+        newest = sa.select(_C.c.cost_usd).where(*mine).order_by(_C.c.created_at.desc()).limit(_MOST_TIMES).subquery()
+        row = self._db.one(sa.select(sa.func.avg(newest.c.cost_usd).label("usd")))
         return None if row is None or row["usd"] is None else float(row["usd"])
+
+    def caller(self, actor_id: str | None) -> str:
+        """The name of who called; empty where it is not known."""
+        a = tables.actors
+        row = self._db.one(sa.select(a.c.name).where(a.c.actor_id == actor_id)) if actor_id else None
+        return str(row["name"]) if row else ""
 
     def page(
         self,
@@ -115,7 +124,7 @@ class RouteTraffic:
             template_id: only those.
             since: only those that came at this time or later.
         """
-        wanted: sa.Select[Any] = sa.select(*_C.c)
+        wanted: sa.Select[Any] = sa.select(*_C.c).where(_HERE)
         if before is not None:
             at = sa.select(_C.c.created_at).where(_C.c.trace_id == before).scalar_subquery()
             older = sa.and_(_C.c.created_at == at, _C.c.trace_id < before)

@@ -5,6 +5,7 @@ CREATE TABLE captured (trace_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFER
 CREATE INDEX captured_by_time ON captured (project_id, created_at);
 CREATE INDEX captured_by_template ON captured (template_id, created_at);
 CREATE INDEX captured_by_origin ON captured (origin, created_at);
+CREATE INDEX captured_by_route ON captured (route_id, state, template_id);
 -- Prompts that calls share, and the Task that somebody made of one.
 CREATE TABLE templates (template_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, task_id TEXT REFERENCES tasks, state TEXT NOT NULL, details TEXT NOT NULL, created_at TEXT NOT NULL);
 -- What a model of ours says of captured calls while it answers nobody, and what a person says of some of them.
