@@ -1,11 +1,14 @@
 """Calls that people judge a model by: which are drawn, that nobody is led, what the answers settle, what learns nothing."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from homegrown.cli.main import cli
 from homegrown.core.access import SYSTEM, Actor, Role
 from homegrown.core.models import Recipe
 from homegrown.core.traces import AT_HOME
@@ -156,7 +159,8 @@ def test_texts_become_records_once_and_teach_nothing(made):
     assert ids & set(ws.store.snapshots.read(again.snapshot_id)["record_id"].to_pylist())
     twin = next(r.text for r in ws.store.records.get(list(ids))) + "!"
     ws.teach(twin, "wish", truth_of(twin))
-    texts = ws.store.records.texts(ws.store.snapshots.read(ws.snapshot(task).snapshot_id)["record_id"].to_pylist())
+    rows = ws.store.snapshots.read(ws.snapshot(task).snapshot_id).to_pylist()
+    texts = ws.store.records.texts([row["record_id"] for row in rows if row["split"] != "test"])
     assert twin not in texts.values(), "a near copy of an exam text teaches nothing either"
 
 
@@ -199,3 +203,20 @@ def test_the_sample_has_no_bias():
     error, covered = np.array([e for e, _ in found]), np.mean([c for _, c in found])
     assert abs(error.mean()) < 3 * error.std() / 300**0.5
     assert covered > 0.93
+
+
+def test_what_people_said_in_an_exam_is_no_news_to_learn_from(made):
+    ws, version = made
+    ws.draw_gold(version, 5)
+    answer(ws, 5)
+    assert ws.n_new_votes("wish") == 0
+
+
+def test_the_terminal_draws_too(made, monkeypatch):
+    ws, _ = made
+    monkeypatch.setenv("HOMEGROWN_WORKSPACE", str(ws.store.layout.root))
+    told = CliRunner().invoke(cli, ["evaluate", "wish@1", "--gold-sample", "4"], catch_exceptions=False).output
+    assert "homegrown label queue wish --selection exam_wish_1" in told
+    assert ws.gold_sample("wish").n_waiting == 4
+    facts = CliRunner().invoke(cli, ["evaluate", "wish@1", "--gold-sample", "2", "--json"], catch_exceptions=False)
+    assert json.loads(facts.output)["n_waiting"] == 6

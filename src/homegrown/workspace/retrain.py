@@ -172,9 +172,10 @@ class Retraining:
         return Schedules(self.store.db).get("retrain", name.partition("@")[0])
 
     def n_new_votes(self, name: str) -> int:
-        """Votes that people gave since the champion's snapshot was frozen; cheap, for a page."""
+        """Votes that people gave since the champion's snapshot was frozen, without those of exams; for a page."""
         champion = self.store.models.version(name)
-        return self.store.person_votes.n_since(champion.task_id, self.store.models.frozen_at(champion.snapshot_id))
+        frozen_at, exam = self.store.models.frozen_at(champion.snapshot_id), self.store.exams.of_task(champion.task_id)
+        return self.store.person_votes.n_since(champion.task_id, frozen_at, without=exam)
 
     def last_verdict(self, name: str) -> dict[str, Any] | None:
         """The newest verdict on a model, as ``retrain`` gave it; None when it was never retrained."""
