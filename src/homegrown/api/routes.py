@@ -20,6 +20,7 @@ from homegrown.api import (
     station,
     tasks,
     upstreams,
+    verdicts,
 )
 from homegrown.api.parts import engine, worker
 from homegrown.core.access import Permission
@@ -44,6 +45,7 @@ _SUBJECTS = (
     discoveries,
     monitor,
     gateway,
+    verdicts,
 )
 
 
