@@ -3,11 +3,14 @@
 import asyncio
 import math
 
+import httpx
 import openai
 import pytest
 
 from homegrown.core.access import Role
+from tests.api.conftest import wait_for
 from tests.conftest import in_a_loop
+from tests.gateway.homes import events_in
 
 MESSAGES = [{"role": "system", "content": "Classify."}, {"role": "user", "content": "where is my card?"}]
 
@@ -69,6 +72,48 @@ def test_async_and_many_at_once(served):
     assert {a.choices[0].message.content for a in answers} == {"card"}
     assert len({a.id for a in answers}) == 40
     assert streamed[1].choices[0].delta.content == "card"
+
+
+def test_responses_whole_and_streamed(client, served):
+    answer = client.responses.create(model="intent", input="where is my card?", instructions="Classify.")
+    assert (answer.output_text, answer.status, answer.instructions) == ("card", "completed", "Classify.")
+    turns = [{"role": "user", "content": [{"type": "input_text", "text": "where is my card?"}]}]
+    with client.responses.stream(model="intent", input=turns, top_logprobs=3) as stream:
+        kinds = [event.type for event in stream]
+        last = stream.get_final_response()
+    assert (kinds[0], kinds[-1], last.output_text) == ("response.created", "response.completed", "card")
+    token = last.output[0].content[0].logprobs[0]
+    assert math.exp(token.logprob) == pytest.approx(served.ws.predict("intent@1", ["where is my card?"])[0]["prob"])
+    assert len(token.top_logprobs) == 3
+    trace_id = last.id.removeprefix("resp_")
+    wait_for(lambda: trace_id in {t["trace_id"] for t in served.ws.store.endpoints.traces()})
+    for more in ({"previous_response_id": "resp_1"}, {"background": True}, {"tools": [{"type": "web_search"}]}):
+        with pytest.raises(openai.BadRequestError, match="leave"):
+            client.responses.create(model="intent", input="where is my card?", **more)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model="nothing", input="where is my card?")
+
+
+def test_messages_whole_and_streamed(served):
+    asked = {"model": "intent", "max_tokens": 5, "messages": MESSAGES[1:]}
+    with httpx.Client(base_url=served.origin, headers={"x-api-key": served.key(Role.CALLER)}) as http:
+        answer = http.post("/v1/messages", json=asked).json()
+        assert (answer["content"], answer["stop_reason"]) == ([{"type": "text", "text": "card"}], "end_turn")
+        events = events_in(http.post("/v1/messages", json={**asked, "stream": True}).text)
+        refused = http.post("/v1/messages", json={**asked, "tools": [{"name": "f"}]})
+    assert [name for name, _ in events] == [
+        "message_start",
+        "content_block_start",
+        "ping",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+    assert events[3][1]["delta"] == {"type": "text_delta", "text": "card"}
+    assert (refused.status_code, refused.json()["type"]) == (400, "error")
+    trace_id = answer["id"].removeprefix("msg_")
+    wait_for(lambda: trace_id in {t["trace_id"] for t in served.ws.store.endpoints.traces()})
 
 
 def test_embeddings(client):

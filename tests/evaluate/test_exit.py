@@ -59,3 +59,26 @@ def test_more_calls_are_not_asked_for_where_they_cannot_help():
     assert "not more calls" in found.sentence
     with pytest.raises(InputError):
         bound(sure[:0], sure[:0] > 1)
+
+
+def test_thresholds_of_a_plan_are_set_without_the_calls_and_hold_whatever_the_confidence_means():
+    """Errors fall with confidence, rise with it, or come in bands; in each the promise is broken in at most 5%."""
+    rng = np.random.default_rng(4)
+    truths = (
+        lambda s: 0.4 * np.maximum(0, 0.6 - s),
+        lambda s: 0.2 * s,
+        lambda s: np.where((10 * s) % 2 < 1, 0.0, 0.12),
+    )
+    for truth in truths:
+        every = np.linspace(0, 1, 20_001)
+        plan = np.quantile(rng.uniform(size=300), np.linspace(1, 0, 51))
+        broken = n_on = 0
+        for _ in range(300):
+            sure = rng.uniform(size=800)
+            wrong = rng.uniform(size=800) < truth(sure)
+            found = exit_bound(sure, wrong, sure, ["a"] * 800, alpha=0.05, delta=0.05, plan=plan, watch=False)
+            assert found.threshold is None or found.threshold in plan
+            n_on += found.threshold is not None
+            broken += found.threshold is not None and truth(every[every > found.threshold]).mean() > 0.05
+        assert broken <= 24, "of 300; 15 are expected at most"
+        assert (n_on > 200) == (truth is truths[0])

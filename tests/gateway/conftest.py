@@ -83,6 +83,20 @@ def bed(laid):
     return laid
 
 
+@pytest.fixture(scope="session")
+def one(laid):
+    from tests.gateway.homes import Home
+
+    laid.fresh()
+    return Home(laid)
+
+
+@pytest.fixture
+def home(one):
+    one.fresh()
+    return one
+
+
 @contextlib.contextmanager
 def listening(answer):
     """A bare socket that answers every connection with *answer(connection)* in a thread."""

@@ -1,121 +1,22 @@
 """Calls answered at home: what the model is sure of, in the upstream's shape; the rest, and all after --off, goes out."""
 
 import json
-from dataclasses import replace
 
-import msgspec
 import openai
 import pytest
 import sqlalchemy as sa
 
-from homegrown.core.access import SYSTEM, Role
-from homegrown.core.ids import new_id
-from homegrown.core.models import Recipe
-from homegrown.core.routing import RouteConfig, Target
+from homegrown.core.access import SYSTEM
+from homegrown.core.routing import Leaves, RouteConfig, Target
 from homegrown.core.traces import AT_HOME, CallState, answer_of
 from homegrown.errors import InputError
+from homegrown.gateway.loaded import load
 from homegrown.serve.fallback import Why
 from homegrown.store import tables
 from homegrown.testing.wire_upstream import wire_upstream
 from tests.gateway.conftest import until
-from tests.monitor.calls import call, message, rng, topics
-
-SYSTEM_SAYS = "Say what the customer wants: card, refund or login. Answer by the label alone."
-SPELT = {"card": "**Card**", "refund": "**Refund**", "login": "**Login**"}
-SURE = "hello, i want my money back since monday again"
-ALPHA = 0.1
-
-
-def asked(text, **more):
-    return {
-        "model": "triage",
-        "messages": [{"role": "system", "content": SYSTEM_SAYS}, {"role": "user", "content": text}],
-        **more,
-    }
-
-
-def riddle(i):
-    """A message of which nobody can say what it wants."""
-    words = ["card", "refund", "login", "money", "password", "lost", "cannot", "where", "please", "the", "my", "in"]
-    return " ".join(rng(i).permutation(words)[:6].tolist()) + f" {i}"
-
-
-GUESSED = [list(SPELT.values())[int(k)] for k in rng(9).integers(3, size=160)]
-
-
-class Home:
-    """A route whose upstream labels messages, a model that learned from its calls, and who asks."""
-
-    def __init__(self, bed):
-        self.bed, self.ws, self.exit = bed, bed.ws, None
-        self.client = openai.OpenAI(
-            base_url=f"{bed.served.origin}/v1", api_key=bed.served.key(Role.CALLER), max_retries=0
-        )
-        self.route = self.ws.store.routes.put(SYSTEM, "triage", config(bed))
-        mine = {"upstream_id": bed.first.upstream_id, "route_id": self.route.route_id}
-        calls = topics(rng(), 700, [SYSTEM_SAYS], form=SPELT.get, model="triage", **mine)
-        calls += [call(700 + i, SYSTEM_SAYS, riddle(i), one, model="triage", **mine) for i, one in enumerate(GUESSED)]
-        self.ws.store.captured_imports.add([replace(c, trace_id=new_id("trace")) for c in calls])
-        self.template = self.ws.find_tasks().proposals[0].template
-        task = self.ws.accept_template(self.template.template_id, name="wish").task
-        snapshot = self.ws.snapshot(task, test_share=0.4)
-        self.version = self.ws.train(snapshot, Recipe("lexical", {}, 0), "wish")
-
-    def fresh(self):
-        self.bed.fresh()
-        self.bed.upstream.label({"money": "**Refund**", "card": "**Card**", "sign": "**Login**", "": "**Card**"})
-        self.ws.store.routes.put(SYSTEM, "triage", config(self.bed))
-        self.bed.gateway.exits._rows.clear()
-        self.follow()
-
-    def follow(self):
-        """Until the gateway does what the route says."""
-        self.bed.gateway.board.look()
-        route = self.ws.store.routes.get("triage")
-        until(lambda: (found := self.bed.gateway.exits.find(route)) is None or found.exit == route.config.exit)
-        if route.config.exit is not None:
-            until(lambda: self.bed.gateway.exits.find(route) is not None)
-        return self.bed.gateway.exits.find(route)
-
-    def switch(self, *, audit_share=1e-9, **options):
-        """By the verb the first time; the same bound again where a test is not about bounds."""
-        if self.exit is None or options:
-            done = self.ws.switch_route("triage", "wish", alpha=ALPHA, audit_share=audit_share, **options)
-            self.exit = done.exit if not options else self.exit
-        else:
-            again = msgspec.structs.replace(self.exit, exit_id=new_id("exit"), audit_share=audit_share)
-            self.ws.store.routes.switch(SYSTEM, "triage", again)
-        return self.follow()
-
-    def ask(self, text=SURE, **more):
-        """The answer with its headers."""
-        return self.client.chat.completions.with_raw_response.create(**asked(text, **more))
-
-    def n_out(self):
-        return len(self.bed.upstream.seen())
-
-    def unsure(self):
-        """A message that the model is not sure of."""
-        words = [riddle(i) for i in range(500, 530)]
-        threshold = self.ws.store.routes.get("triage").config.exit.threshold
-        said = self.ws.predict(self.version, words)
-        return next(w for w, s in zip(words, said, strict=True) if s["label"] is None or s["prob"] < threshold)
-
-
-def config(bed):
-    return RouteConfig(targets=(Target(bed.first.upstream_id),))
-
-
-@pytest.fixture(scope="module")
-def one(laid):
-    laid.fresh()
-    return Home(laid)
-
-
-@pytest.fixture
-def home(one):
-    one.fresh()
-    return one
+from tests.gateway.homes import ALPHA, SURE, asked
+from tests.monitor.calls import message, rng
 
 
 def test_what_it_is_sure_of_never_leaves_and_the_rest_does(home):
@@ -178,6 +79,50 @@ def test_off_gives_everything_back(home):
     assert "No model" in home.ws.switch_route("triage", off=True).sentence
 
 
+def test_a_share_of_the_calls_and_what_stays_when_it_grows(home):
+    loaded = home.switch()
+    home.ws.switch_route("triage", share=0.5)
+    home.follow()
+    texts = [f"hello, i want my money back for order {n} again" for n in range(24)]
+    first = {t: home.ask(t).headers.get("x-homegrown-upstream") is None for t in texts}
+    assert 3 < sum(first.values()) < 21
+    assert {t: home.ask(t).headers.get("x-homegrown-upstream") is None for t in texts} == first
+    rest = next(t for t in texts if not first[t])
+    assert home.bed.last(home.ask(rest).headers["x-homegrown-trace"]).tags[AT_HOME] == "rest"
+    until(lambda: loaded.stages[0].stage.watch.n > 9)  # whom it would have answered, the upstream checks
+    assert loaded.stages[0].stage.watch.n_wrong == 0
+
+    done = home.ws.switch_route("triage", share=0.9)
+    assert (done.exit.exit_id, done.bound) == (loaded.exit.exit_id, None)
+    assert "90%" in done.sentence
+    assert home.follow() is loaded
+    assert all(home.ask(t).headers.get("x-homegrown-upstream") is None for t in texts if first[t])
+    with pytest.raises(InputError, match="above 0"):
+        home.ws.switch_route("triage", share=0)
+
+
+def test_the_exit_before_comes_back_with_what_was_seen_of_it(home):
+    first = home.switch(audit_share=0.999999)
+    home.ask()
+    assert first.stages[0].stage.watch.n == 1
+    assert home.ws.switch_route("triage", "wish", alpha=2 * ALPHA, share=0.4).exit.share == 0.4
+    assert home.follow().stages[0].stage.watch.n == 0
+    done = home.ws.switch_route("triage", back=True)
+    assert done.exit.exit_id == first.exit.exit_id
+    assert "as before" in done.sentence
+    again = home.follow()
+    assert (again.exit, again.stages[0].stage.watch.n) == (first.exit, 1)
+    home.ws.switch_route("triage", off=True)
+    assert home.ws.switch_route("triage", back=True).exit.exit_id == first.exit.exit_id
+    home.ws.switch_route("triage", back=True)
+    assert home.follow() is None
+    assert "No model" in home.ws.switch_route("triage", back=True).sentence
+    kept = home.ws.store.db.all(sa.select(tables.settings.c.name).where(tables.settings.c.name.like("gateway.exit:%")))
+    assert first.exit.exit_id not in str(kept)
+    with pytest.raises(InputError, match="name one beside"):
+        home.ws.switch_route("triage", share=0.5)
+
+
 def test_other_prompts_and_calls_that_ask_for_more_go_out(home):
     home.switch()
     create = home.client.chat.completions.create
@@ -231,32 +176,60 @@ def test_an_upstream_that_is_stopped_and_a_way_out_that_is_closed(home):
     home.ws.set_offline(False)
 
 
+def test_where_nothing_may_leave_it_answers_what_it_is_sure_of_and_refuses_the_rest(home):
+    home.switch(audit_share=0.999999)
+    target = Target(home.bed.first.upstream_id)
+    unsure = home.unsure()
+    home.ws.store.routes.put(SYSTEM, "triage", RouteConfig(targets=(target,), leaves=Leaves.HOME, exit=home.exit))
+    home.follow()
+    answer = home.ask(SURE)
+    assert answer.headers["x-homegrown-model"] == "wish@1"
+    assert home.bed.last(answer.headers["x-homegrown-trace"]).tags[AT_HOME] == "home"
+    with pytest.raises(openai.PermissionDeniedError, match="not sure enough of this one") as refused:
+        home.ask(unsure)
+    row = home.bed.last(refused.value.response.headers["x-homegrown-trace"])
+    assert (row.state, row.status, row.tags[AT_HOME]) == (CallState.FAILED, 403, "unsure")
+    with pytest.raises(openai.PermissionDeniedError, match="did not learn this prompt"):
+        home.ask(SURE, logprobs=True)
+    assert "is refused" in home.ws.switch_route("triage", "wish", alpha=ALPHA).sentence
+    home.ws.store.routes.put(SYSTEM, "triage", RouteConfig(leaves=Leaves.HOME, exit=home.exit))
+    home.follow()
+    assert home.ask(SURE, stream=True).headers["x-homegrown-model"] == "wish@1"
+    home.ws.switch_route("triage", off=True)
+    home.follow()
+    with pytest.raises(openai.PermissionDeniedError, match="answered at home only"):
+        home.ask(SURE)
+    assert home.n_out() == 0
+
+
 def test_audits_that_break_the_bound_send_all_out_and_say_why(home):
     loaded = home.switch(audit_share=0.999999)
     home.bed.upstream.label({"": "**Login**"})  # the upstream changed its mind about everything
     n = 0
-    while loaded.stage.fallen is None:
+    while loaded.stages[0].stage.fallen is None:
         answer = home.ask(SURE, seed=n)
         n += 1
         assert answer.parse().choices[0].message.content == "**Login**"
         assert n < 60
-    assert loaded.stage.fallen.reason is Why.BREACH
+    assert loaded.stages[0].stage.fallen.reason is Why.BREACH
     assert home.bed.last(home.ask().headers["x-homegrown-trace"]).tags[AT_HOME] == "breach"
     assert "wish@1 answers no more" in home.bed.gateway.health()["exit triage"]
     until(lambda: any(e.action == "gateway.exit_fell" for e in home.ws.audit(limit=20)))
     rows = observed(home, tables.audits, n)
     assert {(r["kind"], r["home"], r["upstream"]) for r in rows} == {("upstream", "refund", "login")}
     assert {r["agrees"] for r in observed(home, tables.shadow_answers, n)} == {0}
-    again = home.bed.gateway.exits._load("triage", loaded.exit)  # as a server that starts
-    assert (again.stage.fallen.reason, again.stage.watch.n) == (Why.BREACH, loaded.stage.watch.n)
+    again = load(home.ws.store, "triage", loaded.exit)  # as a server that starts
+    assert (again.stages[0].stage.fallen.reason, again.stages[0].stage.watch.n) == (
+        Why.BREACH,
+        loaded.stages[0].stage.watch.n,
+    )
 
 
 def observed(home, table, n):
-    """Rows of this test: the newest *n*."""
-    found = sa.select(*table.c).where(table.c.version_id == home.version.version_id).order_by(table.c.created_at.desc())
-    wanted = until(lambda: len(home.ws.store.db.all(found)) >= n)
-    assert wanted >= 0
-    return home.ws.store.db.all(found.limit(n))
+    """The *n* rows of this test."""
+    found = sa.select(*table.c).where(table.c.version_id == home.version.version_id, table.c.created_at >= home.began)
+    until(lambda: len(home.ws.store.db.all(found)) >= n)
+    return home.ws.store.db.all(found)
 
 
 def test_in_the_shadow_it_answers_nobody_and_is_compared(home):
@@ -292,6 +265,8 @@ def test_the_terminal_says_the_same(home, monkeypatch):
     assert (told["switched"], told["mode"], told["model"]) == (True, "home", "wish@1")
     assert told["n"] > told["n_home"] > 0
     assert "at home by wish@1" in CliRunner().invoke(cli, ["gateway", "routes"]).output
+    assert "30% of the calls" in CliRunner().invoke(cli, ["gateway", "switch", "triage", "--share", "0.3"]).output
+    assert "at home by wish@1, 30% of" in CliRunner().invoke(cli, ["gateway", "routes"]).output
     assert "all calls of triage again" in CliRunner().invoke(cli, ["gateway", "switch", "triage", "--off"]).output
 
 
@@ -316,7 +291,7 @@ def test_a_fault_of_ours_costs_the_caller_nothing(home):
     def broken(texts):
         raise RuntimeError("as planned")
 
-    loaded.run = broken
+    loaded.stages[0].run = broken
     answer = home.ask()
     assert answer.headers["x-homegrown-upstream"] == "stub"
     assert home.bed.last(answer.headers["x-homegrown-trace"]).tags[AT_HOME] == "problem"

@@ -263,6 +263,7 @@ CHANGES = {
     "deploy": {"serve.deploy"},
     "forget": {"govern.forget"},
     "next_records": {"label.assign"},
+    "records_to_check": {"label.to_check"},
     "submit": {"label.vote", "label.undo_vote", "label.skip"},
     "release_records": {"label.release"},
     "comment": {"label.comment", "label.flag", "label.question"},
@@ -270,6 +271,7 @@ CHANGES = {
     "set_station": {"label.set_station"},
     "invite": {"label.invite"},
     "admit": {"label.admit"},
+    "draw_gold": {"evaluate.draw_gold"},
     "bulk_label": {"label.bulk"},
     "undo_bulk": {"label.undo_bulk"},
     "add_rule": {"label.add_rule"},
@@ -289,6 +291,8 @@ READS = {
     "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
     "calls", "is_offline", "routes",
     "json_schema", "object_predictor",
+    "calls", "captured_call", "captured_calls", "exit_choices", "exit_report", "gold_sample", "is_offline", "route_story",
+    "route_traffic", "routes", "shadow_report",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",
     "encoder", "export", "export_labels", "export_sql", "finish_choosing", "finish_forgetting", "forecast",
@@ -315,9 +319,16 @@ def traffic_becomes_a_task(ws):
     ws.import_calls(path)
     made = ws.accept_template(ws.find_tasks().proposals[0].template.template_id)
     ws.train(ws.snapshot(made.task), Recipe("lexical", {}, 0), "mood")
+    ws.records_to_check("mood", 2)
     ws.put_route("mood", upstreams=[ws.upstream_at("http://127.0.0.1:9/v1", private=True).name])
-    ws.switch_route("mood", "mood", shadow=True)
+    version = ws.switch_route("mood", "mood", shadow=True).exit.version_id
     ws.switch_route("mood", off=True)
+    shadow = {"version_id": version, "answer": "good", "prob": 0.9, "agrees": 0, "created_at": timestamp()}
+    with ws.store.db.write() as connection:
+        connection.execute(sa.insert(tables.shadow_answers).values(trace_id=ws.calls(limit=1)[0].trace_id, **shadow))
+    ws.draw_gold(version, 1)
+    with ws.store.db.write() as connection:
+        connection.execute(sa.delete(tables.shadow_answers).where(tables.shadow_answers.c.version_id == version))
     ws.accept_tag("feature", "mood", name="mood")
 
 

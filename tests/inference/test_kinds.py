@@ -11,6 +11,7 @@ from homegrown.inference.linear import LinearModel
 from homegrown.inference.predictor import KINDS, load_predictor
 from homegrown.inference.readout import Readout
 from homegrown.inference.static import StaticModel, StaticVectors
+from homegrown.inference.views import TwoViews, ViewsModel
 
 TEXTS = ["a lost card", "the money back please", "cannot enter"]
 NAMES = ("card", "refund", "login")
@@ -34,12 +35,19 @@ def models():
     yield LexicalModel(features, NAMES, numbers(len(buckets), 3), numbers(3), Readout(temperature=1.5))
     yield StaticModel(words, NAMES, numbers(4, 3), numbers(3))
     yield LinearModel(LengthEncoder(), NAMES, numbers(4, 3), numbers(3), Readout(multi=True))
+    views = TwoViews(LengthEncoder(), features)
+    yield ViewsModel(views, NAMES, numbers(4 + len(buckets), 3), numbers(3), Readout(temperature=1.5))
 
 
 BYTES = {
     "lexical": {"lexical.safetensors": "257257d2c222e94e", "model.json": "696d622a715edade"},
     "static": {"model.json": "1148d089152d7888", "static.safetensors": "0e7150cec270d4de"},
     "linear": {"head.safetensors": "fb9895ba2e2ec81d", "model.json": "95a4ab1f67905dd4"},
+    "views": {
+        "head.safetensors": "fb9895ba2e2ec81d",
+        "lexical.safetensors": "7e678b67def12efe",
+        "model.json": "9940a9160d251278",
+    },
 }
 
 
@@ -57,9 +65,9 @@ def test_a_bundle_keeps_its_bytes_and_its_answers(model, tmp_path):
 
 
 def test_every_kind_has_a_name_of_its_own_and_an_unknown_one_is_a_sentence(tmp_path):
-    assert sorted(KINDS) == ["finetune", "lexical", "linear", "static"]
+    assert sorted(KINDS) == ["finetune", "lexical", "linear", "static", "views"]
     (tmp_path / "model.json").write_text('{"kind": "oracle"}')
     with pytest.raises(
-        CorruptDataError, match="of kind 'oracle'; this homegrown loads lexical, static, linear, finetune"
+        CorruptDataError, match="of kind 'oracle'; this homegrown loads lexical, static, linear, views, finetune"
     ):
         load_predictor(tmp_path)

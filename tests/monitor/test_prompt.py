@@ -3,9 +3,9 @@
 import pytest
 
 from homegrown.core.traffic import AnswerKind, AnswerShape, FieldShape
-from homegrown.errors import UnsuitableLabelsError
+from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.monitor import find_templates
-from homegrown.monitor.prompt import Prompt, check_shape
+from homegrown.monitor.prompt import Prompt, check_fields, refuse_free
 from tests.monitor.calls import rng, topics
 
 SAYS = "Which of card, refund, login is it about?"
@@ -22,14 +22,15 @@ def body(text="Text: where is it\nLabel:", **more):
 
 
 def test_text_and_class(template):
-    prompt = Prompt(template, "", {"card": "cards", "refund": None})
+    prompt = Prompt(template, [""])
     assert prompt.text_of(body(), "gpt-4o-mini", {}) == "where is it"
     assert prompt.text_of(body([{"type": "text", "text": "Text: a\nLabel:"}]), "gpt-4o-mini", {}) == "a"
-    assert (prompt.class_of("**Card**"), prompt.class_of("Refund."), prompt.class_of("no idea")) == (
-        "cards",
-        None,
-        None,
-    )
+    assert [prompt.labels_of(a) for a in ("**Card**", "Refund.", "no idea", None)] == [
+        (["card"],),
+        (["refund"],),
+        (None,),
+        (None,),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,21 +49,36 @@ def test_text_and_class(template):
     ],
 )
 def test_what_it_is_not(template, other):
-    assert Prompt(template, "", {}).text_of(other, "gpt-4o-mini", {}) is None
+    assert Prompt(template, [""]).text_of(other, "gpt-4o-mini", {}) is None
 
 
 def test_only_wordings_that_are_named(template):
-    assert Prompt(template, "", {}, ()).text_of(body(), "gpt-4o-mini", {}) is None
+    assert Prompt(template, [""], ()).text_of(body(), "gpt-4o-mini", {}) is None
 
 
-def test_answers_that_one_label_cannot_stand_for_are_refused(template):
-    several = FieldShape("", AnswerKind.CLASSES, ("a", "b"))
-    with pytest.raises(UnsuitableLabelsError, match="several labels"):
-        check_shape(template, several)
-    one = FieldShape("intent", AnswerKind.CLASS, ("a", "b"))
-    document = type(template)(
-        "t", "t", (), AnswerShape(AnswerKind.JSON, (one, FieldShape("why", AnswerKind.TEXT))), template.volume, {}
-    )
-    with pytest.raises(UnsuitableLabelsError, match="why"):
-        check_shape(document, one)
-    check_shape(template, template.shape.fields[0])
+def document(template, *fields):
+    shape = AnswerShape(AnswerKind.JSON, fields)
+    return type(template)("t", "wishes", (), shape, template.volume, {})
+
+
+WISH = FieldShape("wish", AnswerKind.CLASS, ("Card", "Refund"))
+PARTS = FieldShape("parts", AnswerKind.CLASSES, ("a", "b"))
+
+
+def test_documents_are_read_field_by_field(template):
+    whole = document(template, WISH, PARTS)
+    prompt = Prompt(whole, ["wish", "parts"], rest='{"v":1}')
+    assert prompt.labels_of('{"parts": ["B", "a"], "wish": "card", "v": 1}') == (["Card"], ["b", "a"])
+    assert prompt.labels_of('{"parts": [], "wish": "fee", "v": 1}') == (None, [])
+    assert prompt.labels_of('{"parts": [], "wish": "card", "v": 2}') == (None, None)
+    assert (prompt.rest_of('{"wish": "card"}'), prompt.rest_of("card")) == ("", "")
+
+
+def test_documents_that_no_model_gives_whole_are_refused(template):
+    why = FieldShape("why", AnswerKind.TEXT)
+    with pytest.raises(InputError, match="hold parts too"):
+        check_fields(document(template, WISH, PARTS), ["wish"])
+    check_fields(document(template, WISH, why), ["wish"])
+    with pytest.raises(UnsuitableLabelsError, match="hold why: free text or a number, which no classifier writes"):
+        refuse_free(Prompt(document(template, WISH, why), ["wish"]))
+    check_fields(template, [""])

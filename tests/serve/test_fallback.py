@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_said(rng):
         Policy(0.5, alpha=0.0, delta=0.05)
 
 
-def test_stages_chain_and_those_that_fell_are_skipped():
+def test_stages_chain_and_one_that_fell_says_only_what_the_next_is_asked_about(rng):
     names = ["static", "encoder", "larger"]
     chain = Chain([(n, Stage(Policy(0.5, a, 0.02))) for n, a in zip(names, (0.01, 0.02, 0.03), strict=True)])
     assert (chain.alpha, chain.delta) == (0.03, pytest.approx(0.06))
@@ -124,8 +124,17 @@ def test_stages_chain_and_those_that_fell_are_skipped():
     encoder = chain.stages[1][1]
     for _ in range(20):
         encoder.observe(True, encoder.epoch)
-    assert chain.after(0) == 2
-    assert chain.sentences()[0].startswith("encoder fell back. Of ")
+    assert (chain.after(0), chain.after(1), chain.why()) == (1, 2, None)
+    assert encoder.decide(0.9, 1.0, rng).outcome == Forward(Why.BREACH)
+    assert (encoder.passes_on(0.9, 1.0), encoder.passes_on(0.4, 1.0)) == (False, True)
+    for _ in range(20):
+        chain.stages[2][1].observe(True, 0)
+    assert (chain.after(0), chain.after(-1), chain.why()) == (None, 0, None)
+    for _ in range(20):
+        chain.stages[0][1].observe(True, 0)
+    assert (chain.after(-1), chain.why()) == (None, Why.BREACH)
+    assert Chain([("none", Stage(Policy(None, 0.02, 0.02)))]).why() is Why.NO_BOUND
+    assert chain.sentences()[1].startswith("encoder fell back. Of ")
     assert Chain([]).after(-1) is None
 
 

@@ -2,16 +2,23 @@
 
 import io
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
 from homegrown.core.access import SYSTEM
+from homegrown.core.ids import new_id
+from homegrown.core.models import Recipe
 from homegrown.jobs import JobQueue
+from homegrown.store import tables
 from homegrown.studio import pasted
-from homegrown.studio.guide import Measured, Situation, after, step
+from homegrown.studio.guide import Measured, Situation, after, situation, step
+from homegrown.studio.leaving_step import leaving_step
 from homegrown.workspace import connect
 from homegrown.workspace.counts import Counts
+from tests.monitor.calls import rng, topics
 from tests.studio.conftest import running, visiting
 from tests.studio.test_pages import PATHS
 
@@ -160,3 +167,37 @@ def test_pasted_cells_are_previewed_and_nothing_is_refused(empty):
         assert (refused.status_code, "Nothing was pasted" in refused.text) == (422, True)
         as_json = client.post("/ingest/paste", data={"text": '{"text": "a"}\n{"text": "b"}'})
         assert as_json.status_code == 303
+
+
+def test_the_way_out_of_a_model_api_step_by_step(tmp_path):
+    r = rng(4)
+    with connect(tmp_path / "desk", actor=SYSTEM) as ws:
+        upstream = ws.upstream_at("http://127.0.0.1:9/v1", private=True)
+        route = ws.put_route("triage", upstreams=[upstream.name])
+        assert leaving_step(ws) is None
+        mine = {"route_id": route.route_id, "upstream_id": upstream.upstream_id}
+        calls = [replace(c, trace_id=new_id("trace")) for c in topics(r, 400, ["Card, refund or login?"], **mine)]
+        ws.store.captured_imports.add(calls)
+        assert leaving_step(ws).href == "/monitor"
+        template = ws.find_tasks().proposals[0].template
+        assert leaving_step(ws).href == f"/monitor/{template.template_id}"
+        task = ws.accept_template(template.template_id, name="wish").task
+        found = leaving_step(ws)
+        assert (found.action, found.href) == ("Train", "/gateway/routes/triage")
+        version = ws.train(ws.snapshot(task, test_share=0.4), Recipe("lexical", {}, 0), "wish")
+        assert "answer silently" in step(situation(ws)).title
+        ws.switch_route("triage", "wish", shadow=True)
+        assert leaving_step(ws) is None, "it listens; there is nothing to do until it has heard enough"
+        assert "nobody can ask it" not in step(situation(ws)).reason
+        rows = [
+            {"trace_id": c.trace_id, "version_id": version.version_id, "answer": "card", "agrees": 1,
+             "created_at": c.created_at} for c in calls[:50]
+        ]  # fmt: skip
+        with ws.store.db.write() as connection:
+            connection.execute(sa.insert(tables.shadow_answers), rows)
+        assert leaving_step(ws).href == f"/evaluate/verdict/{version.version_id}"
+        exit = ws.switch_route("triage", "wish", alpha=0.2).exit
+        assert leaving_step(ws) is None
+        assert situation(ws).served.version.version_id == version.version_id
+        ws.store.exits.keep("triage", exit.stages[0], {"fallen": {"sentence": "x"}, "n_home": 0, "watch": {}})
+        assert "answers no more" in leaving_step(ws).title

@@ -33,6 +33,8 @@ PATHS = (
     "/cost/prices",
     "/cost/plan",
     "/monitor",
+    "/gateway",
+    "/gateway/calls",
     "/jobs",
     "/govern",
     "/patterns",

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.predictor import load_predictor
 from homegrown.testing.trainers import check_trainer, toy_data
 from homegrown.train.auto import SURE_WITH_WEAK, worth_it
+from homegrown.train.parts import join_examples
 
 FINE = {"epochs": 2, "n_fixed": 1, "rounds": 0, "batch": 16}
 
@@ -27,6 +29,7 @@ QUICK = {
     "lexical": {"strengths": [10.0]},
     "static": {"max_vocabulary": 50},
     "linear": {"strengths": [0.1]},
+    "views": {"strengths": [10.0]},
     "finetune": {"epochs": 1, "n_fixed": 4, "rounds": 0},
 }
 
@@ -54,7 +57,7 @@ def fit(name, data, folder, encoder, options=None, progress=None):
     return trainer.fit(data, options, seed=3, folder=folder, encoder=encoder, progress=progress or Silent())
 
 
-@pytest.mark.parametrize("name", ["lexical", "static", "linear"])
+@pytest.mark.parametrize("name", ["lexical", "static", "linear", "views"])
 def test_contract(name, tmp_path, encoder):
     check_trainer(plugins.load("homegrown.trainers", name)(), tmp_path, encoder, QUICK[name])
 
@@ -88,7 +91,17 @@ def test_auto_shows_every_rung_and_hands_back_the_recipe_of_the_chosen_one(tmp_p
 
 def test_auto_leaves_out_what_there_is_no_time_for(tmp_path, tiny):
     fitted = fit("auto", toy_data(), tmp_path, tiny, {"budget_s": 0.001})
-    assert [row.get("state") == "skipped" for row in fitted.ladder] == [False, True, True, True]
+    assert [row.get("state") == "skipped" for row in fitted.ladder] == [False, True, True, True, True]
+
+
+def test_a_report_says_how_sure_the_judged_model_was_from_the_surest_down(tmp_path, encoder):
+    few = toy_data()
+    assert len(few.valid) < 50
+    assert fit("lexical", few, tmp_path / "few", encoder).report["sureness"] == []
+    sure = fit("lexical", replace(few, valid=join_examples(few.train, few.valid)), tmp_path, encoder).report["sureness"]
+    assert len(sure) == 51
+    assert sure == sorted(sure, reverse=True)
+    assert 0 < sure[-1] <= sure[0] <= 1
 
 
 def test_a_larger_model_must_win_by_more_than_chance():
@@ -105,7 +118,7 @@ def test_a_larger_model_must_win_by_more_than_chance():
     assert not worth_it(np.r_[np.ones(90, bool), np.zeros(10, bool)], two_more, 0.003, sure=SURE_WITH_WEAK)[0]
 
 
-@pytest.mark.parametrize("name", ["lexical", "static", "linear"])
+@pytest.mark.parametrize("name", ["lexical", "static", "linear", "views"])
 def test_many_classes_per_record(name, tmp_path, encoder):
     data = toy_data(multi=True)
     model = load_predictor(fit(name, data, tmp_path, encoder).folder, encoder)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from homegrown.api import (
     costs,
     discoveries,
+    gateway,
     issues,
     monitor,
     nouns,
@@ -19,6 +20,7 @@ from homegrown.api import (
     station,
     tasks,
     upstreams,
+    verdicts,
 )
 from homegrown.api.parts import engine, worker
 from homegrown.core.access import Permission
@@ -42,6 +44,8 @@ _SUBJECTS = (
     costs,
     discoveries,
     monitor,
+    gateway,
+    verdicts,
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ from homegrown.workspace import connect
 @click.option("--gold", metavar="COL", help="With --verdict FILE: what is right, where somebody said so.")
 @click.option("--weight", metavar="COL", help="With --verdict FILE: 1 / (chance of being drawn for gold), else 0.")
 @click.option("--margin", type=float, help=f"With --verdict: the loss that is borne; {MARGIN:g} bears two points.")
+@click.option(
+    "--gold-sample", "n_gold", type=int, metavar="N", help="Draw calls of MODEL's shadow for people: N more texts."
+)
 @workspace_option
 @json_option
 def command(
@@ -46,14 +51,22 @@ def command(
     gold: str | None,
     weight: str | None,
     margin: float | None,
+    n_gold: int | None,
     workspace: Path,
     as_json: bool,
 ) -> None:
     """Measure MODEL (a name, name@2, or a version id) on texts that it never saw.
 
     With --verdict: whether MODEL, which answered live traffic silently, may take the incumbent's place; or, of a FILE
-    with the answers of both, whether the student may.
+    with the answers of both, whether the student may. With --gold-sample: which of those calls people should look at.
     """
+    if n_gold is not None:
+        with connect(workspace) as ws:
+            drawn = ws.draw_gold(model, n_gold)
+            task = ws.store.tasks.get(drawn.task_id).name
+        where = f"homegrown label queue {shlex.quote(task)} --selection {drawn.selection}"
+        emit(asdict(drawn), f"{drawn.sentence}\nIn the studio: the station of {task}. Here: {where}", as_json=as_json)
+        return
     columns = {"student": student, "incumbent": incumbent, "gold": gold, "weight": weight}
     if wants_verdict:
         loss = MARGIN if margin is None else margin

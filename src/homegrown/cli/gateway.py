@@ -95,6 +95,7 @@ def _line(ws: Workspace, route: GatewayRoute) -> str:
     days = f", for {config.keep_days:g} days" if config.keep_days else ""
     how = {ExitMode.HOME: "; at home by", ExitMode.SHADOW: "; in the shadow:"}
     ours = f"{how[config.exit.mode]} {config.exit.model}" if config.exit is not None else ""
+    ours += f", {config.exit.share:.0%} of the calls" if config.exit is not None and config.exit.share < 1 else ""
     again = f"; answers again for {config.cache_s:g} s" if config.cache_s else ""
     return f"{route.name} → {to or 'nowhere'}; leaves: {config.leaves.value}; {kept}{days}{again}{ours}"
 

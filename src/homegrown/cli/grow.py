@@ -20,7 +20,7 @@ from homegrown.workspace.grow import GrowRequest, grow
 @click.option("--unlabelled", type=click.Path(path_type=Path), help="A file of further texts without labels.")
 @click.option("--name", help="Name of the task, the model and the endpoint.")
 @click.option(
-    "--recipe", default="auto", show_default=True, help="How to train: lexical, static, linear, finetune, auto."
+    "--recipe", default="auto", show_default=True, help="How to train: lexical, static, linear, views, finetune, auto."
 )
 @click.option("--budget", default="5m", show_default=True, help="Time for auto and finetune: 90s, 5m, 1h.")
 @click.option("--seed", default=0, show_default=True)

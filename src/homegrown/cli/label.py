@@ -22,6 +22,7 @@ command = Family(
         "export": ("homegrown.cli.label_export", "Records and labels for the same."),
         "bulk": ("homegrown.cli.label_bulk", "Everything under a filter at once, after a look at a sample."),
         "discover": ("homegrown.cli.label_discover", "Start without classes: group like records and name the groups."),
+        "check": ("homegrown.cli.label_check", "A few records that show where an upstream or a teacher errs."),
         "next": ("homegrown.cli.label_next", "What to label next, and what more labels would bring."),
         "rules": ("homegrown.cli.label_rules", "Rules that vote: conditions as data, functions in Python."),
     },

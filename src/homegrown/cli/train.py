@@ -18,7 +18,7 @@ from homegrown.workspace import connect
     "--recipe",
     default="auto",
     show_default=True,
-    help="How to train: lexical, static, linear, finetune, auto; fields for objects.",
+    help="How to train: lexical, static, linear, views, finetune, auto; fields for objects.",
 )
 @click.option("--budget", help="Time for the recipe auto: 90s, 5m, 1h.")
 @click.option("--seed", default=0, show_default=True, help="The only source of chance.")

@@ -84,7 +84,7 @@ class Recipe:
     """Data that says how a Snapshot becomes a model.
 
     Attributes:
-        trainer: name of a registered trainer: ``lexical``, ``static``, ``linear``, ``finetune``, ``auto``.
+        trainer: name of a registered trainer: ``lexical``, ``static``, ``linear``, ``views``, ``finetune``, ``auto``.
         options: its own options; unknown ones are refused by the trainer.
     """
 

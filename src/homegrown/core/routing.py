@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from homegrown.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 DEFAULT_ROUTE = "default"
 """The route of every name that has no route of its own."""
@@ -56,39 +59,144 @@ class ExitMode(StrEnum):
     SHADOW = "shadow"
 
 
-class Exit(msgspec.Struct, frozen=True, kw_only=True):
-    """A model of ours that answers calls of one prompt in the upstream's place.
+class ExitPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that gives one part of the answers: the whole, or a field of a JSON document.
 
     Attributes:
-        exit_id: of this calibration; what was observed since is kept under it.
-        template_id: of the prompt.
-        field: of the answers, that the model learned; empty for the whole answer.
-        wordings: keys of the prompt's wordings that were calibrated on; others go to the upstream.
+        field: its name in the answers; empty for the whole answer.
         version_id: of the model. Another version needs a calibration of its own.
         model: the version's name, as the answer's header has it: ``intent@3``.
+        is_many: an answer is a set of classes.
+        labels: the model's class by the label that the upstream says; empty for none of these; None where that is
+            nothing that the model can say.
+        spellings: what the upstream says, to the letter, by what the model says (``class_of``).
+    """
+
+    field: str = ""
+    version_id: str
+    model: str
+    is_many: bool = False
+    labels: dict[str, str | None]
+    spellings: dict[str, str]
+
+    def class_of(self, labels: Sequence[str] | None) -> str | None:
+        """What the model would have to say to mean the same; None where it cannot, or where nothing was understood.
+
+        Example:
+            >>> part = ExitPart(version_id="v", model="m@1", labels={"Card": "cards", "other": ""}, spellings={})
+            >>> part.class_of(["Card"]), part.class_of(["other"]), part.class_of(["Fee"])
+            ('cards', '', None)
+        """
+        found = None if labels is None else [self.labels.get(label) for label in labels]
+        if found is None or any(c is None for c in found):
+            return None
+        classes = [c for c in found if c]
+        return set_of(classes) if self.is_many else (classes[0] if classes else "")
+
+
+class ExitStage(msgspec.Struct, frozen=True, kw_only=True):
+    """Models that answer together: one, or one for each field of a document.
+
+    Attributes:
+        stage_id: what was observed of it is kept under this.
         threshold: it answers where its confidence is above; None: never.
-        alpha: disagreement with the upstream that is borne among its answers.
-        delta: chance that this promise is wrong.
-        audit_share: chance of each of its answers to be checked by asking the upstream as well.
-        labels: the model's class by the label that the upstream says; None: none of its classes.
-        spellings: what the upstream says, to the letter, by the model's class.
+        delta: its share of the chance that the promise is wrong.
         usual: what calls looked like at calibration, plain values; None: drift is not watched.
+    """
+
+    stage_id: str
+    parts: tuple[ExitPart, ...]
+    threshold: float | None
+    delta: float
+    usual: dict[str, Any] | None = None
+
+    @property
+    def model(self) -> str:
+        """Who answers, as the answer's header has it: ``intent@3``, ``intent@3+urgency@1``."""
+        return "+".join(p.model for p in self.parts)
+
+    @property
+    def version_id(self) -> str:
+        """Of its first model."""
+        return self.parts[0].version_id
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """Models of ours that answer calls of one prompt in the upstream's place.
+
+    Attributes:
+        exit_id: of this calibration.
+        template_id: of the prompt.
+        wordings: keys of the prompt's wordings that were calibrated on; others go to the upstream.
+        stages: asked in this order, the upstream behind the last.
+        form: what stands round the values of the fields, as the upstream writes it: one text more than fields.
+        order: fields in the order of the form.
+        rest: the other fields of its documents, which are always the same, as canonical JSON; empty without any.
+        alpha: disagreement with the upstream that is borne among all their answers.
+        delta: chance that this promise is wrong.
+        audit_share: chance of each of their answers to be checked by asking the upstream as well.
+        share: of the calls that they answer at all; the rest goes to the upstream.
     """
 
     exit_id: str
     template_id: str
-    field: str = ""
     wordings: tuple[str, ...]
-    version_id: str
-    model: str
     mode: ExitMode
-    threshold: float | None
+    stages: tuple[ExitStage, ...]
+    form: tuple[str, ...] = ("", "")
+    order: tuple[str, ...] = ("",)
+    rest: str = ""
     alpha: float
     delta: float
     audit_share: float
-    labels: dict[str, str | None]
-    spellings: dict[str, str]
-    usual: dict[str, Any] | None = None
+    share: float = 1.0
+
+    @property
+    def model(self) -> str:
+        """Who answers, in order: ``quick@1, large@2``."""
+        return ", ".join(s.model for s in self.stages)
+
+    @property
+    def version_id(self) -> str:
+        """Of the first model."""
+        return self.stages[0].version_id
+
+    @property
+    def threshold(self) -> float | None:
+        """Of the first stage."""
+        return self.stages[0].threshold
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """That the models give, in the order of their parts."""
+        return tuple(p.field for p in self.stages[0].parts)
+
+    def content(self, stage: ExitStage, classes: Sequence[str]) -> str:
+        """What the upstream would have written, given what each of the stage's models says.
+
+        Example:
+            >>> part = ExitPart(field="wish", version_id="v", model="m@1", labels={}, spellings={"cards": '"Card"'})
+            >>> stage = ExitStage(stage_id="s", parts=(part,), threshold=0.5, delta=0.05)
+            >>> document = {"form": ('{"wish": ', "}"), "order": ("wish",)}
+            >>> rest = {"exit_id": "e", "template_id": "t", "wordings": (), "mode": ExitMode.HOME, "alpha": 0.02}
+            >>> Exit(stages=(stage,), delta=0.05, audit_share=0.02, **document, **rest).content(stage, ["cards"])
+            '{"wish": "Card"}'
+        """
+        said = {p.field: p.spellings[c] for p, c in zip(stage.parts, classes, strict=True)}
+        written = [self.form[0]]
+        for field, after in zip(self.order, self.form[1:], strict=True):
+            written += (said[field], after)
+        return "".join(written)
+
+
+def set_of(classes: Iterable[str]) -> str:
+    """Several classes as one: equal sets are equal texts.
+
+    Example:
+        >>> set_of(["b", "a", "b"])
+        '["a","b"]'
+    """
+    return msgspec.json.encode(sorted(set(classes))).decode()
 
 
 class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +219,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
         cache_shared: whether callers get one another's answers.
         cache_any_temperature: whether answers that are drawn by chance (a temperature that is not 0) are kept too.
         exit: what is answered at home in the upstreams' place; None for nothing.
+        earlier: what answered before it, the newest last, to go back to.
     """
 
     targets: tuple[Target, ...] = ()
@@ -129,6 +238,12 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     cache_shared: bool = False
     cache_any_temperature: bool = False
     exit: Exit | None = None
+    earlier: tuple[Exit, ...] = ()
+
+    def stage_ids(self) -> set[str]:
+        """Under which it is kept what was observed of those that answer at home, and of those before them."""
+        exits = (*self.earlier, self.exit) if self.exit is not None else self.earlier
+        return {stage.stage_id for e in exits for stage in e.stages}
 
     def check(self) -> None:
         """Refuse what makes no sense, with the reason.

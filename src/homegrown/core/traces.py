@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 AT_HOME = "homegrown.exit"
-"""The tag that says what a model of ours made of a call of its prompt: ``home``, ``unsure``, ``audit``, ``shadow``."""
+"""The tag that says what a model of ours made of a call of its prompt: ``home``, ``unsure``, ``audit``, ``shadow``;
+``rest`` where it answers a share of the calls and this is none of them."""
 SELECTED = frozenset({"unsure", "out_of_scope", "audit", "home", "spare"})
 """Of its values those under which a call is no part of a plain sample: a model answered at home when it came."""
 
@@ -19,6 +20,10 @@ class Wire(StrEnum):
     RESPONSES = "responses"
     EMBEDDINGS = "embeddings"
     MESSAGES = "messages"
+
+
+SPOKEN = frozenset({Wire.CHAT, Wire.RESPONSES, Wire.MESSAGES})
+"""The protocols that answer by words."""
 
 
 class CallState(StrEnum):

@@ -20,6 +20,7 @@ from homegrown.curate import splits
 from homegrown.curate.columns import group_codes, moments
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import Labels, read_labels
+from homegrown.curate.nearby import Near
 from homegrown.curate.object_labels import ObjectLabels, read_object_labels
 from homegrown.curate.rulings import Honoured, as_originals, masked, without
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 AnyLabels = Labels | ObjectLabels
 #: the most that a label counts which rules or models gave and nobody looked at; trainers tell guesses by it
 GUESSED = 0.99
-CAME_LATER = ("exclude_terms", "test_of")
+CAME_LATER = ("exclude_terms", "test_of", "exams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class SplitPlan:
         test_share: of the labelled rows, unless the test split is given.
         valid_share: of the rest.
         exclude_terms: votes given under one of these terms (``homegrown govern upstream add --terms``) do not count.
+        exams: whether records of exams (``Workspace.draw_gold``) count like any others. Left out they are in no
+            split, and their twins teach nothing: they were picked because models differ on them.
     """
 
     seed: int = 0
@@ -69,6 +72,7 @@ class SplitPlan:
     test_share: float = splits.TEST_SHARE
     valid_share: float = splits.VALID_SHARE
     exclude_terms: tuple[str, ...] = ()
+    exams: bool = False
 
     @property
     def split_by(self) -> str:
@@ -87,10 +91,13 @@ class _Held:
     facts: dict[str, object]
 
 
-def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join | None = None) -> Snapshot:
+def freeze(
+    store: Store, task: Task, plan: SplitPlan | None = None, join: Join | None = None, near: Near | None = None
+) -> Snapshot:
     """Freeze *task* as it is labelled now; the same rows, labels and plan give the same snapshot.
 
-    *join* weighs the votes of several sources on one record; without it they are counted.
+    *join* weighs the votes of several sources on one record; without it they are counted. *near* lets what people said
+    of some records of a model correct others nearby.
 
     Raises:
         EmptyDataError: nothing is labelled.
@@ -99,7 +106,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
     plan = plan or SplitPlan()
     _check(plan)
     rulings = store.issues.rulings(task.task_id)
-    records, labels, honoured = _rows(store, task, plan, join, rulings)
+    records, labels, honoured = _rows(store, task, plan, join, near, rulings)
     shown, n_masked = masked(store, rulings.masked, records)
     stratum = labels.stratum()
     held = _held_out(store, records, labels, plan)
@@ -110,10 +117,13 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
         test_share=plan.test_share, valid_share=plan.valid_share,
     )  # fmt: skip
     split = np.where(held.dropped & (done.split == splits.UNLABELLED), splits.REMOVED, done.split)
+    exam = _exam(store, task, plan, records)
+    split[exam] = splits.REMOVED
+    split[np.isin(unit, unit[exam]) & (split != splits.TEST)] = splits.REMOVED
     # "P or Q" may be learnt from, and cannot judge.
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
-    labels = _apart(store, task, plan, join, records, labels, split)
+    labels = _apart(store, task, plan, join, near, records, labels, split)
     stratum = labels.stratum()
     weights = _weights(store, task, records, labels)
     table = _table(shown, labels, weights, split, group, kept)
@@ -130,6 +140,7 @@ def freeze(store: Store, task: Task, plan: SplitPlan | None = None, join: Join |
         "n_unlabelled_removed": done.n_unlabelled_removed,
         "n_twins": int((np.bincount(twins, labels.labelled)[twins] > 1)[labels.labelled].sum()),
         "n_undecided": int(labels.undecided.sum()),
+        "n_exam": int(exam.sum()),
         "n_out_of_scope": int((stratum[kept] == labels.n_classes).sum()),
         "test_digest": _test_digest(table),
         "warnings": (
@@ -166,14 +177,14 @@ def _check(plan: SplitPlan) -> None:
 
 
 def _rows(
-    store: Store, task: Task, plan: SplitPlan, join: Join | None, rulings: Rulings
+    store: Store, task: Task, plan: SplitPlan, join: Join | None, near: Near | None, rulings: Rulings
 ) -> tuple[pa.Table, AnyLabels, Honoured]:
     """Records with a label, and those without that may be learnt from, in order of id, as it was decided."""
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
     records, honoured = without(rulings, store.records.scan(columns).sort_by("record_id"))
-    labels = _read(store, task, plan, join, records["record_id"].combine_chunks())
+    labels = _read(store, task, plan, join, near, records["record_id"].combine_chunks())
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -191,6 +202,7 @@ def _apart(
     task: Task,
     plan: SplitPlan,
     join: Join | None,
+    near: Near | None,
     records: pa.Table,
     labels: AnyLabels,
     split: np.ndarray,
@@ -204,13 +216,21 @@ def _apart(
     if not isinstance(labels, Labels) or not labels.joined or len(learnt) == len(split):
         return labels
     ids = records["record_id"].combine_chunks().take(pa.array(learnt))
-    return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms))
+    return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms, near=near))
 
 
-def _read(store: Store, task: Task, plan: SplitPlan, join: Join | None, record_ids: pa.Array) -> AnyLabels:
+def _exam(store: Store, task: Task, plan: SplitPlan, records: pa.Table) -> np.ndarray:
+    """Which records were drawn to judge a model; bool [n]."""
+    ids = [] if plan.exams else store.exams.of_task(task.task_id)
+    return pc.is_in(records["record_id"], value_set=pa.array(ids, pa.string())).to_numpy()
+
+
+def _read(
+    store: Store, task: Task, plan: SplitPlan, join: Join | None, near: Near | None, record_ids: pa.Array
+) -> AnyLabels:
     if task.kind is TaskKind.OBJECT:
         return read_object_labels(store, task, record_ids, exclude_terms=plan.exclude_terms)
-    return read_labels(store, task, record_ids, join, exclude_terms=plan.exclude_terms)
+    return read_labels(store, task, record_ids, join, exclude_terms=plan.exclude_terms, near=near)
 
 
 def source_ids(store: Store, name: str) -> pa.Array:

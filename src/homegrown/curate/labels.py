@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.joined import Join, joined, joined_people
+from homegrown.curate.nearby import Near, corrected
 from homegrown.store.meaning import places, read_meaning
 from homegrown.store.snapshots import probs_field
 
@@ -99,13 +100,20 @@ class Labels:
 
 
 def read_labels(
-    store: Store, task: Task, record_ids: pa.Array, join: Join | None = None, *, exclude_terms: Sequence[str] = ()
+    store: Store,
+    task: Task,
+    record_ids: pa.Array,
+    join: Join | None = None,
+    *,
+    exclude_terms: Sequence[str] = (),
+    near: Near | None = None,
 ) -> Labels:
     """The labels of *record_ids* as they stand: each class's share of the votes; abstentions do not count.
 
     Votes that were given under terms of *exclude_terms* do not count, as if their source had never spoken.
     With *join*, where sources voted together on records of one class each, it weighs their votes, what people agree on
-    teaching it; and those of people who disagree, where reviewers settled enough to know that this is better.
+    teaching it; and those of people who disagree, where reviewers settled enough to know that this is better. With
+    *near*, what people said of records that stand for others corrects a model's votes around them (``curate.nearby``).
 
     Where a person has spoken, people alone decide: no imported vote stands against them. With many classes a record has
     those that at least half of its voters name. A vote for out of scope outweighs others only by majority.
@@ -134,6 +142,8 @@ def read_labels(
             (~by_people, joined(task, record_ids, agreed, join, bulk, sources)),
         )
         weighed = [(chosen, done) for chosen, done in found if done is not None]
+        if near is not None and (done := corrected(store, task, record_ids, agreed, near, bulk)) is not None:
+            weighed.append((~by_people, done))
         for chosen, done in weighed:
             counted = _put(counted, chosen, *done)
     labels = _settle(*counted, n_votes > 0, undecided, n_classes, many=many)

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from homegrown.core.routing import NEVER
 from homegrown.metrics.drift import baseline
-from homegrown.metrics.risk_bound import risk_bound
+from homegrown.metrics.risk_bound import planned, risk_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,15 @@ class Bound:
 
 
 def exit_bound(
-    confidence: np.ndarray, wrong: np.ndarray, in_scope: np.ndarray, group: Sequence[str], *, alpha: float, delta: float
+    confidence: np.ndarray,
+    wrong: np.ndarray,
+    in_scope: np.ndarray,
+    group: Sequence[str],
+    *,
+    alpha: float,
+    delta: float,
+    plan: Sequence[float] = (),
+    watch: bool = True,
 ) -> Bound:
     """Calibrate on calls that the model did not learn from; see ``metrics.risk_bound``.
 
@@ -64,6 +72,8 @@ def exit_bound(
         group: n names: the class that was answered.
         alpha: disagreement that is borne among the answers given at home.
         delta: chance that this promise is wrong.
+        plan: how sure the model was of other rows (``risk_bound.planned``); without, thresholds are ranks of the calls.
+        watch: whether to learn what calls look like, too, for the watch over drift.
 
     Raises:
         InputError: there is no call, or a share is out of range.
@@ -75,9 +85,12 @@ def exit_bound(
         (True, 0)
     """
     able = confidence > NEVER
-    found = risk_bound(np.where(able, confidence, -np.inf), wrong | ~able, alpha=alpha, delta=delta)
+    thresholds = planned(plan, len(confidence), alpha=alpha, delta=delta) if len(plan) > 1 else None
+    found = risk_bound(
+        np.where(able, confidence, -np.inf), wrong | ~able, alpha=alpha, delta=delta, thresholds=thresholds
+    )
     n, is_on = found.n, found.threshold is not None
-    usual = asdict(baseline(1.0 - in_scope, group)) if is_on and n >= FEWEST_USUAL else None
+    usual = asdict(baseline(1.0 - in_scope, group)) if watch and is_on and n >= FEWEST_USUAL else None
     # Nothing less sure than all that was looked at.
     lowest = float(np.nextafter(confidence[able].min(), NEVER)) if able.any() else NEVER
     threshold = None if found.threshold is None else max(float(found.threshold), lowest)

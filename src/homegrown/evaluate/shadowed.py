@@ -1,49 +1,197 @@
-"""What a model of ours said of captured calls while it answered nobody, beside what the upstream said."""
+"""What a model of ours said of captured calls while it answered nobody, beside what the upstream said, and a person."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import sqlalchemy as sa
 
+from homegrown.core.traces import AT_HOME, SELECTED
 from homegrown.errors import EmptyDataError
 from homegrown.evaluate.verdict import Answers
+from homegrown.metrics.gold_sample import Estimate, stratified
 from homegrown.store import tables
+from homegrown.store.exams import GOLD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from homegrown.store import Store
 
-#: the ``kind`` of an audit that a person settles for the verdict
-GOLD = "gold"
-_S, _A = tables.shadow_answers, tables.audits
+#: the chance of a call on which both agree to be drawn for a person; each on which they differ is drawn
+AGREED_SHARE = 0.05
+#: as what the upstream said where that cannot be a class
+_OTHER = "\0another answer"
+_S, _A, _C = tables.shadow_answers, tables.audits, tables.captured
 
 
-def shadow_answers(store: Store, version_id: str) -> Answers:
-    """The shadow answers of a version, oldest first.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A call that both answered, the upstream to the caller.
 
-    Where the two agree nothing is asked of anybody; the others count as far as they were drawn for a person
-    (``metrics.gold_sample``), with the weight that is stored there.
+    Attributes:
+        answer: the class that our model said; None for none of them.
+        latency_s: our model's; *upstream_s* and *cost_usd* are the upstream's.
+        weight: one over the chance with which it was drawn for a person; None where it was not, 0 where nobody can say.
+        upstream: the class that the upstream said, where it was drawn; None for no class, empty for none of them.
+        gold: what the person said; empty for none of the classes, None where nobody said yet.
+    """
+
+    trace_id: str
+    answer: str | None
+    agrees: bool
+    created_at: str
+    latency_s: float | None
+    upstream_s: float | None
+    cost_usd: float | None
+    tags: dict[str, str] = field(default_factory=dict)
+    weight: float | None = None
+    upstream: str | None = None
+    gold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """The calls that a verdict rests on.
+
+    Attributes:
+        pairs: every call of the plain sample that both answered, oldest first.
+        n_judged: the first so many are judged: behind them the first call that differs has not been drawn yet. All
+            where nobody was asked anything.
+        has_gold: whether calls were drawn for a person at all.
+    """
+
+    pairs: list[Pair]
+    n_judged: int
+    has_gold: bool
+
+    @property
+    def judged(self) -> list[Pair]:
+        """Those that count."""
+        return self.pairs[: self.n_judged]
+
+    @property
+    def n_drawn(self) -> int:
+        """Calls that a person was asked about."""
+        return sum(bool(p.weight) for p in self.pairs)
+
+    @property
+    def n_open(self) -> int:
+        """Of them, those that nobody has judged yet."""
+        return sum(bool(p.weight) and p.gold is None for p in self.pairs)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a person answered enough for a first call to be judged."""
+        first = self.pairs[0]
+        return self.has_gold and self.n_judged > 0 and (first.agrees or first.gold is not None)
+
+    def answers(self, slice_by: Sequence[str] = ()) -> Answers:
+        """As ``give_verdict`` takes them; *slice_by* names tags of calls.
+
+        Until a person has answered, each call on which the two differ counts as our model's mistake.
+        """
+        rows = self.judged if self.is_begun else self.pairs
+        said = [p.answer or "" for p in rows]
+        theirs = [
+            s if p.agrees else _OTHER if p.upstream is None else p.upstream for p, s in zip(rows, said, strict=True)
+        ]
+        fields = {name: [p.tags.get(name) for p in rows] for name in slice_by}
+        if not self.is_begun:
+            return Answers(said, theirs, fields=fields)
+        return Answers(said, theirs, [p.gold for p in rows], np.array([p.weight or 0.0 for p in rows]), fields)
+
+    def accuracies(self) -> tuple[Estimate, Estimate] | None:
+        """How often our model, and the upstream, are right: from a person's answers, by whether the two agree.
+
+        Where they agree few were drawn and each counts for many (``metrics.gold_sample.stratified``). None until a
+        person has answered some.
+        """
+        rows = self.judged
+        stratum = np.array([int(not p.agrees) for p in rows], int)
+        looked = np.array([p.gold is not None for p in rows], bool)
+        if not looked.any():
+            return None
+        theirs = [p.answer if p.agrees else p.upstream for p in rows]
+        right = (
+            [(p.answer or "") == p.gold for p in rows],
+            [s is not None and s == p.gold for s, p in zip(theirs, rows, strict=True)],
+        )
+        n, n_looked = np.bincount(stratum, minlength=2), np.bincount(stratum[looked], minlength=2)
+        ours, other = (stratified(n, n_looked, np.bincount(stratum[looked & np.array(r)], minlength=2)) for r in right)
+        return ours, other
+
+
+def is_drawn(pair: Pair, version_id: str) -> bool:
+    """Whether a person should look at a call: where the two differ always, where they agree by lot.
+
+    The lot is a number of the call's own, the same however often one asks (permanent random numbers: Ohlsson 1995, in
+    "Business Survey Methods", chapter 9), so that drawing more goes on where it stopped and passes nothing twice.
+    """
+    if not pair.agrees:
+        return True
+    lot = hashlib.blake2b(f"{version_id} {pair.trace_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(lot, "big") < AGREED_SHARE * 2**64
+
+
+def read_shadowed(store: Store, version_id: str) -> Shadowed:
+    """The calls that a version answered silently, and what people said of those that were drawn.
+
+    Calls that came while it answered at home are no part: which of them it was asked about depended on what it said.
+    Names are those that classes have now, so that a class that was renamed or merged counts as what it became.
 
     Raises:
         EmptyDataError: it has none.
     """
-    both = _S.outerjoin(
+    both = _S.outerjoin(_C, _C.c.trace_id == _S.c.trace_id).outerjoin(
         _A, (_A.c.trace_id == _S.c.trace_id) & (_A.c.version_id == _S.c.version_id) & (_A.c.kind == GOLD)
     )
     query = (
-        sa.select(_S.c.answer, _S.c.agrees, _A.c.weight, _A.c.upstream, _A.c.gold)
+        sa.select(
+            _S.c.trace_id, _S.c.answer, _S.c.agrees, _S.c.created_at, _S.c.latency_s,
+            _C.c.latency_s.label("upstream_s"), _C.c.cost_usd, _C.c.tags, _A.c.weight, _A.c.upstream, _A.c.gold,
+        )
         .select_from(both)
         .where(_S.c.version_id == version_id, _S.c.agrees.is_not(None))
         .order_by(_S.c.created_at, _S.c.trace_id)
-    )
-    rows = store.db.all(query)
-    if not rows:
+    )  # fmt: skip
+    now = _names_now(store, version_id)
+    found: list[Pair] = []
+    for row in store.db.all(query):
+        tags = msgspec.json.decode(row["tags"]) if row["tags"] else {}
+        is_unreadable = row["weight"] == 0
+        if tags.get(AT_HOME) in SELECTED or is_unreadable:
+            continue
+        names = {n: row[n] if row[n] is None else now.get(row[n], row[n]) for n in ("answer", "upstream", "gold")}
+        found.append(Pair(**{**row, **names, "agrees": bool(row["agrees"]), "tags": tags}))
+    if not found:
         raise EmptyDataError("This version has no shadow answers yet: let it answer a share of live traffic silently.")
-    return Answers(
-        student=[r["answer"] or "" for r in rows],
-        # What the upstream said is looked up only where a person had to decide; elsewhere it is "the same" or "other".
-        incumbent=[(r["answer"] or "") if r["agrees"] else (r["upstream"] or "\0another answer") for r in rows],
-        gold=[r["gold"] for r in rows] if any(r["weight"] is not None for r in rows) else None,
-        weight=np.array([r["weight"] or 0.0 for r in rows]) if any(r["weight"] is not None for r in rows) else None,
-    )
+    has_gold = any(p.weight for p in found)
+    waiting = (i for i, p in enumerate(found) if not p.agrees and p.weight is None)
+    return Shadowed(found, next(waiting, len(found)) if has_gold else len(found), has_gold)
+
+
+def shadow_answers(store: Store, version_id: str, slice_by: Sequence[str] = ()) -> Answers:
+    """``read_shadowed`` as ``give_verdict`` takes it.
+
+    Where the two agree nothing is asked of anybody; the others count as far as they were drawn for a person
+    (``metrics.gold_sample``), with the weight that is stored there.
+    """
+    return read_shadowed(store, version_id).answers(slice_by)
+
+
+def _names_now(store: Store, version_id: str) -> dict[str, str]:
+    """What classes that a version knows are called by now; those that were split keep the name that it knows."""
+    version = store.models.version(version_id)
+    task = store.tasks.get(version.task_id)
+    names = dict(zip(task.class_ids, task.class_names, strict=True))
+    found = {}
+    for class_id, name in zip(version.class_ids, version.class_names, strict=True):
+        means = task.meaning(class_id)
+        if len(means) == 1:
+            found[name] = names.get(means[0], name)
+    return found

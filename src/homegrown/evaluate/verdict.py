@@ -87,7 +87,7 @@ def give_verdict(answers: Answers, *, margin: float = MARGIN, level: float = LEV
     """
     if not (0 < margin < 1 and 0 < level < 0.5):
         raise InputError(f"The margin is {margin}; it is a share, above 0 and below 1: 0.02 bears two points of loss.")
-    rows, values, n_open = _differences(answers)
+    rows, values, n_open = differences(answers)
     if len(rows) == 0:
         raise EmptyDataError("No call can be judged: none has both answers and, where they are needed, gold.")
     parts, not_told = _parts(answers, rows)
@@ -121,7 +121,7 @@ def give_verdict(answers: Answers, *, margin: float = MARGIN, level: float = LEV
     }
 
 
-def _differences(a: Answers) -> tuple[np.ndarray, np.ndarray, int]:
+def differences(a: Answers) -> tuple[np.ndarray, np.ndarray, int]:
     """Which calls count, int [k], their paired differences, float [k], and how many wait behind an open question."""
     n = len(a.student)
     gold = [None] * n if a.gold is None else a.gold
@@ -160,8 +160,13 @@ def _parts(a: Answers, rows: np.ndarray) -> tuple[list[_Part], list[str]]:
     return found, not_told
 
 
+def sequence(highest: float, margin: float) -> MeanSequence:
+    """The running comparison, before the first call; no weighted difference is larger than *highest*."""
+    return MeanSequence(-highest, highest, aim=margin, marks=(-margin, 0.0), within=(-1.0, 1.0))
+
+
 def _judge(values: np.ndarray, highest: float, margin: float, level: float, level_keep: float) -> dict[str, Any]:
-    seen = MeanSequence(-highest, highest, aim=margin, marks=(-margin, 0.0), within=(-1.0, 1.0))
+    seen = sequence(highest, margin)
     seen.update(values)
     enough, enough_keep = float(np.log(1 / level)), float(np.log(1 / level_keep))
     bears, loses = seen.evidence_above(-margin), seen.evidence_below(0.0)

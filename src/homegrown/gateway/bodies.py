@@ -6,11 +6,14 @@ model answers the same text the same way. What would change the meaning and is n
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from homegrown.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LONGEST = 500_000
 # Where a call goes and by which key is the owner's to say, never the caller's.
@@ -80,23 +83,30 @@ class ChatBody(Steering, kw_only=True):
             raise InputError("This model has one answer per text; leave 'n' out or set it to 1.")
         if self.top_logprobs and not self.logprobs:
             raise InputError("'top_logprobs' needs 'logprobs': true.")
-        turns = [m for m in self.messages if m.role == "user"]
-        if not turns:
-            raise InputError("There is no message of the role 'user': the last one is what the model reads.")
-        found = _text(turns[-1])
-        if not found.strip() or len(found) > LONGEST:
-            raise InputError(f"The last message of the user must hold 1 to {LONGEST:,} characters.")
-        return found
+        return last_of([m.content for m in self.messages if m.role == "user"])
 
 
-def _text(message: Message) -> str:
-    if isinstance(message.content, str):
-        return message.content
-    parts = message.content or []
-    other = [p.type for p in parts if p.type != "text"]
-    if other:
-        raise InputError(f"This model reads text only; the message holds {other[0][:40]!r}.")
-    return "\n".join(p.text for p in parts)
+def last_of(turns: Sequence[str | list[Part] | None], kinds: tuple[str, ...] = ("text",)) -> str:
+    """The text of the last of the user's turns.
+
+    Args:
+        turns: what each holds.
+        kinds: of parts that are text.
+
+    Raises:
+        InputError: there is none, it holds more than text, or too much of it.
+    """
+    if not turns:
+        raise InputError("There is no message of the role 'user': the last one is what the model reads.")
+    content = turns[-1] or ""
+    if not isinstance(content, str):
+        other = [p.type for p in content if p.type not in kinds]
+        if other:
+            raise InputError(f"This model reads text only; the message holds {other[0][:40]!r}.")
+        content = "\n".join(p.text for p in content)
+    if not content.strip() or len(content) > LONGEST:
+        raise InputError(f"The last message of the user must hold 1 to {LONGEST:,} characters.")
+    return content
 
 
 class EmbeddingsBody(Steering, kw_only=True):

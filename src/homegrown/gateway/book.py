@@ -69,13 +69,14 @@ class Book:
         """The call is about to leave."""
         if not self._is_kept:
             return
-        asked, first = self._asked, self._route.config.targets[0]
+        asked, targets = self._asked, self._route.config.targets
         request = asked.text if len(asked.body) <= KEPT_BYTES else _too_long(asked.model)
         if self._route.config.mask_kept:
             request = await asyncio.to_thread(self._gateway.masked, request)
         self._begun = Begun(
-            self._trace_id, self._route.route_id, asked.wire.value, asked.model, self._actor_id, first.upstream_id,
-            int(asked.is_stream), request, _json(self.tags), timestamp(), self._key(),
+            self._trace_id, self._route.route_id, asked.wire.value, asked.model, self._actor_id,
+            targets[0].upstream_id if targets else None, int(asked.is_stream), request, _json(self.tags), timestamp(),
+            self._key(),
         )  # fmt: skip
         self._gateway.tally.begun()
         if self._is_durable:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.responses import Response, StreamingResponse
 
-from homegrown.web.answers import json_response
+from homegrown.gateway.spoken import event, given
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
+
     from homegrown.gateway.bodies import ChatBody
     from homegrown.inference.answers import Answer
     from homegrown.serve import Engine
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 ROUTE = "/v1/chat/completions"
 NONE_OF_THESE = "none of these"
 LEAST_LOGPROB = -9999.0  # what OpenAI gives for "very unlikely"; JSON has no infinity
-_ENCODER = msgspec.json.Encoder()
 
 
 async def chat(call: Call) -> Response:
@@ -32,28 +31,33 @@ async def chat(call: Call) -> Response:
     served = await engine.answer(body.model, [text], call.actor, ROUTE)
     answer = served.answers[0]
     content = said(answer)
-    base = {
-        "id": f"chatcmpl-{served.trace_ids[0]}",
-        "created": int(time.time()),
-        "model": body.model,
-        "system_fingerprint": served.version.version_id,
-    }
-    logprobs = _logprobs(answer, content, body.top_logprobs or 0) if body.logprobs else None
-    usage = count(text)
-    if body.stream:
-        wants_usage = body.stream_options is not None and body.stream_options.include_usage
-        events = stream_of(base, content, logprobs, usage if wants_usage else None)
-        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    return json_response(whole_of(base, content, logprobs, usage))
+    logprobs = logprobs_of(answer, content, body.top_logprobs or 0) if body.logprobs else None
+    whole = whole_of(body.model, served.trace_ids[0], content, text, served.version.version_id, logprobs)
+    if not body.stream:
+        return given([msgspec.json.encode(whole)], is_stream=False)
+    has_usage = body.stream_options is not None and body.stream_options.include_usage
+    return given(events_of(whole, has_usage=has_usage), is_stream=True)
 
 
 def whole_of(
-    base: dict[str, Any], content: str, logprobs: dict[str, Any] | None, usage: dict[str, int]
+    model: str, trace_id: str, content: str, text: str, version_id: str, logprobs: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """An answer in one piece, in OpenAI's form."""
+    """An answer in one piece, in OpenAI's form.
+
+    Args:
+        model: as it was asked for.
+        trace_id: of the call.
+        content: the answer.
+        text: that was read.
+        version_id: of the model that answered.
+        logprobs: of the answer's tokens.
+    """
     message = {"role": "assistant", "content": content, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "stop"}
-    return {**base, "object": "chat.completion", "choices": [choice], "usage": usage}
+    return {
+        "id": f"chatcmpl-{trace_id}", "created": int(time.time()), "model": model, "system_fingerprint": version_id,
+        "object": "chat.completion", "choices": [choice], "usage": count(text),
+    }  # fmt: skip
 
 
 def said(answer: Answer) -> str:
@@ -71,7 +75,7 @@ def count(text: str) -> dict[str, int]:
     return {"prompt_tokens": n_words, "completion_tokens": 1, "total_tokens": n_words + 1}
 
 
-def _logprobs(answer: Answer, content: str, top: int) -> dict[str, Any]:
+def logprobs_of(answer: Answer, content: str, top: int) -> dict[str, Any]:
     """The answer as one token with the logarithm of its probability.
 
     For one of several exclusive classes that is the calibrated probability. For "none of these" it is one minus the
@@ -102,22 +106,19 @@ def _token(text: str, prob: float) -> dict[str, Any]:
     return {"token": text, "logprob": min(logprob, 0.0), "bytes": list(text.encode("utf-8", "replace"))}
 
 
-async def stream_of(
-    base: dict[str, Any], content: str, logprobs: dict[str, Any] | None, usage: dict[str, int] | None
-) -> AsyncIterator[bytes]:
-    """Server-sent events in OpenAI's order: role, content, end, usage if asked, ``[DONE]``."""
+def events_of(whole: dict[str, Any], *, has_usage: bool) -> list[bytes]:
+    """The same as server-sent events, in OpenAI's order: role, content, end, usage if asked, ``[DONE]``."""
+    said = whole["choices"][0]
+    base = {k: v for k, v in whole.items() if k != "usage"} | {"object": "chat.completion.chunk"}
     steps: list[tuple[dict[str, Any], dict[str, Any] | None, str | None]] = [
         ({"role": "assistant", "content": ""}, None, None),
-        ({"content": content}, logprobs, None),
+        ({"content": said["message"]["content"]}, said["logprobs"], None),
         ({}, None, "stop"),
     ]
-    for delta, probs, reason in steps:
-        choice = {"index": 0, "delta": delta, "logprobs": probs, "finish_reason": reason}
-        yield _event({**base, "object": "chat.completion.chunk", "choices": [choice]})
-    if usage is not None:
-        yield _event({**base, "object": "chat.completion.chunk", "choices": [], "usage": usage})
-    yield b"data: [DONE]\n\n"
-
-
-def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + _ENCODER.encode(value) + b"\n\n"
+    events = [
+        event({**base, "choices": [{"index": 0, "delta": delta, "logprobs": probs, "finish_reason": reason}]})
+        for delta, probs, reason in steps
+    ]
+    if has_usage:
+        events.append(event({**base, "choices": [], "usage": whole["usage"]}))
+    return [*events, b"data: [DONE]\n\n"]

@@ -104,7 +104,8 @@ class Exchange(Response):
         tags.pop(AT_HOME, None)
         tags.pop(AGAIN, None)
         turn = await gateway.exits.turn(
-            self._route, self._asked, tags, self._trace_id, self._call.part("engine").batcher,
+            self._route, self._asked, tags, self._call.actor.actor_id, self._trace_id,
+            self._call.part("engine").batcher,
             gateway.masked if self._route.config.mask_kept else None,
         )  # fmt: skip
         if turn is not None:

@@ -5,75 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass, field
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
-from homegrown.core.routing import NEVER, ExitMode
-from homegrown.core.traces import Wire
-from homegrown.errors import HomegrownError
+from homegrown.core.routing import ExitMode, Leaves
+from homegrown.core.traces import AT_HOME, SPOKEN
+from homegrown.errors import ForbiddenError, HomegrownError, UnavailableError
 from homegrown.gateway.home import Turn
-from homegrown.inference.answers import answers
-from homegrown.inference.predictor import load_predictor
-from homegrown.metrics.drift import Baseline
-from homegrown.monitor.prompt import Prompt
-from homegrown.serve.engine import self_test
-from homegrown.serve.fallback import Policy, Stage
+from homegrown.gateway.loaded import load
+from homegrown.serve.fallback import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from homegrown.core.routing import Exit, GatewayRoute
+    from homegrown.core.routing import GatewayRoute
     from homegrown.gateway.intake import Asked
+    from homegrown.gateway.loaded import Loaded, LoadedStage
     from homegrown.gateway.meters import Meters
-    from homegrown.gateway.switchboard import Switchboard
-    from homegrown.inference.answers import Answer
+    from homegrown.gateway.switchboard import Switchboard, Table
     from homegrown.serve.batcher import Batcher
-    from homegrown.serve.fallback import Decision
     from homegrown.store import Store
     from homegrown.store.exits import Observed
 
 _LOG = logging.getLogger("homegrown.server")
-EVERY_S = 0.4
+KEEP_EVERY_S = 0.4
+FOLLOW_EVERY_S = 0.05
 HOME_WITHIN_S = 2.0
 """A model that has not answered by then is not waited for: the upstream is asked."""
 MOST_LATER = 64
 MOST_ROWS = 20_000
-
-
-@dataclass(slots=True, eq=False)
-class Loaded:
-    """A model in front of a route's upstreams.
-
-    Attributes:
-        run: texts to answers; its identity is the queue in the batcher.
-        is_news: the stage changed since its state was kept.
-        n_problems: calls that went to the upstream because something of ours went wrong.
-    """
-
-    route: str
-    exit: Exit
-    prompt: Prompt
-    run: Callable[[list[str]], list[Answer]]
-    stage: Stage
-    rng: np.random.Generator = field(default_factory=np.random.default_rng)
-    is_news: bool = False
-    has_told: bool = False
-    n_problems: int = 0
-    problem: str = ""
-
-    def decide(self, said: Answer) -> Decision:
-        """Who answers, given what the model said."""
-        self.is_news = True
-        sure = said.prob if said.label in self.exit.spellings else NEVER
-        return self.stage.decide(sure, said.in_scope, self.rng, answer=said.label or "")
-
-    def observe(self, wrong: bool, epoch: int) -> None:
-        """What came of an audit."""
-        self.is_news = True
-        self.stage.observe(wrong, epoch)
 
 
 class Exits:
@@ -85,32 +47,41 @@ class Exits:
         self._broken: dict[str, tuple[str, str]] = {}
         self._rows: list[Observed] = []
         self._later: set[asyncio.Task[None]] = set()
+        self._followed: Table | None = None
 
     # What is loaded
 
     def find(self, route: GatewayRoute) -> Loaded | None:
         """What answers calls of a route now; None where nothing does, or it is not loaded yet."""
         found = self._loaded.get(route.route_id)
-        return found if found is not None and found.exit == route.config.exit else None
+        exit = route.config.exit
+        return found if found is not None and exit is not None and found.exit.exit_id == exit.exit_id else None
 
     async def keep_up(self) -> None:
         """Follow the routes, and keep what was observed, for ever."""
+        due = 0.0
         while True:
-            await self._follow()
-            await self._keep()
-            await asyncio.sleep(EVERY_S)
+            if self._board.table is not self._followed:
+                await self._follow(self._board.table)
+            if time.monotonic() >= due:
+                await self._keep()
+                due = time.monotonic() + KEEP_EVERY_S
+            await asyncio.sleep(FOLLOW_EVERY_S)
 
-    async def _follow(self) -> None:
-        wanted = {r.route_id: (r.name, r.config.exit) for r in self._board.table.routes.values()}
+    async def _follow(self, table: Table) -> None:
+        wanted = {r.route_id: (r.name, r.config.exit) for r in table.routes.values()}
+        await self._keep_earlier(table)
         for route_id, (name, exit) in wanted.items():
             if exit is None:
                 continue
             old = self._loaded.get(route_id)
-            is_known = old is not None and old.exit == exit
-            if is_known or self._broken.get(exit.exit_id) is not None:
+            if old is not None and old.exit.exit_id == exit.exit_id:
+                old.exit = exit  # the share may be another
+                continue
+            if self._broken.get(exit.exit_id) is not None:
                 continue
             try:
-                self._loaded[route_id] = await asyncio.to_thread(self._load, name, exit)
+                self._loaded[route_id] = await asyncio.to_thread(load, self._store, name, exit)
             except Exception as error:  # whatever it is: the upstream answers, and health says why
                 why = error.message if isinstance(error, HomegrownError) else f"It failed ({type(error).__name__})."
                 self._broken[exit.exit_id] = (name, why)
@@ -118,76 +89,93 @@ class Exits:
         live = {exit.exit_id for _, exit in wanted.values() if exit is not None}
         self._loaded = {k: v for k, v in self._loaded.items() if v.exit.exit_id in live}
         self._broken = {k: v for k, v in self._broken.items() if k in live}
+        self._followed = table
 
-    def _load(self, route: str, exit: Exit) -> Loaded:
-        store = self._store
-        version = store.models.version(exit.version_id)
-        predictor = load_predictor(store.bundles.open(version.version_id, version.bundle_digest))
-        self_test(predictor, version)
-        prompt = Prompt(store.templates.get(exit.template_id), exit.field, exit.labels, exit.wordings)
-        kept = store.exits.state(exit.exit_id)
-        if kept is not None:
-            stage = Stage.of(kept)
-        else:
-            usual = None if exit.usual is None else msgspec.convert(exit.usual, Baseline)
-            stage = Stage(Policy(exit.threshold, exit.alpha, exit.delta, exit.audit_share), usual)
-        loaded = Loaded(route, exit, prompt, lambda texts: answers(predictor, predictor.predict(texts)), stage)
-        loaded.has_told = stage.fallen is not None
-        return loaded
+    async def _keep_earlier(self, table: Table) -> None:
+        """The stages of those that answer no more and that one may go back to."""
+        earlier = {e.exit_id for r in table.routes.values() for e in r.config.earlier}
+        for loaded in list(self._loaded.values()):
+            if loaded.exit.exit_id in earlier:
+                with contextlib.suppress(HomegrownError):
+                    await self._keep_stages(loaded)
 
     # One call
 
     async def turn(
-        self, route: GatewayRoute, asked: Asked, tags: dict[str, str], trace_id: str, batcher: Batcher,
+        self, route: GatewayRoute, asked: Asked, tags: dict[str, str], actor_id: str, trace_id: str, batcher: Batcher,
         masked: Callable[[str], str] | None,
     ) -> Turn | None:  # fmt: skip
-        """What a model of ours makes of a call; None where none has a say in it. Never raises a fault of ours.
+        """What models of ours make of a call; None where none has a say in it. Never raises a fault of ours.
 
         Args:
             route: by which it came.
             asked: the request.
             tags: of the call.
+            actor_id: who calls.
             trace_id: of the call.
             batcher: runs the model.
             masked: where the model learned from masked calls: masks this one.
+
+        Raises:
+            ForbiddenError: calls of the route do not leave, and nothing here is sure of this one.
+            UnavailableError: they do not leave, and the models could not be asked.
         """
         loaded = self.find(route)
-        if loaded is None or asked.wire is not Wire.CHAT:
-            return None
+        turn = None
+        if loaded is not None and asked.wire in SPOKEN:
+            turn = await self._turn(loaded, route, asked, tags, actor_id, trace_id, batcher, masked)
+        if route.config.leaves is Leaves.HOME and not (turn is not None and turn.is_home):
+            if turn is not None:
+                tags[AT_HOME] = turn.what
+            raise _refusal(loaded, turn)
+        return turn
+
+    async def _turn(
+        self, loaded: Loaded, route: GatewayRoute, asked: Asked, tags: dict[str, str], actor_id: str, trace_id: str,
+        batcher: Batcher, masked: Callable[[str], str] | None,
+    ) -> Turn | None:  # fmt: skip
+        may_leave = route.config.leaves is not Leaves.HOME
         turn: Turn | None = None
         what = "problem"
         with self.harmless(loaded):
             stored = asked.text if masked is None else await asyncio.to_thread(masked, asked.text)
-            text = loaded.prompt.text_of(msgspec.json.decode(stored), asked.model, tags)
+            request = msgspec.json.decode(stored)
+            text = loaded.prompt.text_of(request, asked.model, tags, asked.wire)
             if text is None:
                 return None
-            turn = Turn(self, loaded, text, trace_id, batcher)
-            if loaded.stage.fallen is not None:
-                turn.what = loaded.stage.fallen.reason.value
+            is_among_them = not may_leave or is_among(loaded.exit.share, route.route_id, actor_id, text)
+            if not is_among_them and loaded.exit.mode is ExitMode.SHADOW:
+                return None
+            turn = Turn(self, loaded, asked, text, trace_id, batcher, tags)
+            fallen = loaded.chain.why() if loaded.exit.mode is ExitMode.HOME else None
+            if fallen is not None:
+                turn.what = fallen.value
+            elif not is_among_them:
+                turn.what = "rest"
             elif loaded.exit.mode is ExitMode.HOME:
                 async with asyncio.timeout(HOME_WITHIN_S):
-                    await turn.ask()
-                turn.decide()
-                await turn.word(asked)
+                    await turn.ask(may_check=may_leave)
+                turn.word(request if masked is None else msgspec.json.decode(asked.text))
             what = turn.what
         if turn is not None:
             turn.settle(what)
-        self.count(loaded, what)
+        else:
+            self.count(loaded, loaded.stages[0].config.model, what)
         return turn
 
-    def count(self, loaded: Loaded, what: str) -> None:
+    def count(self, loaded: Loaded, model: str, what: str) -> None:
         """One more of a kind."""
-        self._meters.exit(loaded.route, what)
+        self._meters.exit(loaded.route, model, what)
 
     def later(self, loaded: Loaded, turn: Turn, answer: dict[str, Any] | None, *, is_kept: bool) -> None:
         """Ask the model about a call that is answered already, unless too many wait for that."""
         if len(self._later) >= MOST_LATER or turn.what == "problem":
-            self.count(loaded, "left_out")
+            self.count(loaded, loaded.stages[0].config.model, "left_out")
             return
 
         async def ask() -> None:
             with self.harmless(loaded):
-                await turn.ask()
+                await turn.ask_afterwards()
                 turn.compare(answer, is_kept=is_kept)
 
         task = asyncio.get_running_loop().create_task(ask())
@@ -216,21 +204,25 @@ class Exits:
                 await asyncio.to_thread(self._store.exits.note, rows)
                 del self._rows[: len(rows)]
             for loaded in list(self._loaded.values()):
-                if loaded.is_news:
-                    await self._keep_stage(loaded)
+                await self._keep_stages(loaded)
 
-    async def _keep_stage(self, loaded: Loaded) -> None:
-        fallen = loaded.stage.fallen
-        news = fallen.reason.value if fallen is not None and not loaded.has_told else None
+    async def _keep_stages(self, loaded: Loaded) -> None:
+        for one in loaded.stages:
+            if one.is_news:
+                await self._keep_stage(loaded, one)
+
+    async def _keep_stage(self, loaded: Loaded, one: LoadedStage) -> None:
+        fallen = one.stage.fallen
+        news = fallen.reason.value if fallen is not None and not one.has_told else None
         if fallen is not None and news is not None:
-            _LOG.warning("%s answers calls of %s no more. %s", loaded.exit.model, loaded.route, fallen.sentence)
-        loaded.is_news = False
+            _LOG.warning("%s answers calls of %s no more. %s", one.config.model, loaded.route, fallen.sentence)
+        one.is_news = False
         try:
-            await asyncio.to_thread(self._store.exits.keep, loaded.route, loaded.exit, loaded.stage.state(), news)
+            await asyncio.to_thread(self._store.exits.keep, loaded.route, one.config, one.stage.state(), news)
         except HomegrownError:
-            loaded.is_news = True
+            one.is_news = True
             raise
-        loaded.has_told = loaded.has_told or news is not None
+        one.has_told = one.has_told or news is not None
 
     async def close(self) -> None:
         """Write what is left."""
@@ -243,10 +235,27 @@ class Exits:
         """Who answers no more, or cannot, and why."""
         found = {f"exit {name}": f"nothing is answered at home: {why}" for name, why in self._broken.values()}
         for one in self._loaded.values():
-            if one.stage.fallen is not None:
-                found[f"exit {one.route}"] = f"{one.exit.model} answers no more: {one.stage.fallen.sentence}"
+            fell = [(s.config.model, s.stage.fallen) for s in one.stages]
+            told = [f"{model} answers no more: {fallen.sentence}" for model, fallen in fell if fallen is not None]
+            if told:
+                found[f"exit {one.route}"] = " ".join(told)
             elif one.n_problems:
                 found[f"exit {one.route}"] = (
                     f"{one.n_problems:,} calls went to the upstream after a fault here: {one.problem}"
                 )
         return found
+
+
+def _refusal(loaded: Loaded | None, turn: Turn | None) -> HomegrownError:
+    """Why nothing here answers a call that may not leave."""
+    stays = "Calls of this name do not leave, and"
+    if loaded is None or (turn is not None and turn.what == "problem"):
+        return UnavailableError(f"{stays} the model that answers them could not be asked; try again in a moment.")
+    who = loaded.exit.model
+    if turn is None:
+        return ForbiddenError(f"{stays} {who} did not learn this prompt, or cannot do what the call asks for.")
+    if loaded.exit.mode is ExitMode.SHADOW:
+        return ForbiddenError(f"{stays} {who} answers silently only.")
+    if loaded.chain.why() is not None:
+        return ForbiddenError(f"{stays} {who} answers no more; the owner of this gateway can see why.")
+    return ForbiddenError(f"{stays} {who} is not sure enough of this one.")

@@ -1,132 +1,186 @@
-"""What a model of ours makes of one call, and its answer in the shape in which the upstream would have given it."""
+"""What models of ours make of one call, and their answer in the shape in which the upstream would have given it."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from homegrown.core.traces import CallState, Captured, Wire, answer_of
-from homegrown.gateway import chat
+from homegrown.gateway import chat, messages, responses
+from homegrown.gateway.spoken import EVENTS, JSON
 from homegrown.serve.fallback import Home
 from homegrown.store.exits import Observed
 
 if TYPE_CHECKING:
-    from homegrown.gateway.exits import Exits, Loaded
+    from homegrown.gateway.exits import Exits
     from homegrown.gateway.intake import Asked
-    from homegrown.inference.answers import Answer
+    from homegrown.gateway.loaded import Loaded, LoadedStage
+    from homegrown.inference.speaker import Said
     from homegrown.serve.batcher import Batcher
     from homegrown.serve.fallback import Decision
 
-EVENTS = "text/event-stream"
+MODELS = "homegrown.models"
+"""The tag that names the models of an answer given at home, where several gave it together."""
+
+
+class Heard(NamedTuple):
+    """What one stage said of the call, and what was decided about it; None where it was asked afterwards."""
+
+    stage: LoadedStage
+    said: Said
+    seconds: float
+    decision: Decision | None = None
 
 
 class Turn:
-    """One call of a prompt that a model of ours learned.
+    """One call of a prompt that models of ours learned.
 
     Attributes:
         what: became of it: ``home``, ``audit``, ``spare``; or why the upstream answers: ``unsure``, ``shadow`` …
-        said: what the model said; None where it was not asked yet.
+        heard_of: what each stage said that was asked, in order.
         answer: that goes out, whole; with its bytes as *pieces*, and their content type.
     """
 
-    def __init__(self, exits: Exits, loaded: Loaded, text: str, trace_id: str, batcher: Batcher) -> None:
-        self._exits, self._loaded, self._batcher = exits, loaded, batcher
+    def __init__(
+        self, exits: Exits, loaded: Loaded, asked: Asked, text: str, trace_id: str, batcher: Batcher,
+        tags: dict[str, str],
+    ) -> None:  # fmt: skip
+        self._exits, self._loaded, self._asked, self._batcher, self._tags = exits, loaded, asked, batcher, tags
         self.text, self._trace_id = text, trace_id
         self.what = "shadow"
-        self.said: Answer | None = None
-        self.seconds = 0.0
-        self._decision: Decision | None = None
+        self.heard_of: list[Heard] = []
+        self._is_sure = False
         self.answer: dict[str, Any] = {}
         self.pieces: list[bytes] = []
-        self.kind = "application/json"
+        self.kind = JSON
 
     @property
     def is_home(self) -> bool:
-        """Whether the model's answer goes out and nobody else is asked."""
+        """Whether the answer of ours goes out and nobody else is asked."""
         return self.what == "home"
 
     @property
     def is_sure(self) -> bool:
-        """Whether the model's answer may go out, though the upstream is asked as well."""
-        return self._decision is not None and isinstance(self._decision.outcome, Home)
+        """Whether the answer of ours may go out, though the upstream is asked as well."""
+        return self._is_sure
 
     @property
     def model(self) -> str:
         """Who answers, for the header."""
-        return self._loaded.exit.model
+        return self.heard_of[-1].stage.config.model
 
     @property
     def version_id(self) -> str:
-        """Of the model."""
-        return self._loaded.exit.version_id
+        """Of the model that answers; of several together the first one's."""
+        return self.heard_of[-1].stage.config.version_id
 
-    async def ask(self) -> None:
-        """Have the model answer."""
-        started = time.perf_counter()
-        self.said = (await self._batcher.submit(self._loaded.run, [self.text]))[0]
-        self.seconds = time.perf_counter() - started
+    async def ask(self, *, may_check: bool) -> None:
+        """Ask one stage after the other until one is sure, and let each say who answers.
 
-    def decide(self) -> None:
-        """Let the stage say who answers, now that the model has."""
-        if self.said is None:
-            return
-        decision = self._decision = self._loaded.decide(self.said)
-        if not isinstance(decision.outcome, Home):
+        Args:
+            may_check: whether the upstream may be asked as well, to check an answer.
+        """
+        chain, at = self._loaded.chain, self._loaded.chain.after(-1)
+        while at is not None:
+            stage = self._loaded.stages[at]
+            said, seconds = await self._say(stage)
+            decision = stage.decide(said)
+            self.heard_of.append(Heard(stage, said, seconds, decision))
+            if isinstance(decision.outcome, Home):
+                self.what = "audit" if decision.audit and may_check else "home"
+                self._is_sure = True
+                return
             self.what = decision.outcome.reason.value
-        else:
-            self.what = "audit" if decision.audit else "home"
+            at = chain.after(at) if stage.passes_on(said) else None
+
+    async def ask_afterwards(self) -> None:
+        """The upstream has answered. In the shadow every stage is heard; of the rest, as many as would have been."""
+        for stage in self._loaded.stages:
+            said, seconds = await self._say(stage)
+            self.heard_of.append(Heard(stage, said, seconds))
+            if self.what == "rest" and not stage.passes_on(said):
+                return
+
+    async def _say(self, stage: LoadedStage) -> tuple[Said, float]:
+        started = time.perf_counter()
+        said = (await self._batcher.submit(stage.run, [self.text]))[0]
+        return said, time.perf_counter() - started
 
     def settle(self, what: str) -> None:
-        """That is what becomes of it; after a fault the model's answer goes out in no case."""
+        """That is what becomes of it; after a fault no answer of ours goes out."""
         self.what = what
         if what == "problem":
-            self._decision = None
+            self._is_sure = False
+        *before, last = [h.stage.config.model for h in self.heard_of] or [self._loaded.stages[0].config.model]
+        for model in before:
+            self._exits.count(self._loaded, model, "passed_on")
+        self._exits.count(self._loaded, last, what)
+        if self.is_home:
+            self._name_models()
 
     def stands_in(self) -> str:
-        """The upstream was asked and failed; the model's answer goes out."""
+        """The upstream was asked and failed; the answer of ours goes out."""
         self.what = "spare"
-        self._exits.count(self._loaded, self.what)
+        self._exits.count(self._loaded, self.model, self.what)
+        self._name_models()
         return self.what
 
-    async def word(self, asked: Asked) -> None:
-        """Put what the model said into the shape in which the upstream answers, where it may go out."""
+    def _name_models(self) -> None:
+        if len(self.heard_of[-1].stage.config.parts) > 1:
+            self._tags[MODELS] = self.model
+
+    def word(self, request: dict[str, Any]) -> None:
+        """Put what the models said into the shape in which the upstream answers *request*, where it may go out."""
         if not self.is_sure:
             return
-        content = self._loaded.exit.spellings[(self.said.label if self.said else None) or ""]
-        base = {
-            "id": f"chatcmpl-{self._trace_id}", "created": int(time.time()), "model": asked.model,
-            "system_fingerprint": self.version_id,
-        }  # fmt: skip
-        usage = chat.count(self.text)
-        self.answer = chat.whole_of(base, content, None, usage)
-        self.pieces = [msgspec.json.encode(self.answer)]
-        if not asked.is_stream:
-            return
-        options = msgspec.json.decode(asked.body).get("stream_options")
-        wants = isinstance(options, dict) and options.get("include_usage") is True
-        self.pieces = [e async for e in chat.stream_of(base, content, None, usage if wants else None)]
-        self.kind = EVENTS
+        last = self.heard_of[-1]
+        content = self._loaded.exit.content(last.stage.config, last.said.classes)
+        self.answer, events = _worded(self._asked, request, self._trace_id, content, self.text, self.version_id)
+        self.pieces = events if self._asked.is_stream else [msgspec.json.encode(self.answer)]
+        self.kind = EVENTS if self._asked.is_stream else JSON
 
     def heard(self, answer: dict[str, Any] | None, *, is_kept: bool) -> None:
-        """The upstream's whole answer is there; where the model was not asked yet it is now, and nobody waits."""
-        if self.said is None:
+        """The upstream's whole answer is there; where no model was asked yet they are now, and nobody waits."""
+        if not self.heard_of:
             self._exits.later(self._loaded, self, answer, is_kept=is_kept)
             return
         with self._exits.harmless(self._loaded):
             self.compare(answer, is_kept=is_kept)
 
     def compare(self, answer: dict[str, Any] | None, *, is_kept: bool) -> None:
-        """Hold the model's answer against the upstream's."""
-        if self.said is None:
-            return
-        call = Captured("", "gateway", Wire.CHAT, "", CallState.WHOLE, {}, answer, "")
-        theirs, ours = self._loaded.prompt.class_of(answer_of(call)), self.said.label
-        weight = None
-        if self._decision is not None and self._decision.audit:
-            weight = 1.0 / self._loaded.exit.audit_share
-            self._loaded.observe(ours is None or ours != theirs, self._decision.epoch)
+        """Hold what was said here against the upstream's answer."""
+        call = Captured("", "gateway", self._asked.wire, "", CallState.WHOLE, {}, answer, "")
+        labels = self._loaded.prompt.labels_of(answer_of(call))
+        rows: dict[str, Observed] = {}
+        for stage, said, seconds, decision in self.heard_of:
+            theirs = [part.class_of(found) for part, found in zip(stage.config.parts, labels, strict=True)]
+            wrong, weight = tuple(theirs) != said.classes, None
+            if decision is not None and decision.audit:
+                weight = 1.0 / self._loaded.exit.audit_share
+                stage.observe(wrong, decision.epoch)
+            elif self.what == "rest" and stage.stage.refusal(said.confidence, said.in_scope) is None:
+                stage.observe(wrong, stage.stage.epoch)
+            for part, ours, there, prob in zip(stage.config.parts, said.classes, theirs, said.probs, strict=True):
+                row = Observed(self._trace_id, part.version_id, ours, there, prob, seconds, weight)
+                rows.setdefault(part.version_id, row)
         if is_kept:
-            row = Observed(self._trace_id, self.version_id, ours, theirs, self.said.prob, self.seconds, weight)
-            self._exits.note(row)
+            for row in rows.values():
+                self._exits.note(row)
+
+
+def _worded(
+    asked: Asked, request: dict[str, Any], trace_id: str, content: str, text: str, version_id: str
+) -> tuple[dict[str, Any], list[bytes]]:
+    """An answer in the protocol of the call: whole, and as the events of a stream."""
+    if asked.wire is Wire.RESPONSES:
+        whole = responses.whole_of(request, trace_id, content, text)
+        return whole, responses.events_of(whole)
+    if asked.wire is Wire.MESSAGES:
+        whole = messages.whole_of(asked.model, trace_id, content, text)
+        return whole, messages.events_of(whole)
+    whole = chat.whole_of(asked.model, trace_id, content, text, version_id)
+    options = request.get("stream_options")
+    has_usage = isinstance(options, dict) and options.get("include_usage") is True
+    return whole, chat.events_of(whole, has_usage=has_usage)

@@ -21,8 +21,8 @@ class Meters:
         names = ["route", "state"]
         self._calls = Counter("homegrown_gateway_calls", "Calls that ended.", names, registry=self.registry)
         self._exits = Counter(
-            "homegrown_gateway_exit", "Calls in which a model of yours has a say.", ["route", "what"],
-            registry=self.registry,
+            "homegrown_gateway_exit", "Calls in which a model of yours has a say.",
+            ["route", "model", "what"], registry=self.registry,
         )  # fmt: skip
         self._usd = Counter("homegrown_gateway_usd", "What they cost.", ["route"], registry=self.registry)
         self._seconds = Histogram(
@@ -47,9 +47,9 @@ class Meters:
         if cost_usd:
             self._usd.labels(route).inc(cost_usd)
 
-    def exit(self, route: str, what: str) -> None:
-        """What a model of ours made of one call: ``home``, ``audit``, ``unsure``, ``shadow``, ``problem``."""
-        self._exits.labels(route, what).inc()
+    def exit(self, route: str, model: str, what: str) -> None:
+        """What a model of ours made of one call: ``home``, ``audit``, ``passed_on``, ``unsure``, and so on."""
+        self._exits.labels(route, model, what).inc()
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""

@@ -47,7 +47,7 @@ def forward(call: Call, asked: Asked, route: GatewayRoute) -> Response:
     """
     gateway: Gateway = call.part("gateway")
     config = route.config
-    if config.leaves in (Leaves.HOME, Leaves.REFUSE):
+    if config.leaves is Leaves.REFUSE or (config.leaves is Leaves.HOME and config.exit is None):
         raise ForbiddenError(
             "Calls of this name do not leave: it is answered at home only, and no endpoint has that name."
             if config.leaves is Leaves.HOME

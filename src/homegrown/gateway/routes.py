@@ -12,8 +12,10 @@ import msgspec
 
 from homegrown.core.access import Permission
 from homegrown.core.traces import Wire
-from homegrown.errors import InputError, NotFoundError, UnsupportedTypeError
+from homegrown.errors import NotFoundError, UnsupportedTypeError
 from homegrown.gateway import chat, intake, proxy
+from homegrown.gateway import messages as anthropic
+from homegrown.gateway import responses as openai_responses
 from homegrown.gateway.bodies import ChatBody, EmbeddingsBody
 from homegrown.gateway.service import gateway
 from homegrown.web.answers import Shape, json_response
@@ -33,6 +35,8 @@ ENCODER = "all-minilm-l6-v2"
 MAX_BODY = 20 << 20
 _CHAT = msgspec.json.Decoder(ChatBody)
 _EMBEDDINGS = msgspec.json.Decoder(EmbeddingsBody)
+_RESPONSES = msgspec.json.Decoder(openai_responses.ResponsesBody)
+_MESSAGES = msgspec.json.Decoder(anthropic.MessagesBody)
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -86,19 +90,22 @@ async def embeddings(call: Call) -> Response:
 
 async def responses(call: Call) -> Response:
     """``POST /v1/responses``."""
-    return await _asked(call, Wire.RESPONSES, _elsewhere)
+    return await _asked(call, Wire.RESPONSES, _response)
 
 
 async def messages(call: Call) -> Response:
     """``POST /v1/messages``, Anthropic's protocol."""
-    return await _asked(call, Wire.MESSAGES, _elsewhere)
+    return await _asked(call, Wire.MESSAGES, _message)
 
 
-async def _elsewhere(call: Call, body: bytes) -> Response:
-    model = intake.read(Wire.CHAT, body).model
-    if model in call.part("gateway").board.table.endpoints:
-        raise InputError(f"The endpoint {model!r} answers at /v1/chat/completions.")
-    raise NotFoundError(f"There is no endpoint and no route {model[:100]!r}. See: GET /v1/models")
+async def _response(call: Call, body: bytes) -> Response:
+    call.body = decoded(body, _RESPONSES)
+    return await openai_responses.respond(call, msgspec.json.decode(body))
+
+
+async def _message(call: Call, body: bytes) -> Response:
+    call.body = decoded(body, _MESSAGES)
+    return await anthropic.message(call)
 
 
 async def _chat(call: Call, body: bytes) -> Response:
@@ -135,8 +142,8 @@ def _route(path: str, handler: Any, shape: Shape = Shape.OPENAI, **options: Any)
 
 ROUTES: tuple[Route, ...] = (
     _route(chat.ROUTE, chat_completions, methods=("POST",)),
-    _route("/v1/responses", responses, methods=("POST",)),
-    _route("/v1/messages", messages, Shape.ANTHROPIC, methods=("POST",)),
+    _route(openai_responses.ROUTE, responses, methods=("POST",)),
+    _route(anthropic.ROUTE, messages, Shape.ANTHROPIC, methods=("POST",)),
     _route("/v1/embeddings", embeddings, methods=("POST",)),
     _route("/v1/models", list_models),
     _route("/v1/models/{model:path}", get_model),

@@ -16,14 +16,15 @@ from homegrown.inference.finetuned import FinetunedModel
 from homegrown.inference.lexical import LexicalModel
 from homegrown.inference.linear import LinearModel
 from homegrown.inference.static import StaticModel
+from homegrown.inference.views import ViewsModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core.protocols import Encoder, Predictor
 
-Kind = type[LinearModel] | type[LexicalModel] | type[FinetunedModel] | type[StaticModel]
-KINDS: dict[str, Kind] = {k.kind: k for k in (LexicalModel, StaticModel, LinearModel, FinetunedModel)}
+Kind = type[LinearModel] | type[LexicalModel] | type[FinetunedModel] | type[StaticModel] | type[ViewsModel]
+KINDS: dict[str, Kind] = {k.kind: k for k in (LexicalModel, StaticModel, LinearModel, ViewsModel, FinetunedModel)}
 
 
 def load_predictor(folder: Path, encoder: Encoder | None = None) -> Predictor:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 2.0
 UNLABELLED = "nobody has said yet what this is"
 WAS_SPLIT = "“{}” was split: which part is this?"
+EXAM = "part of an exam: nothing is suggested, so that the answer is your own"
 ONLY_IMPORTED = "an import or a bulk label says what this is, no person has looked"
 
 
@@ -164,7 +165,8 @@ def stamp_of(store: Store, task: Task, chooser: Chooser | None = None) -> tuple[
     """What a line depends on beside people's votes: the records, the bulk votes, the task; and the chooser's mind."""
     mind = getattr(chooser, "stamp", None)
     versions = [table.version() if table.exists else 0 for table in (store.records.table, store.votes.table)]
-    return (*versions, len(store.records.retired_ids()), task.version), mind and mind(task)
+    n_drawn = len(store.exams.of_task(task.task_id))
+    return (*versions, len(store.records.retired_ids()), n_drawn, task.version), mind and mind(task)
 
 
 def make_line(
@@ -179,6 +181,8 @@ def make_line(
     """Order a task's records.
 
     Those of which a split left open which part they are come first, whoever chooses: no other answer is worth more.
+    Then those of an exam (``Workspace.draw_gold``), in the order in which they were drawn: an answer that is missing
+    among them holds up all behind it.
 
     Without *chooser*, those on which nobody and no import has voted come first, then those that only an import or a
     bulk label names, both shuffled: a record's place depends on its id and the task alone, so that new records change
@@ -201,9 +205,12 @@ def make_line(
     first = {
         record_id: Choice(record_id, WAS_SPLIT.format(split[record_id])) for record_id, _ in order if record_id in split
     }
+    known = {choice.record_id for choice in order}
+    for record_id in store.exams.of_task(task.task_id):
+        if record_id in known:
+            first.setdefault(record_id, Choice(record_id, EXAM))
     if chooser is not None:
         waiting = [choice.record_id for choice in order]
-        known = set(waiting)
         for choice in chooser(task, waiting):
             if choice.record_id in known:
                 first.setdefault(choice.record_id, choice)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,9 +128,15 @@ def baseline(
     place = {name: i for i, name in enumerate(names)}
     counts = np.zeros((len(names) + 1, 3), int)
     np.add.at(counts, (np.array([place[g] for g in group]), np.searchsorted(edges, novelty, side="left")), 1)
-    threshold = _threshold(counts, false_alarm, horizon, np.random.default_rng(seed))
     rows = tuple((int(a), int(b), int(c)) for a, b, c in counts.tolist())
+    threshold = _simulated(rows, false_alarm, horizon, seed)
     return Baseline((float(edges[0]), float(edges[1])), names, rows, threshold, false_alarm, horizon)
+
+
+@lru_cache(maxsize=16)
+def _simulated(rows: tuple[tuple[int, int, int], ...], false_alarm: float, horizon: int, seed: int) -> float:
+    """The threshold; the same calls give the same one, and are asked about again for each bound that one looks at."""
+    return _threshold(np.array(rows, int), false_alarm, horizon, np.random.default_rng(seed))
 
 
 class DriftMonitor:

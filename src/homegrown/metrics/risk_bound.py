@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STEPS = 50
 #: the first test bears so many mistakes, unless that takes more than this share of the calls
 _BORNE, _FIRST_SHARE = 4, 0.4
+#: planned thresholds begin where such a share of other rows is surer; chosen on Banking77's training split
+_BEGIN_SHARE = 1 / 3
 _BETS = (np.arange(16) + 0.5) / 16
 
 
@@ -98,7 +100,7 @@ def risk_bound(
         weight: float [n], 1 / (probability that the call was looked at) where it was looked at, else 0. Calls must have
             been drawn independently, by chances that do not depend on their outcome. Without: all were looked at. The
             p-value is then that of a betting martingale (Waudby-Smith and Ramdas 2024, JRSS B 86:1, section 4).
-        thresholds: set beforehand (by ``sequence``); tested in this order, from safe to risky.
+        thresholds: set beforehand (by ``planned`` or ``sequence``); tested in this order, from safe to risky.
 
     Raises:
         InputError: there is no call, or a share is out of range.
@@ -167,6 +169,28 @@ def sequence(confidence: np.ndarray, wrong: np.ndarray, n: int, *, alpha: float,
     begin = int(np.argmax(chance))
     places = np.unique(np.append(np.arange(begin, m, max(1, m // STEPS)), m))
     return np.append(confidence[order], -np.inf)[places].astype(float)
+
+
+def planned(quantiles: Sequence[float], n: int, *, alpha: float, delta: float = 0.05) -> np.ndarray:
+    """Thresholds for ``risk_bound``, planned on how sure the student was of other rows, whether right or wrong.
+
+    The first is where a third of those rows are surer, or as many as an error of *alpha* can be refuted on at all; the
+    others follow by the quantiles; what is less sure than all of those rows is never answered. As no call of the
+    calibration has a say in them, the bound assumes nothing of the confidence, not even that errors rise as it falls.
+
+    Args:
+        quantiles: of the confidence on other rows, from the surest down, evenly spaced.
+        n: calls that the calibration will have.
+        alpha: as for ``risk_bound``.
+        delta: as for ``risk_bound``.
+
+    Example:
+        >>> planned([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 1000, alpha=0.05).tolist()
+        [0.8, 0.7, 0.6, 0.5, 0.4]
+    """
+    least = np.log(delta) / np.log1p(-alpha) / max(n, 1)
+    begin = int(np.ceil(max(_BEGIN_SHARE, min(least, 1.0)) * (len(quantiles) - 1) - 1e-9))
+    return np.asarray(quantiles, float)[begin:]
 
 
 def calls_to_bound(alpha: float, delta: float, n_wrong: int = 4) -> int:

@@ -84,11 +84,12 @@ def _name(tool: dict[str, Any]) -> str:
 
 
 def schema_of(request: dict[str, Any]) -> dict[str, Any] | None:
-    """The JSON schema that the answer was asked to fit; of chat completions or of responses."""
-    form = request.get("response_format")
-    if not isinstance(form, dict):
-        text = request.get("text")
-        form = text.get("format") if isinstance(text, dict) else None
+    """The JSON schema that the answer was asked to fit; of chat completions, responses or Anthropic's messages."""
+    form = request.get("response_format") or request.get("output_format")
+    for box in ("text", "output_config"):
+        inside = request.get(box)
+        if not isinstance(form, dict):
+            form = inside.get("format") if isinstance(inside, dict) else None
     if not isinstance(form, dict) or form.get("type") == "text":
         return None
     inner = form.get("json_schema")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from homegrown.core.ids import digest
 from homegrown.errors import CorruptDataError, InputError
 from homegrown.metrics.drift import Baseline, DriftMonitor
 from homegrown.metrics.risk_bound import calls_to_bound
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORM = 1
+
+
+def is_among(share: float, *parts: str) -> bool:
+    """Whether what *parts* name is among the *share* of all that is chosen; always the same for the same parts.
+
+    Whoever is among a share is among every larger one too.
+
+    Example:
+        >>> [is_among(s, "caller_1", "my card is lost") for s in (0.1, 0.5, 0.9, 1.0)]
+        [False, False, True, True]
+    """
+    place = int(digest(*(p.encode("utf-8", "surrogatepass") for p in parts))[:15], 16) / (1 << 60)
+    return place < share
 
 
 class Why(StrEnum):
@@ -151,13 +165,19 @@ class Stage:
             seen = self.drift.observe(1.0 - in_scope if novelty is None else novelty, answer)
             if seen is not None:
                 self._fall(Why.DRIFT, seen.sentence)
-        reason = self._refusal(confidence, in_scope)
+        reason = self.refusal(confidence, in_scope)
         if reason is not None:
             return Decision(Forward(reason), False, self.epoch)
         self.n_home += 1
         return Decision(Home(), audited, self.epoch)
 
-    def _refusal(self, confidence: float, in_scope: float) -> Why | None:
+    def passes_on(self, confidence: float, in_scope: float) -> bool:
+        """Whether the next stage may be asked: this one would not answer even if it had not fallen."""
+        sure = self.policy.threshold is not None and confidence > self.policy.threshold
+        return not (sure and in_scope >= self.policy.scope)
+
+    def refusal(self, confidence: float, in_scope: float) -> Why | None:
+        """Why an answer of that confidence does not go out; None where it does. Nothing is counted."""
         if self.fallen is not None:
             return self.fallen.reason
         if self.policy.threshold is None:
@@ -240,7 +260,9 @@ class Chain:
     """Stages in the order in which they are asked, the upstream behind the last.
 
     If each stage's own answers are wrong in at most its alpha, then so are all answers at home together in at most the
-    largest alpha; that holds with 1 - the sum of the deltas.
+    largest alpha; that holds with 1 - the sum of the deltas. Each stage is calibrated on calls that those before it
+    pass on, so it is asked about no others: what a stage that fell would have answered goes to the upstream, and only
+    what it passed on before goes on to the next.
 
     Args:
         stages: names and stages, the cheapest first.
@@ -260,15 +282,19 @@ class Chain:
         return min(1.0, sum(s.policy.delta for _, s in self.stages))
 
     def after(self, stage: int) -> int | None:
-        """The next stage that may answer at all, -1 to begin with; None: the upstream. The models between need not run.
+        """The next stage to be asked, -1 to begin with; None: the upstream. The models between need not run.
 
-        A stage that fell is skipped, and with it nothing is watched there until it is renewed.
+        A stage without a bound is left out. One that fell is asked still while a later one stands, for it says which
+        calls that one is asked about.
         """
-        for i in range(stage + 1, len(self.stages)):
-            found = self.stages[i][1]
-            if found.fallen is None and found.policy.threshold is not None:
-                return i
-        return None
+        able = [i for i, (_, s) in enumerate(self.stages) if i > stage and s.policy.threshold is not None]
+        return able[0] if any(self.stages[i][1].fallen is None for i in able) else None
+
+    def why(self) -> Why | None:
+        """Why no stage answers any more; None while one does."""
+        if self.after(-1) is not None:
+            return None
+        return next((s.fallen.reason for _, s in self.stages if s.fallen is not None), Why.NO_BOUND)
 
     def sentences(self) -> list[str]:
         """What a person must know: which stages fell, and why."""

@@ -15,7 +15,7 @@ from homegrown.store.events import record_event
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from homegrown.core.routing import Exit
+    from homegrown.core.routing import ExitStage
     from homegrown.store.database import Database
 
 _S, _A, _SET = tables.shadow_answers, tables.audits, tables.settings
@@ -28,15 +28,15 @@ class Observed(msgspec.Struct, frozen=True):
     """What a model of ours said of a call that the upstream answered.
 
     Attributes:
-        answer: the class that it said; None for none of them.
-        said: the class that the upstream said; None for none of them.
+        answer: what it said (``ExitPart.class_of``); empty for none of these.
+        said: what the upstream said; None where that is nothing that the model can say.
         prob: its confidence.
         weight: one over the chance with which the call was drawn to be audited; None where it was not drawn.
     """
 
     trace_id: str
     version_id: str
-    answer: str | None
+    answer: str
     said: str | None
     prob: float
     latency_s: float
@@ -54,15 +54,15 @@ class ExitStore:
         at = timestamp()
         shadow = [
             {
-                "trace_id": r.trace_id, "version_id": r.version_id, "answer": r.answer, "prob": r.prob,
-                "agrees": int(r.answer is not None and r.answer == r.said), "latency_s": r.latency_s, "created_at": at,
+                "trace_id": r.trace_id, "version_id": r.version_id, "answer": r.answer or None, "prob": r.prob,
+                "agrees": int(r.answer == r.said), "latency_s": r.latency_s, "created_at": at,
             }
             for r in rows
         ]  # fmt: skip
         audits = [
             {
                 "trace_id": r.trace_id, "version_id": r.version_id, "kind": UPSTREAM, "weight": r.weight,
-                "home": r.answer, "upstream": r.said, "created_at": at, "settled_at": at,
+                "home": r.answer or None, "upstream": r.said or None, "created_at": at, "settled_at": at,
             }
             for r in rows
             if r.weight is not None
@@ -73,30 +73,32 @@ class ExitStore:
             if audits:
                 connection.execute(sa.insert(_A), audits)
 
-    def state(self, exit_id: str) -> dict[str, Any] | None:
-        """The state of its stage, as it was kept last."""
-        row = self._db.one(sa.select(_SET.c.value).where(_SET.c.name == _STATE + exit_id))
+    def state(self, stage_id: str) -> dict[str, Any] | None:
+        """The state of a stage, as it was kept last."""
+        row = self._db.one(sa.select(_SET.c.value).where(_SET.c.name == _STATE + stage_id))
         return None if row is None else msgspec.json.decode(row["value"])
 
-    def keep(self, route: str, exit: Exit, state: dict[str, Any], fallen: str | None = None) -> None:
-        """Keep the state of its stage.
+    def keep(self, route: str, stage: ExitStage, state: dict[str, Any], fallen: str | None = None) -> None:
+        """Keep the state of a stage.
 
         Args:
             route: its name.
-            exit: whose stage it is.
+            stage: whose state it is.
             state: plain values.
             fallen: why it answers no more, where that is news: an event.
         """
-        name, value = _STATE + exit.exit_id, canonical_json(state).decode()
+        name, value = _STATE + stage.stage_id, canonical_json(state).decode()
         with self._db.write() as connection:
             if not connection.execute(sa.update(_SET).where(_SET.c.name == name).values(value=value)).rowcount:
                 connection.execute(sa.insert(_SET).values(name=name, value=value))
             if fallen is not None:
-                facts = {"version_id": exit.version_id, "exit_id": exit.exit_id, "reason": fallen}
+                facts = {"version_id": stage.version_id, "exit_id": stage.stage_id, "reason": fallen}
                 facts |= {"n_home": state["n_home"], "n_audits": state["watch"].get("n")}
                 record_event(connection, SYSTEM, "gateway.exit_fell", f"route:{route}", **facts)
 
-    def drop(self, exit_id: str) -> None:
-        """Forget the state of a stage that answers no more."""
+    def drop(self, *stage_ids: str) -> None:
+        """Forget the state of stages that answer no more, and to which nobody goes back."""
+        if not stage_ids:
+            return
         with self._db.write() as connection:
-            connection.execute(sa.delete(_SET).where(_SET.c.name == _STATE + exit_id))
+            connection.execute(sa.delete(_SET).where(_SET.c.name.in_([_STATE + s for s in stage_ids])))

@@ -14,7 +14,7 @@ from homegrown.store import tables
 from homegrown.store.events import record_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from homegrown.core.access import Actor
     from homegrown.store.database import Database
@@ -135,9 +135,11 @@ class PersonVotes:
         row = self._db.one(sa.select(sa.func.count().label("n")).select_from(_V).where(_V.c.task_id == task_id))
         return int(row["n"]) if row else 0
 
-    def n_since(self, task_id: str, at: str) -> int:
-        """How many votes of people that stand were given after *at*."""
+    def n_since(self, task_id: str, at: str, *, without: Sequence[str] = ()) -> int:
+        """How many votes of people that stand were given after *at*, those on the records *without* not counted."""
         n = sa.select(sa.func.count().label("n")).select_from(_V)
+        if without:
+            n = n.where(_V.c.record_id.not_in(list(without)))
         row = self._db.one(n.where(_V.c.task_id == task_id, _V.c.created_at > at, _V.c.value.is_not(None), standing()))
         return int(row["n"]) if row else 0
 

@@ -47,14 +47,16 @@ class RouteStore:
             if not changed:
                 row = {"route_id": new_id("route"), "project_id": DEFAULT_PROJECT, "name": name, "config": stored}
                 connection.execute(sa.insert(_R).values(**row, created_at=timestamp()))
-            facts = msgspec.to_builtins(msgspec.structs.replace(config, exit=None))
+            facts = msgspec.to_builtins(msgspec.structs.replace(config, exit=None, earlier=()))
             record_event(connection, actor, "gateway.route_put", f"route:{name}", **facts)
         return self.get(name)
 
-    def switch(self, actor: Actor, name: str, exit: Exit | None, **facts: Any) -> GatewayRoute:
-        """Have a model of ours answer calls of the route, or with None the upstreams alone again."""
+    def switch(
+        self, actor: Actor, name: str, exit: Exit | None, *, earlier: tuple[Exit, ...] = (), **facts: Any
+    ) -> GatewayRoute:
+        """Have a model of ours answer calls of the route, or with None the upstreams alone again; *earlier* is kept."""
         found = self.get(name)
-        stored = canonical_json(msgspec.structs.replace(found.config, exit=exit)).decode()
+        stored = canonical_json(msgspec.structs.replace(found.config, exit=exit, earlier=earlier)).decode()
         with self._db.write() as connection:
             connection.execute(sa.update(_R).where(_R.c.name == name).values(config=stored))
             action = "gateway.switch" if exit is not None else "gateway.switch_off"

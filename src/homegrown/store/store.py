@@ -24,6 +24,7 @@ from homegrown.store.database import Database
 from homegrown.store.discoveries import DiscoveryStore
 from homegrown.store.endpoints import EndpointStore
 from homegrown.store.events import DEFAULT_PROJECT
+from homegrown.store.exams import ExamStore
 from homegrown.store.exits import ExitStore
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import write_atomic
@@ -37,6 +38,7 @@ from homegrown.store.person_votes import PersonVotes
 from homegrown.store.prices import PriceStore
 from homegrown.store.records import RecordStore
 from homegrown.store.repeats import RepeatStore
+from homegrown.store.route_traffic import RouteTraffic
 from homegrown.store.routes import RouteStore
 from homegrown.store.rules import RuleStore
 from homegrown.store.settings import Settings
@@ -105,6 +107,8 @@ class Store:
         self.templates = TemplateStore(self.db)
         self.routes = RouteStore(self.db)
         self.exits = ExitStore(self.db)
+        self.exams = ExamStore(self.db)
+        self.route_traffic = RouteTraffic(self.db)
         self.captured = CapturedStore(self.db)
         self.repeats = RepeatStore(self.db)
         self.discoveries = DiscoveryStore(self.db)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from homegrown.evaluate.running import Point
     from homegrown.metrics.learning import Learning
 
 _SHARE = {"type": "quantitative", "axis": {"format": ".0%", "tickCount": 6}}
@@ -102,3 +103,29 @@ def of_result(columns: list[tuple[str, bool]], rows: list[dict[str, Any]]) -> di
             "x": {"field": "value", "type": "quantitative", "title": numbers[0]},
         },
     }
+
+
+def verdict(points: list[Point], margin: float) -> dict[str, Any]:
+    """The paired difference as it ran, with its confidence sequence; zero, and the loss that is borne."""
+    rows = [{"calls": p.n, "points": 100 * p.difference, "low": 100 * p.low, "high": 100 * p.high} for p in points]
+    x = {"field": "calls", "type": "quantitative", "title": "Calls", "scale": {"nice": False}}
+    # The first intervals are as wide as can be and would leave the rest no room.
+    reach = max(5.0, *(abs(r["points"]) for r in rows), 3 * max(rows[-1]["high"], -rows[-1]["low"]))
+    y = {"type": "quantitative", "title": "Points of accuracy", "scale": {"domain": [-reach, reach], "clamp": True}}
+    lines = [
+        {
+            "data": {"values": [{"at": at}]},
+            "mark": {"type": "rule", "strokeDash": dash, "strokeWidth": 1, "opacity": 0.7, "aria": False},
+            "encoding": {"y": {"field": "at", "type": "quantitative"}},
+        }
+        for at, dash in ((0.0, [1, 0]), (-100 * margin, [5, 4]))
+    ]
+    band = {
+        "mark": {"type": "area", "opacity": 0.18, "clip": True},
+        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+    }
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2, "clip": True},
+        "encoding": {"x": x, "y": {**y, "field": "points"}},
+    }
+    return {"height": 240, "data": {"values": rows}, "layer": [*lines, band, line]}

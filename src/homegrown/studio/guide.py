@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from homegrown.store import tables
 from homegrown.studio import scores, words, work
+from homegrown.studio.leaving_step import answering, leaving_step
 from homegrown.studio.view import NextStep
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """Where a workspace stands: what there is, what is best, what is served, what waits; the newest task."""
+    """Where a workspace stands: what there is, what is best, what answers, what waits; the newest task.
+
+    `leaving` is the next step on the way out of a model API.
+    """
 
     counts: Counts
     best: Measured | None
@@ -40,6 +44,7 @@ class Situation:
     running_job: str
     n_new_votes: int
     task_id: str = ""
+    leaving: NextStep | None = None
 
 
 def situation(ws: Workspace) -> Situation:
@@ -48,7 +53,7 @@ def situation(ws: Workspace) -> Situation:
     found = [Measured(version=v, result=scores.evaluation(ws, v.version_id)) for v in versions]
     best = _best(found)
     task_id = best.version.task_id if best else None
-    live = {e.version_id for e in ws.store.endpoints.list() if e.task_id == task_id}
+    live = {e.version_id for e in ws.store.endpoints.list() if e.task_id == task_id} | answering(ws)
     running = [job for job in work.queue(ws).list(status="running") if job.verb in ("grow", "train")]
     return Situation(
         counts=ws.counts(),
@@ -57,6 +62,7 @@ def situation(ws: Workspace) -> Situation:
         running_job=running[0].job_id if running else "",
         n_new_votes=_new_votes(ws, task_id) if task_id else 0,
         task_id=_newest_task(ws),
+        leaving=leaving_step(ws),
     )
 
 
@@ -76,10 +82,12 @@ def _best(found: list[Measured]) -> Measured | None:
 
 
 def _new_votes(ws: Workspace, task_id: str) -> int:
-    """How many of the votes that stand people gave since the newest snapshot of the task."""
+    """How many of the votes that stand people gave since the newest snapshot of the task, without those of exams."""
     s = tables.snapshots
     frozen = ws.store.db.one(sa.select(sa.func.max(s.c.created_at).label("at")).where(s.c.task_id == task_id))
-    return ws.store.person_votes.n_since(task_id, frozen["at"]) if frozen and frozen["at"] else 0
+    if not frozen or not frozen["at"]:
+        return 0
+    return ws.store.person_votes.n_since(task_id, frozen["at"], without=ws.store.exams.of_task(task_id))
 
 
 def step(now: Situation) -> NextStep:
@@ -87,6 +95,8 @@ def step(now: Situation) -> NextStep:
     if now.running_job:
         return NextStep(title="Watch the model being made", reason="A training runs. You may leave: the work goes on.",
                         action="Watch it", href=f"/train/{now.running_job}")  # fmt: skip
+    if now.leaving is not None:
+        return now.leaving
     if not now.counts.n_records:
         return NextStep(
             title="Drop a file of your own cases",
@@ -96,7 +106,7 @@ def step(now: Situation) -> NextStep:
         )
     if now.best is None:
         return _begin(now.counts, now.task_id)
-    if not now.counts.n_endpoints or now.served is None:
+    if now.served is None:
         return NextStep(
             title=f"Read the report on {scores.title(now.best.version)} and deploy it",
             reason="It is trained but nobody can ask it yet. One press on its report lets it answer.",

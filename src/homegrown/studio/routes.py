@@ -20,6 +20,9 @@ from homegrown.studio.pages import (
     curate,
     discover,
     evaluate,
+    gateway,
+    gateway_calls,
+    gateway_route,
     govern,
     ingest,
     jobs,
@@ -41,6 +44,7 @@ from homegrown.studio.pages import (
     tasks,
     teachers,
     train,
+    verdict,
 )
 from homegrown.web import Part, Route, Shape
 from homegrown.web.answers import refusal
@@ -71,10 +75,14 @@ _ROOMS: tuple[Any, ...] = (
     curate,
     train,
     compare,
+    verdict,
     evaluate,
     retrain,
     serve,
     playground,
+    gateway,
+    gateway_calls,
+    gateway_route,
     monitor,
     jobs,
     cost,

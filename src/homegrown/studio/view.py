@@ -85,6 +85,7 @@ RECIPES = {
     "lexical": "words and parts of words",
     "static": "averaged word vectors, very fast",
     "linear": "a sentence encoder with a small head",
+    "views": "a sentence encoder and parts of words together",
     "finetune": "the encoder itself learns too, slowest",
 }
 

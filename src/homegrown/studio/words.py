@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 _SIZES = ("bytes", "KB", "MB", "GB", "TB")
 
@@ -86,6 +86,11 @@ def one_in(error: float) -> str:
 def query_string(**values: str | int | None) -> str:
     """Parameters as a query string, those that are empty left out."""
     return urlencode({k: v for k, v in values.items() if v not in (None, "")})
+
+
+def route_page(name: str) -> str:
+    """The address of the page of a gateway's route: ``route_page("a/b") == "/gateway/routes/a%2Fb"``."""
+    return f"/gateway/routes/{quote(name, safe='')}"
 
 
 def shell(word: str) -> str:

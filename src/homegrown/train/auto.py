@@ -1,4 +1,4 @@
-"""The ladder: lexical, static, linear, finetune; climbed while a step is worth it and there is time.
+"""The ladder: lexical, static, linear, views, finetune; climbed while a step is worth it and there is time.
 
 Each rung is judged on the same validation rows by a model that did not see them, so that two rungs are compared row by
 row. A larger model has to be better by what a person would notice, and not by chance alone.
@@ -24,6 +24,7 @@ from homegrown.train.linear import LinearOptions, fit_linear
 from homegrown.train.options import parse_options
 from homegrown.train.rung import finish
 from homegrown.train.static import StaticOptions, fit_static
+from homegrown.train.views import ViewsOptions, fit_views
 from homegrown.train.weak import ready_parts
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
     from homegrown.train.parts import Parts
     from homegrown.train.rung import Rung
 
-RUNGS = ("lexical", "static", "linear", "finetune")
+RUNGS = ("lexical", "static", "linear", "views", "finetune")
 #: cross-fitted: they know how often they name each class where nobody voted
-CROSSED = ("lexical", "linear")
+CROSSED = ("lexical", "linear", "views")
+#: share of the budget that has to be left for a rung to be tried
+LEAST_LEFT = {"static": 0.5, "views": 0.4, "finetune": 0.3}
 SURE, SURE_WITH_FEW, SURE_WITH_WEAK = 0.75, 0.5, 0.95
 GOOD_ENOUGH = 0.995
 
@@ -47,7 +50,7 @@ class AutoOptions:
 
     Attributes:
         budget_s: seconds for the whole ladder, on the machine at hand.
-        rungs: which to try, from ``lexical, static, linear, finetune``; always tried from the smallest up.
+        rungs: which to try, from ``lexical, static, linear, views, finetune``; always tried from the smallest up.
         least_gain: share of validation rows that a larger model must win to be taken.
     """
 
@@ -135,7 +138,7 @@ class _Climb:
         if self._best.report["accuracy"] >= GOOD_ENOUGH:
             return f"{self._best.recipe.trainer} is right on {self._best.report['accuracy']:.1%} already"
         # One rung may not eat the time of the rungs above it, of which each is slower than the last.
-        least = {"lexical": 0.0, "static": 0.5, "linear": 0.0, "finetune": 0.3}[name] * self._options.budget_s
+        least = LEAST_LEFT.get(name, 0.0) * self._options.budget_s
         if self._left() <= least:
             return f"{max(0.0, self._left()):.0f} s are left of {self._options.budget_s:.0f} s"
         return None
@@ -148,6 +151,8 @@ class _Climb:
             return fit_static(parts, StaticOptions(), seed, encoder, progress)
         if name == "linear":
             return fit_linear(parts, LinearOptions(), seed, encoder, progress)
+        if name == "views":
+            return fit_views(parts, ViewsOptions(), seed, encoder, progress)
         return fit_finetune(parts, FinetuneOptions(budget_s=self._left()), seed, self._folder, encoder, progress)
 
     def _compare(self, rung: Rung) -> tuple[bool, str]:

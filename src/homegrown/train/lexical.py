@@ -60,12 +60,15 @@ class LexicalTrainer:
         return finish(fit_lexical(parts, chosen, seed, progress), folder, parts.judge.texts)
 
 
+def most_features(parts: Parts, wanted: int) -> int:
+    """How many n-grams are kept: fewer than *wanted* where there are many classes, so that the head stays small."""
+    return int(np.clip(MAX_WEIGHTS // parts.targets(parts.both).shape[1], 2_000, wanted))
+
+
 def fit_lexical(parts: Parts, options: LexicalOptions, seed: int, progress: Progress) -> Rung:
     """Choose the n-grams on all labelled texts (labels play no part in it), then the head as ``linear`` does."""
     started = time.monotonic()
-    n_outputs = parts.targets(parts.both).shape[1]
-    limit = int(np.clip(MAX_WEIGHTS // n_outputs, 2_000, options.max_features))
-    features = LexicalFeatures.fit(parts.both.texts, limit)
+    features = LexicalFeatures.fit(parts.both.texts, most_features(parts, options.max_features))
     fit_rows, judge_rows = features.rows(parts.fit.texts), features.rows(parts.judge.texts)
     fitted = choose_head(
         parts,

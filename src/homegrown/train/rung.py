@@ -7,22 +7,26 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from homegrown.core.models import Fitted, Recipe
 from homegrown.inference.predictor import load_predictor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-
     from homegrown.core.models import Predictions
     from homegrown.core.protocols import Predictor
+    from homegrown.inference.readout import Readout
 
 N_TIMED = 32
+FEWEST_JUDGED = 50
 
 
 class Bundled(Protocol):
     """A model that answers and can be written down."""
+
+    readout: Readout
 
     def predict(self, texts: list[str]) -> Predictions:
         """Answers for *texts*."""
@@ -63,9 +67,23 @@ def finish(rung: Rung, folder: Path, texts: list[str], ladder: tuple[dict[str, A
     """
     bundle = folder / "bundle"
     rung.model.save(bundle)
+    rung.report["sureness"] = sureness(rung)
     row = ladder_row(rung, bundle, texts)
     rows = tuple({**r, **row} if r["recipe"] == rung.recipe.trainer else r for r in ladder) or (row,)
     return Fitted(bundle, rung.recipe, {**rung.report, **row, "options": rung.recipe.options}, rows)
+
+
+def sureness(rung: Rung) -> list[float]:
+    """How sure the judged model was of validation rows: quantiles of its confidence in steps of 2%, the surest first.
+
+    Thresholds of confidence can be set by it before a call is looked at (``metrics.risk_bound.planned``). Empty where
+    classes do not exclude one another, and of fewer than ``FEWEST_JUDGED`` rows.
+    """
+    readout = rung.model.readout
+    if readout.multi or len(rung.judge_logits) < FEWEST_JUDGED:
+        return []
+    sure = readout.read(rung.judge_logits).probs.max(1).astype(float)
+    return [float(f"{q:.9g}") for q in np.quantile(sure, np.linspace(1, 0, 51)).tolist()]
 
 
 def ladder_row(rung: Rung, bundle: Path, texts: list[str]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def document(routes: Iterable[Route]) -> bytes:
     paths: dict[str, dict[str, Any]] = {}
     for route in shown:
         for method in route.methods:
-            paths.setdefault(route.path, {})[method.lower()] = _operation(route, schema_of, components)
+            paths.setdefault(shown_path(route.path), {})[method.lower()] = _operation(route, schema_of, components)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -60,10 +60,16 @@ def document(routes: Iterable[Route]) -> bytes:
     )
 
 
+def shown_path(path: str) -> str:
+    """A route's path as OpenAPI writes it, without Starlette's converters: ``/routes/{name}``."""
+    return re.sub(r"{(\w+):\w+}", r"{\1}", path)
+
+
 def _operation(route: Route, schema_of: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+    path = shown_path(route.path)
     operation: dict[str, Any] = {
         "summary": route.summary,
-        "operationId": f"{route.methods[0].lower()}_{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).strip('_')}",
+        "operationId": f"{route.methods[0].lower()}_{re.sub(r'[^a-z0-9]+', '_', path.lower()).strip('_')}",
         "x-permission": route.permission.value,
         "responses": {
             "200": {"description": "Done.", "content": _json(schema_of[route.answer]) if route.answer else _file()},
@@ -76,7 +82,7 @@ def _operation(route: Route, schema_of: dict[Any, Any], components: dict[str, An
         operation["security"] = [{"key": []}, {}]
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        for name in re.findall(r"{(\w+)}", route.path)
+        for name in re.findall(r"{(\w+)}", path)
     ]
     if route.query is not None:
         parameters += _query(components[route.query.__name__])

@@ -67,22 +67,26 @@ class Gateways:
         targets = tuple(self._target(u, model) for u in upstreams)
         old = self.store.routes.find(name)
         before = old.config.exit if old is not None else None
-        kept = before if old is not None and old.config.targets == targets else None
+        earlier = old.config.earlier if old is not None else ()
+        is_same = old is not None and old.config.targets == targets
         try:
             config = RouteConfig(
                 targets=targets, leaves=Leaves(leaves), capture=CaptureMode(capture), sample=sample,
                 keep_days=keep_days, mask_kept=mask_kept, max_open=max_open, cache_s=cache_s,
-                cache_shared=cache_shared, cache_any_temperature=cache_any_temperature, exit=kept,
+                cache_shared=cache_shared, cache_any_temperature=cache_any_temperature,
+                exit=before if is_same else None, earlier=earlier if is_same else (),
             )  # fmt: skip
         except ValueError as error:
             raise InputError(
                 "What leaves is allow, mask, home or refuse; capture is durable, synced or fast."
             ) from error
         made = self.store.routes.put(self.store.actor, name, config)
-        if before is not None and kept is None:  # of other upstreams its bound says nothing
-            facts = {"exit_id": before.exit_id, "version_id": before.version_id}
-            made = self.store.routes.switch(self.store.actor, name, None, **facts)
-            self.store.exits.drop(before.exit_id)
+        if before is not None and not is_same:  # of other upstreams its bound says nothing
+            made = self.store.routes.switch(
+                self.store.actor, name, None, exit_id=before.exit_id, version_id=before.version_id
+            )
+        if old is not None and not is_same:
+            self.store.exits.drop(*old.config.stage_ids())
         return made
 
     def _target(self, said: str, model: str | None) -> Target:
@@ -97,8 +101,7 @@ class Gateways:
         """Remove a route; the calls that came by it stay."""
         self._own("remove a route")
         gone = self.store.routes.remove(self.store.actor, name)
-        if gone.config.exit is not None:
-            self.store.exits.drop(gone.config.exit.exit_id)
+        self.store.exits.drop(*gone.config.stage_ids())
         return gone
 
     def routes(self) -> list[GatewayRoute]:

@@ -157,7 +157,7 @@ class Task:
 
         Args:
             snapshot: of this task.
-            recipe: ``lexical``, ``static``, ``linear``, ``finetune``, ``auto``, or a plug-in's.
+            recipe: ``lexical``, ``static``, ``linear``, ``views``, ``finetune``, ``auto``, or a plug-in's.
             name: of the model; default: the task's. A name that is there gets a new version.
             seed: the only source of chance.
             **options: of the recipe, e.g. ``budget_s=60`` for ``auto``.

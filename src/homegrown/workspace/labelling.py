@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from homegrown.core.ids import text_hash
-from homegrown.core.progress import Silent
-from homegrown.core.records import ReadOptions, plain_text
+from homegrown.core.records import plain_text
 from homegrown.errors import InputError
-from homegrown.ingest import IngestRequest, import_file
 from homegrown.label import answer_value, cast_vote, keep_vote, vote_value
-from homegrown.store.lance_tables import quoted
-from homegrown.store.locks import FileLock
 from homegrown.workspace import handles
+from homegrown.workspace.texts import add_texts, holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +19,6 @@ if TYPE_CHECKING:
 
 #: the source of the texts that came in one by one, each because somebody said what it is
 TAUGHT = "said in the playground"
-_PIECE = 1000
 
 
 class Taught(NamedTuple):
@@ -107,50 +98,19 @@ class Labelling:
         return self._teach(text, task, value)
 
     def _teach(self, text: str, task: Task, value: dict[str, Any]) -> Taught:
-        record_id = _holding(self.store, text)
+        record_id = self.record_of(text)
         is_new = record_id is None
         if record_id is None:
-            record_id = _add(self.store, text)
+            record_id = add_texts(self.store, TAUGHT, [text]).get(text)
+        if record_id is None:
+            raise InputError("This text cannot be kept: it holds nothing that can be read.")
         return Taught(record_id, keep_vote(self.store, task, record_id, value), is_new)
 
     def record_of(self, text: str) -> str | None:
         """The id of a current record that holds exactly *text*, or None."""
-        return _holding(self.store, plain_text(text))
+        known = plain_text(text)
+        return holding(self.store, [known]).get(known)
 
     if TYPE_CHECKING:
 
         def _task(self, task: Task | handles.Task | str) -> Task: ...
-
-
-def _holding(store: Store, text: str) -> str | None:
-    """A current record with exactly this text."""
-    if not store.records.table.exists:
-        return None
-    where = f"text_hash IN {quoted([text_hash(text)])}"
-    found = store.records.table.scan(["record_id"], where=where)["record_id"].to_pylist()
-    retired = set(store.records.retired_ids().to_pylist()) if found else set()
-    return next((i for i in found if i not in retired), None)
-
-
-def _add(store: Store, text: str) -> str:
-    """Add one text to the source of such texts, whose newest import always lists all of them."""
-    with FileLock(store.layout.folder("locks") / "taught.lock", exclusive=True, wait_s=60.0):
-        there = _holding(store, text)  # somebody may have said the same while this waited for its turn
-        if there is not None:
-            return there
-        texts, cursor = [], None
-        while True:
-            page = store.records.page(cursor, _PIECE, source=TAUGHT)
-            texts += [record.text for record in page.records]
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        with tempfile.TemporaryDirectory(dir=store.layout.folder("tmp")) as folder:
-            path = Path(folder) / "texts.jsonl"
-            path.write_bytes(b"\n".join(msgspec.json.encode({"text": t}) for t in (*texts, text)) + b"\n")
-            request = IngestRequest(path, "text", None, None, TAUGHT, None, ReadOptions())
-            import_file(store, request, progress=Silent())
-    added = _holding(store, text)
-    if added is None:
-        raise InputError("This text cannot be kept: it holds nothing that can be read.")
-    return added

@@ -13,10 +13,13 @@ from homegrown.store.files import write_atomic
 from homegrown.workspace.handles import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from homegrown.core.protocols import ObjectPredictor, Predictor
+    from homegrown.evaluate import Shadowed
     from homegrown.store import Store
+    from homegrown.workspace.exams import GoldSample
 
 
 class Reports:
@@ -32,6 +35,10 @@ class Reports:
 
         def object_predictor(self, model: str | ModelVersion | Model) -> ObjectPredictor:
             """A model whose answers are objects, loaded once and kept."""
+            ...
+
+        def gold_sample(self, model: str | ModelVersion | Model) -> GoldSample:
+            """How far people are with what was drawn for them."""
             ...
 
     def evaluate(
@@ -72,14 +79,33 @@ class Reports:
         return evaluate.compare(self.store, *pair, split=split)
 
     def verdict(
-        self, model: str | ModelVersion | Model, *, margin: float = MARGIN, level: float = LEVEL
+        self,
+        model: str | ModelVersion | Model,
+        *,
+        margin: float = MARGIN,
+        level: float = LEVEL,
+        slice_by: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Whether a model that answered live traffic silently may take the incumbent's place.
 
-        See ``homegrown.evaluate.verdict.give_verdict``.
+        See ``homegrown.evaluate.verdict.give_verdict``. What people said of the calls that ``draw_gold`` drew is gold.
+
+        Args:
+            model: that answered silently.
+            margin: loss of accuracy that is borne.
+            level: chance of a wrong verdict that is borne.
+            slice_by: names of tags of calls; a loss in any value of theirs counts.
         """
-        answers = evaluate.shadow_answers(self.store, self._named(model).version_id)
-        return evaluate.give_verdict(answers, margin=margin, level=level)
+        version = self._named(model)
+        self.gold_sample(version)
+        found = evaluate.read_shadowed(self.store, version.version_id)
+        said = evaluate.give_verdict(found.answers(slice_by), margin=margin, level=level)
+        n_later = len(found.pairs) - found.n_judged
+        if found.has_gold and not found.is_begun:
+            said["not_told"].append("The calls that were drawn for people have not been answered yet.")
+        elif n_later:
+            said["not_told"].append(f"{n_later:,} calls came behind the last that was drawn: draw more to count them.")
+        return said | _accuracies(found)
 
     def report(self, model: str | ModelVersion | Model, path: Path | None = None) -> Path:
         """Write the report of a model as one HTML file; returns its path, in the workspace's reports by default."""
@@ -99,3 +125,11 @@ class Reports:
         if isinstance(model, Model):
             return model.version
         return model if isinstance(model, ModelVersion) else self.store.models.version(model)
+
+
+def _accuracies(found: Shadowed) -> dict[str, Any]:
+    """Accuracy of both by a person's answers, where there are any."""
+    told: dict[str, Any] = {}
+    for name, one in zip(("student", "incumbent"), found.accuracies() or (), strict=False):
+        told |= {f"{name}_accuracy": one.value, f"{name}_accuracy_ci95": one.ci95, f"{name}_n_gold": one.n}
+    return told

@@ -21,6 +21,9 @@ from homegrown.store.snapshots import probs_matrix
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import pyarrow as pa
+
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.tasks import Task
     from homegrown.jobs import Schedule
@@ -52,6 +55,8 @@ class Retraining:
         def evaluate(self, model: ModelVersion) -> dict[str, Any]:
             """Score a model."""
             ...
+
+        def _near(self, record_ids: pa.Array) -> np.ndarray: ...
 
     def retrain(
         self,
@@ -167,9 +172,10 @@ class Retraining:
         return Schedules(self.store.db).get("retrain", name.partition("@")[0])
 
     def n_new_votes(self, name: str) -> int:
-        """Votes that people gave since the champion's snapshot was frozen; cheap, for a page."""
+        """Votes that people gave since the champion's snapshot was frozen, without those of exams; for a page."""
         champion = self.store.models.version(name)
-        return self.store.person_votes.n_since(champion.task_id, self.store.models.frozen_at(champion.snapshot_id))
+        frozen_at, exam = self.store.models.frozen_at(champion.snapshot_id), self.store.exams.of_task(champion.task_id)
+        return self.store.person_votes.n_since(champion.task_id, frozen_at, without=exam)
 
     def last_verdict(self, name: str) -> dict[str, Any] | None:
         """The newest verdict on a model, as ``retrain`` gave it; None when it was never retrained."""
@@ -180,7 +186,8 @@ class Retraining:
         plan = self.store.models.snapshot(champion.snapshot_id).details
         kept = {name: plan[name] for name in _KEPT if plan.get(name) is not None}
         unlabelled = tuple(plan.get("unlabelled") or ())
-        return freeze(self.store, task, SplitPlan(**kept, unlabelled=unlabelled, test_of=gold), label.join_votes)
+        anew = SplitPlan(**kept, unlabelled=unlabelled, test_of=gold)
+        return freeze(self.store, task, anew, label.join_votes, self._near)
 
     def _other_encoder(self, base: str | Path) -> Encoder:
         local = inference.Encoder.load(base, is_offline=self.store.routes.is_offline())

@@ -154,11 +154,15 @@ class Station:
     def _shown(
         self, task: Task, assignments: Sequence[Assignment], settings: StationSettings, *, wait: bool = False
     ) -> list[Waiting]:
-        """Assignments with their records, suggestions and what others say; a record that is gone is left out."""
+        """Assignments with their records, suggestions and what others say; a record that is gone is left out.
+
+        Of a record that is part of an exam nothing is suggested and nobody is quoted: the answer shall be the person's.
+        """
+        exam = set(self.store.exams.of_task(task.task_id))
         ids = [a.record_id for a in assignments]
         records = {r.record_id: r for r in self.store.records.get(ids)}
-        votes = bulk_votes(self.store, task, ids)
-        texts = {i: (r.text, r.text_hash) for i, r in records.items()}
+        votes = bulk_votes(self.store, task, [i for i in ids if i not in exam])
+        texts = {i: (r.text, r.text_hash) for i, r in records.items() if i not in exam}
         advice = self.advisor.advise(task, texts, wait=wait)
         bases = self.store.person_votes.bases(self.store.actor, task.task_id, ids)
         return [

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import zlib
-from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import msgspec
 
-from homegrown import evaluate
 from homegrown.core.access import Permission
-from homegrown.core.ids import new_id, text_hash
-from homegrown.core.models import OUT_OF_SCOPE
-from homegrown.core.routing import NEVER, Exit, ExitMode
-from homegrown.core.traces import AT_HOME, SELECTED, Wire, answer_of
-from homegrown.errors import EmptyDataError, ForbiddenError, InputError, UnsuitableLabelsError
-from homegrown.inference.answers import answers
-from homegrown.monitor.prompt import Prompt, check_shape
+from homegrown.core.ids import new_id
+from homegrown.core.routing import Exit, ExitMode, Leaves
+from homegrown.errors import ForbiddenError, InputError
+from homegrown.workspace.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from homegrown.core.models import ModelVersion
-    from homegrown.core.protocols import Predictor
     from homegrown.core.routing import GatewayRoute
-    from homegrown.core.traces import Captured
-    from homegrown.core.traffic import Template
     from homegrown.evaluate import Bound
     from homegrown.store import Store
-    from homegrown.workspace.handles import Model
 
-_AT_ONCE = 256
+MOST_EARLIER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,68 +29,69 @@ class Switched:
         exit: what answers calls of the route at home, or silently; None for nothing.
         bound: what the calls say; None when it was switched off.
         sentence: for a person.
+        bounds: of each stage by itself, where several answer one after the other.
     """
 
     route: GatewayRoute
     exit: Exit | None
     bound: Bound | None
     sentence: str
+    bounds: tuple[Bound, ...] = ()
 
 
-@dataclass(slots=True)
-class _Calls:
-    """The calls of a prompt: one for each text that the model did not learn from, and how the upstream spells."""
-
-    texts: list[str]
-    said: list[str | None]
-    spellings: dict[str, str]
-
-
-class Switching:
+class Switching(Staging):
     """Mixed into ``Workspace``."""
 
     store: Store
 
-    if TYPE_CHECKING:
-
-        def predictor(self, model: str | ModelVersion | Model) -> Predictor:
-            """A model, loaded once and kept."""
-            ...
-
     def switch_route(
         self,
         name: str,
-        model: str | None = None,
-        *,
+        *models: str,
         alpha: float = 0.02,
         delta: float = 0.05,
         audit_share: float = 0.02,
         template: str | None = None,
         shadow: bool = False,
         off: bool = False,
+        back: bool = False,
+        share: float | None = None,
     ) -> Switched:
-        """Let a model answer the calls of a route that it is sure of, in the upstream's place; with *off* no more.
+        """Let models answer the calls of a route that they are sure of, in the upstream's place; with *off* no more.
 
         The model is asked about captured calls that it did not learn from, one for each text, and a confidence is
         sought above which it differs from the upstream in at most *alpha* of its answers, with confidence 1 - *delta*
         (``metrics.risk_bound``). Without one nothing is switched on, and the sentence says how many more calls it
         takes. The version is held fast: another one needs a bound of its own.
 
+        Several models of one Task are asked one after the other, until one is sure; the upstream comes last. Models of
+        several fields of one prompt's JSON documents give the document together: where all of it is sure, and only
+        a document that is the same in every field counts as agreeing. Each stage is calibrated on calls of its own
+        that those before it pass on, with an equal part of *delta*.
+
+        A *share* without a model changes how many calls of the route it answers, and nothing else: the bound and all
+        that was observed stay. Which calls are among the share is drawn by the digest of caller and text: a caller's
+        text is answered by the same side each time, and what was answered at home still is when the share grows.
+
         Args:
             name: of the route.
-            model: whose champion answers, or ``name@2``.
+            *models: whose champion answers, or ``name@2``.
             alpha: disagreement with the upstream that is borne among the answers given at home.
             delta: chance that this promise is wrong.
             audit_share: share of its answers that is checked by asking the upstream as well.
             template: of the calls, by id or name, where several became the model's task.
             shadow: the model answers silently and the upstream everybody; needs no bound.
             off: the upstream answers everything again.
+            back: what answered before answers again, by its own bound and with what was observed of it; where nothing
+                did, as *off*.
+            share: of the calls that it answers at all (or hears, as a shadow), above 0 and up to 1; all of them when
+                None.
 
         Raises:
             NotFoundError: there is no such route or model.
             InputError: it is not clear which calls are meant, or a share is out of range.
             EmptyDataError: no call is there that the model did not learn from.
-            UnsuitableLabelsError: the answers are more than one label.
+            UnsuitableLabelsError: the answers hold what no classifier writes.
 
         Example:
             >>> ws.switch_route("default", "intent").sentence  # doctest: +SKIP
@@ -112,140 +100,86 @@ class Switching:
         if not self.store.actor.may(Permission.GOVERN):
             raise ForbiddenError("Only an owner may say who answers the calls of a route.")
         route = self.store.routes.get(name)
-        if off:
-            return self._off(route)
-        if model is None:
-            raise InputError("Name the model that shall answer, or --off.")
-        for share in (alpha, delta, audit_share):
-            if not 0 < share < 1:
+        if share is not None and not 0 < share <= 1:
+            raise InputError("The share of the calls that a model answers lies above 0 and up to 1, such as 0.25.")
+        if off or back:
+            return self._back(route) if back else self._off(route)
+        if not models:
+            return self._reshare(route, share)
+        for value in (alpha, delta, audit_share):
+            if not 0 < value < 1:
                 raise InputError("alpha, delta and the share of audits lie between 0 and 1, such as 0.02 and 0.05.")
-        version = self.store.models.version(model)
-        found, field = self._template_of(version, template)
-        labels = self._labels(version, found, field)
-        prompt = Prompt(found, field, labels)
-        calls = self._calls(route, version, prompt)
-        bound = _bound(self.predictor(version), calls, alpha, delta)
+        line = self._lineup([self.store.models.version(m) for m in models], template)
+        calls = self._calls(route, line.versions, line.template, line.fields)
+        exit_id = new_id("exit")
+        stages, found = self._calibrated(exit_id, line, calls, alpha, delta)
+        bound, bounds = found.bound, found.bounds if len(stages) > 1 else ()
         if bound.threshold is None and not shadow:
-            return Switched(route, route.config.exit, bound, f"Nothing was switched. {bound.sentence}")
+            sentence = f"Nothing was switched. {bound.sentence}"
+            return Switched(route, route.config.exit, bound, sentence, bounds)
         exit = Exit(
-            exit_id=new_id("exit"), template_id=found.template_id, field=field,
-            wordings=tuple(v.key for v in found.variants), version_id=version.version_id,
-            model=f"{version.model_name}@{version.number}", mode=ExitMode.SHADOW if shadow else ExitMode.HOME,
-            threshold=bound.threshold, alpha=alpha, delta=delta, audit_share=audit_share, labels=labels,
-            spellings=calls.spellings, usual=bound.usual,
+            exit_id=exit_id, template_id=line.template.template_id,
+            wordings=tuple(v.key for v in line.template.variants), mode=ExitMode.SHADOW if shadow else ExitMode.HOME,
+            stages=stages, form=calls.form, order=calls.order, rest=calls.rest, alpha=alpha, delta=delta,
+            audit_share=audit_share, share=share or 1.0,
         )  # fmt: skip
-        made = self.store.routes.switch(
-            self.store.actor, name, exit, exit_id=exit.exit_id, template_id=exit.template_id,
-            version_id=exit.version_id, mode=exit.mode.value, threshold=exit.threshold, alpha=alpha, delta=delta,
-            n=bound.n, n_home=bound.n_home, coverage=bound.coverage,
+        made = self._place(
+            route, exit, _before(route), threshold=exit.threshold, alpha=alpha, delta=delta, n=bound.n,
+            n_home=bound.n_home, coverage=bound.coverage,
         )  # fmt: skip
-        if route.config.exit is not None:
-            self.store.exits.drop(route.config.exit.exit_id)
         silent = f"{exit.model} answers silently; the upstream answers everybody. " if shadow else ""
-        said = silent + bound.sentence
-        return Switched(made, exit, bound, said)
+        stays = route.config.leaves is Leaves.HOME
+        rest = " Calls of this route do not leave: what it is not sure of is refused." if stays else _of_share(exit)
+        return Switched(made, exit, bound, silent + bound.sentence + rest, bounds)
 
-    def _off(self, route: GatewayRoute) -> Switched:
-        before = route.config.exit
-        if before is None:
+    def _place(self, route: GatewayRoute, exit: Exit | None, earlier: tuple[Exit, ...], **facts: Any) -> GatewayRoute:
+        """Have *exit* answer; what was observed of those to which nobody can go back is forgotten."""
+        about = exit or route.config.exit
+        if about is not None:
+            facts |= {"exit_id": about.exit_id, "version_id": about.version_id, "template_id": about.template_id}
+            facts |= {"model": about.model}
+        if exit is not None:
+            facts |= {"mode": exit.mode.value, "share": exit.share}
+        made = self.store.routes.switch(self.store.actor, route.name, exit, earlier=earlier, **facts)
+        self.store.exits.drop(*(route.config.stage_ids() - made.config.stage_ids()))
+        return made
+
+    def _off(self, route: GatewayRoute, *, back: bool = False) -> Switched:
+        if route.config.exit is None:
             return Switched(route, None, None, f"No model of yours answers calls of {route.name}.")
-        made = self.store.routes.switch(
-            self.store.actor, route.name, None, exit_id=before.exit_id, version_id=before.version_id
-        )
-        self.store.exits.drop(before.exit_id)
+        made = self._place(route, None, route.config.earlier if back else _before(route))
         return Switched(made, None, None, f"The upstream answers all calls of {route.name} again.")
 
-    def _template_of(self, version: ModelVersion, wanted: str | None) -> tuple[Template, str]:
-        """The prompt whose calls became the model's task, and the field."""
-        every = self.store.templates.list()
-        found = [(t, field) for t in every for field, task in t.tasks.items() if task == version.task_id]
-        if wanted is not None:
-            found = [(t, field) for t, field in found if wanted in (t.template_id, t.name)]
-        if not found:
-            raise InputError(
-                f"No calls became the task of {version.model_name}. Make it of your traffic: homegrown monitor accept"
-            )
-        if len(found) > 1:
-            names = ", ".join(f"{t.name} ({t.template_id})" for t, _ in found)
-            raise InputError(f"Several prompts became the task of {version.model_name}; name one as template: {names}.")
-        template, field = found[0]
-        check_shape(template, next(f for f in template.shape.fields if f.name == field))
-        return template, field
+    def _back(self, route: GatewayRoute) -> Switched:
+        *rest, exit = route.config.earlier or (None,)
+        if exit is None:
+            return self._off(route, back=True)
+        made = self._place(route, exit, tuple(rest), back=True)
+        states = [self.store.exits.state(s.stage_id) or {} for s in exit.stages]
+        fell = "".join(f" It fell back before: {s['fallen']['sentence']}" for s in states if s.get("fallen"))
+        how = "answers calls" if exit.mode is ExitMode.HOME else "silently hears calls"
+        return Switched(
+            made, exit, None, f"{exit.model} {how} of {route.name} again, as before.{_of_share(exit)}{fell}"
+        )
 
-    def _labels(self, version: ModelVersion, template: Template, field: str) -> dict[str, str | None]:
-        """The model's class by the upstream's label, by way of the Task's names for labels."""
-        task = self.store.tasks.get(version.task_id)
-        names = dict(zip(version.class_ids, version.class_names, strict=True))
-        found: dict[str, str | None] = {}
-        for label, name in template.names.get(field, {}).items():
-            class_id = OUT_OF_SCOPE if name is None else task.voted_id(name)
-            found[label] = names.get(class_id) if class_id is not None else None
-        if not any(found.values()):
-            raise UnsuitableLabelsError("None of the labels that the upstream says is a class of this model.")
-        return found
-
-    def _calls(self, route: GatewayRoute, version: ModelVersion, prompt: Prompt) -> _Calls:
-        is_held_out = self._held_out(version)
-        held: dict[str, tuple[str, str | None]] = {}
-        spelt: dict[str, Counter[str]] = defaultdict(Counter)
-        for text, answer, at in self._answered(route, prompt):
-            said = prompt.class_of(answer)
-            if said is not None:
-                spelt[said][answer] += 1
-            h = text_hash(text)
-            if is_held_out(h, at):
-                held[h] = (text, said)  # the newest counts
-        if not held:
-            raise EmptyDataError(
-                f"There is no call of “{prompt.template.name}” yet that {version.model_name}@{version.number} did not "
-                "learn from and that this route's upstream answered. Let more calls pass, then try again."
-            )
-        spellings = {name: counts.most_common(1)[0][0] for name, counts in spelt.items()}
-        return _Calls([t for t, _ in held.values()], [s for _, s in held.values()], spellings)
-
-    def _held_out(self, version: ModelVersion) -> Callable[[str, str], bool]:
-        """Tells of a text, by its hash and when it was asked, whether it is of the sample that judges.
-
-        The sample is the snapshot's test split and what came since. Of older texts that the snapshot left out (an
-        answer that is no class, a near copy) the same share counts: without them the upstream would seem easier to
-        meet than it is, with all of them they would weigh too much.
-        """
-        rows = self.store.snapshots.read(version.snapshot_id)
-        splits = dict(zip(rows["text_hash"].to_pylist(), rows["split"].to_pylist(), strict=True))
-        counts = Counter(splits.values())
-        share = counts["test"] / max(1, counts["test"] + counts["train"] + counts["valid"])
-        frozen_at = self.store.models.frozen_at(version.snapshot_id)
-
-        def is_held_out(h: str, at: str) -> bool:
-            split = splits.get(h)
-            if split in ("test", "train", "valid"):
-                return split == "test"
-            return (split is None and at > frozen_at) or zlib.crc32(h.encode()) < share * (1 << 32)
-
-        return is_held_out
-
-    def _answered(self, route: GatewayRoute, prompt: Prompt) -> Iterator[tuple[str, str, str]]:
-        """Texts, answers and times of the calls that the route's upstreams answered, imported ones included."""
-        mine = {t.upstream_id for t in route.config.targets}
-        template = prompt.template
-        for call in self.store.captured_imports.whole(templates=[template.template_id, None], tag=template.tag):
-            answer = answer_of(call) if call.wire is Wire.CHAT and _counts(call, mine) else None
-            text = prompt.text_of(call.request, call.model, call.tags) if answer is not None else None
-            if answer is not None and text is not None:
-                yield text, answer, call.created_at
+    def _reshare(self, route: GatewayRoute, share: float | None) -> Switched:
+        if share is None:
+            raise InputError("Name the model that shall answer, or --off, --back or --share.")
+        if route.config.exit is None:
+            raise InputError(f"No model of yours answers calls of {route.name}; name one beside the share.")
+        exit = msgspec.structs.replace(route.config.exit, share=share)
+        made = self._place(route, exit, route.config.earlier)
+        who = f"{exit.model} {'answers' if exit.mode is ExitMode.HOME else 'silently hears'}"
+        return Switched(made, exit, None, f"{who} {share:.0%} of the calls of {route.name} that it is asked about.")
 
 
-def _counts(call: Captured, upstreams: set[str]) -> bool:
-    """Whether a call shows what the upstream says, and came whatever a model of ours thought of it."""
-    is_theirs = call.upstream_id in upstreams or (call.upstream_id is None and call.route_id is None)
-    return call.version_id is None and is_theirs and call.tags.get(AT_HOME) not in SELECTED
+def _before(route: GatewayRoute) -> tuple[Exit, ...]:
+    """To go back to, once something else answers: what answers now, and those before it."""
+    now = (route.config.exit,) if route.config.exit is not None else ()
+    return (*route.config.earlier, *now)[-MOST_EARLIER:]
 
 
-def _bound(predictor: Predictor, calls: _Calls, alpha: float, delta: float) -> Bound:
-    found = []
-    for start in range(0, len(calls.texts), _AT_ONCE):
-        found += answers(predictor, predictor.predict(calls.texts[start : start + _AT_ONCE]))
-    found = [a if a.label in calls.spellings else replace(a, prob=NEVER) for a in found]
-    wrong = np.array([a.label is None or a.label != said for a, said in zip(found, calls.said, strict=True)])
-    sure, inside = np.array([a.prob for a in found]), np.array([a.in_scope for a in found])
-    return evaluate.exit_bound(sure, wrong, inside, [a.label or "" for a in found], alpha=alpha, delta=delta)
+def _of_share(exit: Exit) -> str:
+    if exit.share >= 1:
+        return ""
+    return f" That is of the {exit.share:.0%} of the calls that it is asked about; the upstream answers the rest."

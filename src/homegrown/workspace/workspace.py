@@ -26,10 +26,13 @@ from homegrown.store import Store
 from homegrown.store.events import record_event
 from homegrown.workspace.advisor import Advisor
 from homegrown.workspace.bulk import Bulk
+from homegrown.workspace.calibrating import share_to_keep
+from homegrown.workspace.checking import Checking
 from homegrown.workspace.costs import Costs
 from homegrown.workspace.counts import Counts, counts
 from homegrown.workspace.curating import Curating
 from homegrown.workspace.discovering import Discovering
+from homegrown.workspace.exams import Exams
 from homegrown.workspace.exchange import Exchange
 from homegrown.workspace.gateways import Gateways
 from homegrown.workspace.governance import Governance
@@ -37,6 +40,7 @@ from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.objects import Objects, Said, objects_said
+from homegrown.workspace.leaving import Leaving
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from homegrown.core import tasks
     from homegrown.core.protocols import ObjectPredictor, Predictor, Progress
     from homegrown.core.records import Preview, SourceVersion
+    from homegrown.evaluate import Bound
     from homegrown.inference import CachedEncoder
     from homegrown.inference.export import ExportReport
     from homegrown.store.endpoints import Endpoint
@@ -76,15 +81,18 @@ def connect(path: str | Path = "./work", *, database_url: str | None = None, act
 
 class Workspace(
     Bulk,
+    Checking,
     Costs,
     Curating,
     Discovering,
+    Exams,
     Exchange,
     Gateways,
     Governance,
     Invitations,
     Labelling,
     Objects,
+    Leaving,
     Queries,
     Reports,
     Retraining,
@@ -111,6 +119,7 @@ class Workspace(
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, self._vectors)
         self._kept: dict[str, Any] = {}
+        self._choices: dict[tuple[Any, ...], list[Bound]] = {}
         self._known_votes = Kept(known_votes)
         self._task_counts = Kept(task_counts)
         self._code_rules: dict[str, dict[str, Callable[..., Any]]] = {}
@@ -242,9 +251,12 @@ class Workspace(
         Args:
             task: what to freeze.
             **plan: ``seed``, ``test_source``, ``test_of``, ``unlabelled``, ``group_by``, ``time_by``, ``similarity``,
-                ``test_share``, ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``.
+                ``test_share``, ``valid_share`` and ``exclude_terms`` of ``homegrown.curate.SplitPlan``. Of a task
+                that was made of calls more is kept out than elsewhere, for a bound is to be calibrated on it.
         """
-        return freeze(self.store, task, SplitPlan(**plan), label.join_votes)
+        if not any(plan.get(name) for name in ("test_share", "test_source", "test_of", "group_by", "time_by")):
+            plan |= {"test_share": share_to_keep(self.store.templates.list(), task.task_id)}
+        return freeze(self.store, task, SplitPlan(**plan), label.join_votes, self._near)
 
     def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
         """Fit a model and register it; see ``homegrown.train``."""

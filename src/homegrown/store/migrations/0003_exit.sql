@@ -9,6 +9,7 @@ CREATE INDEX captured_by_origin ON captured (origin, created_at);
 CREATE TABLE repeats (key_digest TEXT PRIMARY KEY, request_digest TEXT NOT NULL, trace_id TEXT NOT NULL, status INTEGER, headers TEXT, body TEXT, created_at TEXT NOT NULL);
 CREATE INDEX repeats_by_trace ON repeats (trace_id);
 CREATE INDEX repeats_by_time ON repeats (created_at);
+CREATE INDEX captured_by_route ON captured (route_id, state, template_id);
 -- Prompts that calls share, and the Task that somebody made of one.
 CREATE TABLE templates (template_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, task_id TEXT REFERENCES tasks, state TEXT NOT NULL, details TEXT NOT NULL, created_at TEXT NOT NULL);
 -- What a model of ours says of captured calls while it answers nobody, and what a person says of some of them.
@@ -17,3 +18,5 @@ CREATE TABLE audits (trace_id TEXT NOT NULL, version_id TEXT NOT NULL, kind TEXT
 -- Prices are facts with a date: what a model cost from when on, and who says so.
 CREATE TABLE prices (price_id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects, subject TEXT NOT NULL, kind TEXT NOT NULL, details TEXT NOT NULL, is_simulated INTEGER NOT NULL, valid_from TEXT NOT NULL, noted_at TEXT NOT NULL);
 CREATE INDEX prices_by_subject ON prices (project_id, subject, valid_from);
+-- Answers that are objects: the fields of a task whose answer is one, in place of classes.
+ALTER TABLE task_versions ADD COLUMN fields TEXT NOT NULL DEFAULT '[]';
