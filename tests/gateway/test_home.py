@@ -272,7 +272,7 @@ def test_the_terminal_says_the_same(home, monkeypatch):
 
 def test_answers_of_ours_teach_nobody_and_other_upstreams_end_the_exit(home):
     home.switch()
-    trace = home.ask("good morning my refund is not here with account 77").headers["x-homegrown-trace"]
+    trace = home.ask("good morning i want my money back with account 77 again").headers["x-homegrown-trace"]
     assert home.bed.last(trace).version_id == home.version.version_id
     votes = home.ws.accept_template(home.template.template_id).votes
     assert "stub (traffic)" in votes

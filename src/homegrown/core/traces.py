@@ -8,8 +8,9 @@ from typing import Any
 
 AT_HOME = "homegrown.exit"
 """The tag that says what a model of ours made of a call of its prompt: ``home``, ``unsure``, ``audit``, ``shadow``;
-``rest`` where it answers a share of the calls and this is none of them."""
-SELECTED = frozenset({"unsure", "out_of_scope", "audit", "home", "spare"})
+``rest`` where it answers a share of the calls and this is none of them; ``fallen`` where one of several stages would
+have answered had it not fallen back."""
+SELECTED = frozenset({"unsure", "out_of_scope", "audit", "home", "spare", "fallen"})
 """Of its values those under which a call is no part of a plain sample: a model answered at home when it came."""
 
 

@@ -94,6 +94,8 @@ class Turn:
                 return
             self.what = decision.outcome.reason.value
             at = chain.after(at) if stage.passes_on(said) else None
+            if at is None and stage.stage.fallen is not None and chain.why() is None:
+                self.what = "fallen"  # others answer still, so that such calls are no plain sample
 
     async def ask_afterwards(self) -> None:
         """The upstream has answered. In the shadow every stage is heard; of the rest, as many as would have been."""
