@@ -12,7 +12,8 @@ against the upstream that taught it.
 Upstreams are simulated, and so are the latency and the price of their calls:
   gold-accurate  says what Banking77 says.
   other-family   trees over words (extremely randomised, 300), taught 4,000 other texts: neither a neighbour of the encoder nor of a line.
-  systematic     one class of six is taken for the class nearest to it, in the 7 of 10 texts that are most like that one.
+  systematic     one class of six is always taken for the class nearest to it.
+  partly         the same, in the 7 of 10 texts that are most like that one; a harder case of our own, not among the three.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from homegrown.workspace import Workspace
 
 N_OWN, N_CALLS = 4000, 5000
 USD_PER_CALL, MS_PER_CALL = 0.0004, 600.0
-NAMES = ("gold-accurate", "other-family", "systematic")
+NAMES = ("gold-accurate", "other-family", "systematic", "partly")
 
 
 @dataclass
@@ -91,7 +92,7 @@ def upstream(name: str, data: Texts, seed: int) -> np.ndarray:
     for c in range(0, len(centres), 6):
         rows = np.flatnonzero(data.gold == c)
         like = vectors[rows] @ (centres[near[c]] - centres[c])
-        said[rows[like > np.quantile(like, 0.3)]] = near[c]
+        said[rows[like >= np.quantile(like, 0.3 if name == "partly" else 0.0)]] = near[c]
     return said
 
 
@@ -169,13 +170,12 @@ def live(said: Said, theirs: np.ndarray, gold: np.ndarray, exit: Exit | None, al
 def replays(said: Said, theirs: np.ndarray, n_calls: int, times: int, delta: float, seed: int, plan: Any) -> list[dict]:
     """Draw calibrations from all texts that the student did not learn from; what is true is true of all of them."""
     rng, wrong, found = np.random.default_rng(seed), said.answer != theirs, []
-    group = [str(a) for a in said.answer]
     for alpha in (0.01, 0.02, 0.05):
         best, reached, broken, held = oracle(said.sure, wrong, alpha), [], 0, 0
         for _ in range(times):
             rows = rng.integers(0, len(wrong), n_calls)
             done = evaluate.exit_bound(
-                said.sure[rows], wrong[rows], said.in_scope[rows], [group[i] for i in rows], alpha=alpha, delta=delta,
+                said.sure[rows], wrong[rows], said.in_scope[rows], [""] * n_calls, alpha=alpha, delta=delta,
                 plan=plan, watch=False,
             )  # fmt: skip
             home = said.sure > (np.inf if done.threshold is None else done.threshold)
@@ -208,7 +208,8 @@ def corrected(ws: Workspace, task: Task, data: Texts, n: int, recipe: Recipe) ->
 
 
 def one(name: str, data: Texts, options: argparse.Namespace) -> dict[str, Any]:
-    started, theirs, recipe = time.monotonic(), upstream(name, data, options.seed), Recipe(options.recipe, {}, 0)
+    started, theirs = time.monotonic(), upstream(name, data, options.seed)
+    recipe = Recipe(options.recipe, json.loads(options.options), 0)
     with tempfile.TemporaryDirectory() as folder, hg.connect(Path(folder) / "work") as ws:
         path = Path(folder) / "calls.jsonl"
         calls_file(data, theirs, path)
@@ -239,7 +240,7 @@ def one(name: str, data: Texts, options: argparse.Namespace) -> dict[str, Any]:
             asked(ws, version, data, rows), theirs[rows], bound.n, options.replays, options.delta, options.seed, plan
         )
         found["texts_of_replays"] = len(rows)
-        if options.corrections:
+        if options.corrections and (theirs != data.gold).any():  # nobody is more often right than one who always is
             better, facts = corrected(ws, task, data, options.corrections, recipe)
             again = asked(ws, better, data, data.test).answer == data.gold[data.test]
             against = mcnemar(again, theirs[data.test] == data.gold[data.test])
@@ -290,8 +291,9 @@ def told(found: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--upstreams", nargs="*", default=list(NAMES), choices=NAMES)
+    parser.add_argument("--upstreams", nargs="*", default=list(NAMES[:3]), choices=NAMES)
     parser.add_argument("--recipe", default="views")
+    parser.add_argument("--options", default="{}", help='Of the recipe, as JSON: {"strengths": [30.0]}.')
     parser.add_argument("--alpha", type=float, default=0.02)
     parser.add_argument("--delta", type=float, default=0.05)
     parser.add_argument("--replays", type=int, default=1000)

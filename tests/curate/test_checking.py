@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from homegrown.cli.main import cli
 from homegrown.core.models import Recipe
 from homegrown.errors import EmptyDataError, InputError
-from homegrown.metrics.corrections import representatives, spread_verdicts
+from homegrown.metrics.corrections import spread_verdicts
+from homegrown.metrics.representatives import representatives
 from homegrown.workspace import connect
 from tests.monitor.calls import call, message, rng
 

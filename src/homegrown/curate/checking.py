@@ -11,7 +11,8 @@ from homegrown.core.tasks import TaskKind
 from homegrown.curate.labels import bulk_votes, counted_sources
 from homegrown.curate.nearby import said_alone
 from homegrown.errors import EmptyDataError, UnsuitableLabelsError
-from homegrown.metrics.corrections import representatives, unconfirmed
+from homegrown.metrics.corrections import unconfirmed
+from homegrown.metrics.representatives import representatives
 from homegrown.store.meaning import places, read_meaning
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from homegrown.curate import checked_key, to_check
+from homegrown import curate
 from homegrown.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Checking:
         if not 1 <= n <= MOST:
             raise InputError(f"Between 1 and {MOST:,} records can be named to be checked, not {n}.")
         asked = self._task(task)
-        found = to_check(self.store, asked, self._near, n)
-        key = checked_key(asked)
+        found = curate.to_check(self.store, asked, self._near, n)
+        key = curate.checked_key(asked)
         before = self.store.settings.get(key) or []
         self.store.settings.put(self.store.actor, key, list(dict.fromkeys([*before, *found])), "label.to_check")
         return found
