@@ -22,7 +22,7 @@ from homegrown.server import ServerOptions, running_server
 from homegrown.workspace import connect
 
 CALLS = 7500
-LATENCY_S = 0.15
+LATENCY_S = 0.1
 RECIPES = ("lexical", "static", "linear")
 """Those that are done within the minutes that a demo has."""
 

@@ -32,7 +32,7 @@ PRICED_LIKE = "large-api"
 """The simulated API costs what this guess of the package's price list says."""
 MODEL_NAME = "intent"
 CALLS_PER_DAY = 40_000
-FAST, CALM = 48, 8
+FAST, CALM = 24, 8
 """Calls under way at once: while traffic is collected, and while latency is looked at."""
 HELD_OUT = 0.4
 """Of what is taught, the share that the student does not learn from: it calibrates the threshold."""
@@ -180,7 +180,7 @@ class Story:
         self._until_seen(shadow=True)
         self._mark()
         rows = self.texts.shadow
-        got = self._send(self.texts.ask([t for t, _ in rows]), FAST // 2)
+        got = self._send(self.texts.ask([t for t, _ in rows]), FAST)
         time.sleep(1.0)  # what was compared is written within half a second
         calls = figures.calls_since(self.ws, self._last)
         self._asked = [c for c in calls if c.upstream_id is not None]

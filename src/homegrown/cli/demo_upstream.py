@@ -64,7 +64,7 @@ class Book:
     system: str
     labels: dict[str, str]
     instead: dict[str, str] = field(default_factory=dict)
-    latency_s: float = 0.15
+    latency_s: float = 0.1
 
     def answer(self, system: str, text: str) -> str:
         """What it says to a message."""
