@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from homegrown.cli.common import TerminalProgress
+from homegrown.cli.demo_exit import command as exit_command
 from homegrown.core.upstreams import origin_of
-from homegrown.errors import UpstreamError
+from homegrown.errors import InputError, UpstreamError
 from homegrown.inference.in_loop import in_loop
 from homegrown.inference.outbound import Outbound, Reply
 from homegrown.server import RunningServer, ServerOptions, running_server
@@ -24,14 +26,19 @@ from homegrown.workspace.grow import GrowRequest, grow
 from homegrown.workspace.public_data import demo_data
 
 
-@click.command("demo")
+@click.group("demo", invoke_without_command=True)
 @click.option(
     "--workspace", type=click.Path(path_type=Path), help="Keep the demo's workspace here; default: a temporary one."
 )
 @click.option("--recipe", default="linear", show_default=True, help="How to train.")
 @click.option("--port", default=0, help="Port of the server; default: a free one.")
-def command(workspace: Path | None, recipe: str, port: int) -> None:
+@click.pass_context
+def command(ctx: click.Context, workspace: Path | None, recipe: str, port: int) -> None:
     """The whole loop on real bank queries: from the CSV to a live answer and the studio's address."""
+    if ctx.invoked_subcommand is not None:
+        if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in ctx.params):
+            raise InputError(f"Options of the demo stand alone; those of {ctx.invoked_subcommand} come after it.")
+        return
     data = demo_data()
     click.echo(f"{data.credit}\n")
     root = workspace or Path(tempfile.mkdtemp(prefix="homegrown-demo-"))
@@ -75,3 +82,6 @@ def _asked(server: RunningServer, endpoint: str, text: str) -> dict[str, Any]:
     if reply.status != HTTPStatus.OK:
         raise UpstreamError(f"The server answered with status {reply.status}.", status_code=reply.status)
     return json.loads(reply.body)["answers"][0]
+
+
+command.add_command(exit_command)

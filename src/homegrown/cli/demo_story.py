@@ -1,0 +1,356 @@
+"""The story of ``homegrown demo exit``: out of a model API, each step by the verb that a person would use."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from homegrown.cli import demo_figures as figures
+from homegrown.core.models import Recipe
+from homegrown.core.routing import ANY_MODEL, DEFAULT_ROUTE
+from homegrown.core.traces import AT_HOME
+from homegrown.cost.price_list import PriceKind, UpstreamPrice
+from homegrown.errors import HomegrownError
+from homegrown.evaluate import give_verdict
+from homegrown.monitor.proposals import Suits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from homegrown.cli.demo_script import Got, Script
+    from homegrown.cli.demo_texts import Texts
+    from homegrown.cli.demo_upstream import Book, LocalUpstream
+    from homegrown.server import RunningServer
+    from homegrown.workspace import Workspace
+    from homegrown.workspace.switching import Switched
+
+UPSTREAM = "incumbent-simulated"
+PRICED_LIKE = "large-api"
+"""The simulated API costs what this guess of the package's price list says."""
+MODEL_NAME = "intent"
+CALLS_PER_DAY = 40_000
+FAST, CALM = 24, 8
+"""Calls under way at once: while traffic is collected, and while latency is looked at."""
+HELD_OUT = 0.4
+"""Of what is taught, the share that the student does not learn from: it calibrates the threshold."""
+_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was asked for."""
+
+    alpha: float
+    delta: float
+    seed: int
+    recipe: str = "linear"
+    calls_per_day: float = CALLS_PER_DAY
+
+
+@dataclass
+class Story:
+    """All parts that play, and what they found so far.
+
+    Attributes:
+        say: a line for a person.
+        progress: hears how many calls are done.
+        found: the document, as far as it is known.
+    """
+
+    ws: Workspace
+    server: RunningServer
+    upstream: LocalUpstream
+    script: Script
+    texts: Texts
+    book: Book
+    plan: Plan
+    say: Callable[[str], None]
+    found: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _last: str | None = None
+
+    def play(self) -> dict[str, Any]:
+        """The whole story; returns the document."""
+        started = time.monotonic()
+        t = self.texts
+        self.found = {
+            "simulated": True,
+            "what_is_simulated": "the model API: what it says, how long it takes and what it costs; machines' prices",
+            "source": {"name": t.source, "credit": t.credit, "n_labels": len(t.labels)},
+            "calls": {
+                "taught": len(t.taught), "shadow": len(t.shadow), "after": len(t.after), "stopped": len(t.last),
+                "free_text": len(t.letters),
+            },
+            "always_confused": self.book.instead,
+            "latency_of_upstream_s": self.book.latency_s,
+            "alpha": self.plan.alpha, "delta": self.plan.delta, "seed": self.plan.seed,
+            "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)},
+        }  # fmt: skip
+        for name, part in (
+            ("traffic", self._traffic), ("tasks", self._tasks), ("train", self._train), ("shadow", self._shadow),
+            ("switch", self._switch), ("after", self._after), ("cost", self._cost), ("stopped", self._stopped),
+        ):  # fmt: skip
+            before = time.monotonic()
+            part()
+            self.seconds[name] = round(time.monotonic() - before, 2)
+            self.say(f"  ({self.seconds[name]:.0f} s)")
+        self.found["n_traces"] = sum(self.ws.store.captured.counts().values())
+        self.found["spent_usd"] = {
+            "value": round(sum(c.cost_usd for c in self.ws.charges("model")), 6), "simulated": True,
+        }  # fmt: skip
+        self.found["seconds"] = {**self.seconds, "all": round(time.monotonic() - started, 2)}
+        return self.found
+
+    # The parts
+
+    def _traffic(self) -> None:
+        price = self.ws.prices().get(PriceKind.UPSTREAM, PRICED_LIKE).details
+        if not isinstance(price, UpstreamPrice):
+            raise HomegrownError(f"The price list has no model API {PRICED_LIKE!r}.")
+        sent, answered = price.price_in_usd, price.price_out_usd
+        self.ws.add_upstream(
+            UPSTREAM, self.upstream.base_url, model=ANY_MODEL, private=True, price_in_usd=sent, price_out_usd=answered
+        )
+        self.ws.set_price("upstream", UPSTREAM, is_simulated=True, price_in_usd=sent, price_out_usd=answered)
+        self.ws.put_route(DEFAULT_ROUTE, upstreams=[UPSTREAM])
+        self.say(
+            f"\n1. A script calls a model API. Its address is changed to {self.server.address}/v1; nothing else is.\n"
+            f"   The API is simulated, on this machine, at {self.upstream.base_url}: it says what is right but for "
+            f"{len(self.book.instead)} of {len(self.texts.labels)} labels that it always\n   takes for another one, "
+            f"takes about {1000 * self.book.latency_s:.0f} ms (simulated), and costs {sent:g} and "
+            f"{answered:g} USD per million tokens (simulated)."
+        )
+        letters = self._letters(first=True)
+        bodies = self._mixed(self.texts.ask([t for t, _ in self.texts.taught]), self.texts.ask_letters(letters))
+        started = time.monotonic()
+        self._send(bodies, FAST)
+        rate = len(bodies) / (time.monotonic() - started)
+        counts = self.ws.store.captured.counts()
+        self.say(f"  {sum(counts.values()):,} calls were answered and kept, {rate:.0f} a second.")
+
+    def _tasks(self) -> None:
+        self.say("\n2. Tasks are looked for in the traffic.")
+        traffic = self.ws.find_tasks()
+        self.found["templates"] = []
+        for p in traffic.proposals:
+            self.say(f"   {p.template.name}: {p.template.volume.n_calls:,} calls, {p.suits.value}. {p.reason}")
+            self.found["templates"].append({
+                "template_id": p.template.template_id, "name": p.template.name, "suits": p.suits.value,
+                "reason": p.reason, "n_calls": p.template.volume.n_calls, "share_of_bill": p.share,
+                "n_labels": len(p.learnable[0].classes) if p.learnable else None, "accepted": False,
+            })  # fmt: skip
+        ready = [p for p in traffic.proposals if p.suits in (Suits.READY, Suits.SOON)]
+        if not ready:
+            raise HomegrownError("No task was found in the traffic, so there is nothing to learn; the story ends here.")
+        self.found["templates"][traffic.proposals.index(ready[0])]["accepted"] = True
+        self._template = ready[0].template
+        done = self.ws.accept_template(self._template.template_id, name=MODEL_NAME)
+        self._task = done.task
+        self.say(f"  Accepted: {len(done.task.classes)} labels, {done.n_texts:,} texts; no person labelled any.")
+
+    def _train(self) -> None:
+        self.say("\n3. A student is trained on what the API said.")
+        snapshot = self.ws.snapshot(self._task, seed=self.plan.seed, test_share=HELD_OUT)
+        version = self.ws.train(snapshot, Recipe(self.plan.recipe, {}, self.plan.seed), MODEL_NAME)
+        result = self.ws.evaluate(version)
+        self._version = version
+        self.found |= {
+            "student_id": version.version_id,
+            "student": {
+                "name": f"{version.model_name}@{version.number}", "recipe": version.recipe,
+                "n_train": snapshot.n_by_split["train"] + snapshot.n_by_split["valid"], "n_test": result["n"],
+                "agreement": result["accuracy"], "agreement_ci95": list(result["accuracy_ci95"]),
+            },
+        }  # fmt: skip
+        low, high = result["accuracy_ci95"]
+        self.say(
+            f"  {self.found['student']['name']} ({version.recipe}) says what the API said in {result['accuracy']:.1%} "
+            f"of {result['n']:,} texts that it did not learn from (95% interval {low:.1%} to {high:.1%})."
+        )
+
+    def _shadow(self) -> None:
+        self.say("\n4. It answers live calls silently; the API answers everybody.")
+        done = self.ws.switch_route(
+            DEFAULT_ROUTE, MODEL_NAME, alpha=self.plan.alpha, delta=self.plan.delta, shadow=True
+        )
+        threshold = done.bound.threshold if done.bound else None
+        self._until_seen(shadow=True)
+        self._mark()
+        rows = self.texts.shadow
+        got = self._send(self.texts.ask([t for t, _ in rows]), FAST)
+        time.sleep(1.0)  # what was compared is written within half a second
+        calls = figures.calls_since(self.ws, self._last)
+        self._asked = [c for c in calls if c.upstream_id is not None]
+        alone, mixed = figures.shadowed(self.ws, self._version.version_id, calls, dict(rows), threshold)
+        self.found["shadow"] = {"n": len(rows), "n_compared": len(alone.student), "upstream_right": figures.proportion(
+            figures.agreed(got, rows), len(rows))}  # fmt: skip
+        wholly = give_verdict(alone)
+        self.say(f"  In the API's place for every call: {wholly['sentence']}")
+        judged = give_verdict(mixed) if mixed is not None else wholly
+        if mixed is not None:
+            self.say(f"  Where it is sure, the API elsewhere:   {judged['sentence']}")
+        self.found |= {
+            "verdict": judged["verdict"],
+            "verdict_of": "the student where it is sure, the API elsewhere" if mixed else "the student for every call",
+            "verdict_sentence": judged["sentence"], "verdict_details": _told(judged),
+            "verdict_without_fallback": _told(wholly),
+        }  # fmt: skip
+
+    def _switch(self) -> None:
+        self.say("\n5. It shall be switched on, with a bound.")
+        done = self._switched(shadow=False)
+        self._is_on = done.bound is not None and done.bound.threshold is not None
+        self.say(f"  {done.sentence}")
+        self.found |= {"switched": self._is_on, "switch_sentence": done.sentence}
+        if done.bound is not None:
+            b = done.bound
+            self.found["calibration"] = {
+                "n": b.n, "n_home": b.n_home, "threshold": b.threshold, "disagreement": b.disagreement,
+                "coverage": b.coverage, "coverage_ci95": list(b.coverage_ci95), "n_more": b.n_more,
+            }  # fmt: skip
+        if self._is_on:
+            self._until_seen(shadow=False)
+        else:
+            self.ws.switch_route(DEFAULT_ROUTE, off=True)
+
+    def _after(self) -> None:
+        rows = self.texts.after
+        self.say(f"\n6. The script goes on, with {len(rows):,} messages that nobody here has seen.")
+        self._mark()
+        bodies = self._mixed(self.texts.ask([t for t, _ in rows]), self.texts.ask_letters(self._letters(first=False)))
+        self._send(bodies, CALM)
+        calls = figures.calls_since(self.ws, self._last)
+        # For the record, what the API would have said of the same messages: asked by another way than the gateway.
+        direct = self._direct(self.texts.ask([t for t, _ in rows]))
+        theirs = {t: g.said for (t, _), g in zip(rows, direct, strict=True)}
+        c = self._counted = figures.count(calls, dict(rows), theirs)
+        fell = next((e for e in self.ws.audit(limit=200) if e.action == "gateway.exit_fell"), None)
+        self.found |= {
+            "coverage": c.coverage, "coverage_ci95": list(c.coverage_ci95), "n_after": c.n, "n_home": c.n_home,
+            "n_audited": c.n_audit, "error_at_home": c.n_wrong / c.n_home if c.n_home else None,
+            "error_at_home_ci95": figures.proportion(c.n_wrong, c.n_home)["ci95"],
+            "n_wrong_at_home": c.n_wrong, "n_wrong_as_upstream": c.n_copied,
+            "disagreement_at_home": figures.proportion(c.n_other, c.n_home),
+            "error_of_upstream": figures.proportion(len(rows) - figures.agreed(direct, rows), len(rows)),
+            "latency_ms": {"home_median": c.home_ms, "upstream_median": c.away_ms, "upstream_simulated": True},
+            "fell_back": fell.details if fell else None,
+        }  # fmt: skip
+        self.say(f"  Answered at home:            {figures.as_percent(c.n_home, c.n)}")
+        self.say(f"  Wrong at home, against gold: {figures.as_percent(c.n_wrong, c.n_home)}")
+        if c.n_wrong:
+            self.say(f"                               {c.n_copied:,} of these {c.n_wrong:,} are what the API says too")
+        self.say(f"  Other than the API says:     {figures.as_percent(c.n_other, c.n_home)}")
+        wrong = len(rows) - figures.agreed(direct, rows)
+        self.say(f"  The API itself is wrong in:  {figures.as_percent(wrong, len(rows))} (simulated)")
+        if c.home_ms is not None and c.away_ms is not None:
+            self.say(f"  Median latency: {c.home_ms:.1f} ms at home, {c.away_ms:.0f} ms by the API (simulated).")
+        if fell is not None:
+            self.say(f"  It fell back to the API by itself on the way: {fell.details}")
+
+    def _cost(self) -> None:
+        c, calls = self._counted, self._asked
+        share = (c.n_home + c.n_audit) / c.n if c.n else 0.0
+        sent = sum(x.n_tokens_in or 0 for x in calls) / max(1, len(calls))
+        answered = sum(x.n_tokens_out or 0 for x in calls) / max(1, len(calls))
+        done = self.ws.compare_costs(
+            upstream=UPSTREAM, calls_per_day=self.plan.calls_per_day, n_tokens_in=sent, n_tokens_out=answered,
+            coverage=share, audit_share=c.n_audit / max(1, c.n_home + c.n_audit),
+        )  # fmt: skip
+        api, home = done.option("api"), done.option(done.home)
+        before, after = api.monthly_usd[1], home.monthly_usd[1] if share else api.monthly_usd[1]
+        self.say(
+            f"\n7. What it costs, at {self.plan.calls_per_day:,.0f} calls of this prompt a day (prices simulated)."
+        )
+        if share:
+            self.say(f"  {done.sentence}")
+            self.say(
+                f"  A month by the API alone: {before:,.2f} USD; mixed: {after:,.2f} USD, after "
+                f"{home.upfront_usd:,.0f} USD once for a machine and people's hours."
+            )
+        else:
+            self.say(f"  {before:,.2f} USD a month, as before: nothing is answered at home.")
+        self.found |= {
+            "cost_before_usd": before, "cost_after_usd": after,
+            "break_even_month": done.break_even_month if share else None,
+            "cost": {
+                "of": "one month of this prompt's calls", "calls_per_day": self.plan.calls_per_day,
+                "n_tokens_in": sent, "n_tokens_out": answered, "coverage": share, "once_usd": home.upfront_usd,
+                "sentence": done.sentence, "least_calls_per_day": done.least_calls_per_day,
+                "saving_usd": done.saving_usd, "horizon_months": done.horizon_months,
+                "simulated": True, "simulated_prices": list(done.simulated),
+            },
+        }  # fmt: skip
+
+    def _stopped(self) -> None:
+        rows = self.texts.last
+        self.say("\n8. The API is stopped for good. The script goes on and knows nothing of it.")
+        self.upstream.kill()
+        self._mark()
+        got = self._send(self.texts.ask([t for t, _ in rows]), CALM)
+        answered = [g for g in got if g.said is not None]
+        errors = Counter(g.error for g in got if g.said is None)
+        most = errors.most_common(1)[0][0] if errors else None
+        c = figures.count(figures.calls_since(self.ws, self._last), dict(rows), {})
+        self.found["stopped"] = {
+            "n": len(rows), "n_answered": len(answered), "n_home": c.n_home, "n_failed": len(rows) - len(answered),
+            "error_of_the_rest": most, "right": figures.proportion(c.n_home - c.n_wrong, c.n_home),
+        }  # fmt: skip
+        self.say(f"  Still answered, by the model: {len(answered):,} of {len(rows):,}.")
+        if most is not None:
+            self.say(f"  The other {len(rows) - len(answered):,} got an error: {most}")
+
+    # What they share
+
+    def _switched(self, *, shadow: bool) -> Switched:
+        return self.ws.switch_route(
+            DEFAULT_ROUTE, MODEL_NAME, alpha=self.plan.alpha, delta=self.plan.delta, shadow=shadow
+        )
+
+    def _letters(self, *, first: bool) -> list[str]:
+        cut = len(self.texts.letters) * 4 // 5
+        return self.texts.letters[:cut] if first else self.texts.letters[cut:]
+
+    def _mixed(self, some: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Both, the fewer ones spread among the others."""
+        every = max(1, len(some) // max(1, len(others)))
+        found = []
+        for number, body in enumerate(some):
+            found.append(body)
+            if number % every == 0 and others:
+                found.append(others.pop())
+        return found + others
+
+    def _send(self, bodies: Sequence[dict[str, Any]], at_once: int) -> list[Got]:
+        self.ws.progress.start("calls", len(bodies), "calls")
+        base_url = f"{self.server.address}/v1"
+        got = self.script.send(bodies, base_url, self.server.key, at_once=at_once, told=self.ws.progress.advance)
+        self.ws.progress.finish()
+        return got
+
+    def _direct(self, bodies: Sequence[dict[str, Any]]) -> list[Got]:
+        return self.script.send(bodies, self.upstream.base_url, "none", at_once=FAST)
+
+    def _mark(self) -> None:
+        newest = self.ws.calls(limit=1)
+        self._last = newest[0].trace_id if newest else None
+
+    def _until_seen(self, *, shadow: bool) -> None:
+        """Until the server follows what was switched; calls that come before go to the API as ever."""
+        until = time.monotonic() + _WAIT_S
+        probe = self.texts.ask([self.texts.taught[0][0]])
+        while time.monotonic() < until:
+            self.script.send(probe, f"{self.server.address}/v1", self.server.key, at_once=1)
+            what = self.ws.calls(limit=1)[0].tags.get(AT_HOME)
+            if what is not None and (what == "shadow") is shadow:
+                return
+            time.sleep(0.2)
+        raise HomegrownError(f"The server did not follow the switch within {_WAIT_S:.0f} s.")
+
+
+def _told(verdict: dict[str, Any]) -> dict[str, Any]:
+    names = ("verdict", "sentence", "n", "n_differ", "n_more", "margin", "level", "against", "student_accuracy",
+             "incumbent_accuracy")  # fmt: skip
+    return {n: verdict.get(n) for n in names}
