@@ -39,8 +39,8 @@ from homegrown.workspace.governance import Governance
 from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
-from homegrown.workspace.objects import Objects, Said, objects_said
 from homegrown.workspace.leaving import Leaving
+from homegrown.workspace.objects import Objects, Said, objects_said
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
