@@ -82,3 +82,12 @@ def test_thresholds_of_a_plan_are_set_without_the_calls_and_hold_whatever_the_co
             broken += found.threshold is not None and truth(every[every > found.threshold]).mean() > 0.05
         assert broken <= 24, "of 300; 15 are expected at most"
         assert (n_on > 200) == (truth is truths[0])
+
+
+def test_calls_that_a_plan_would_never_try_do_not_promise_that_a_few_more_are_enough():
+    sure = np.linspace(1, 0, 2000)
+    wrong = (sure < 0.8) & (np.arange(2000) % 15 == 0)  # right in the surest fifth, where no plan begins
+    plan = np.linspace(1, 0, 51)
+    found = exit_bound(sure, wrong, sure, ["a"] * 2000, alpha=0.02, delta=0.05, plan=plan)
+    assert (found.threshold, found.n_more) == (None, None)
+    assert bound(sure[:120], wrong[:120]).n_more

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from homegrown.core.routing import NEVER
 from homegrown.metrics.drift import baseline
-from homegrown.metrics.risk_bound import planned, risk_bound
+from homegrown.metrics.risk_bound import BEGIN_SHARE, planned, risk_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,8 @@ def exit_bound(
     # Nothing less sure than all that was looked at.
     lowest = float(np.nextafter(confidence[able].min(), NEVER)) if able.any() else NEVER
     threshold = None if found.threshold is None else max(float(found.threshold), lowest)
-    more = 0 if is_on else _more(confidence[able], wrong[able], n, alpha, delta)
+    least = 0.0 if thresholds is None else BEGIN_SHARE
+    more = 0 if is_on else _more(confidence[able], wrong[able], n, alpha, delta, least)
     agreement = float((~wrong).mean())
     return Bound(
         threshold, alpha, delta, n, found.n_home, found.error, found.coverage, found.coverage_ci95, agreement, more,
@@ -102,12 +103,15 @@ def exit_bound(
     )  # fmt: skip
 
 
-def _more(confidence: np.ndarray, wrong: np.ndarray, n: int, alpha: float, delta: float) -> int | None:
-    """About how many more calls, if they are like these; None where the surest of them differ too often."""
+def _more(confidence: np.ndarray, wrong: np.ndarray, n: int, alpha: float, delta: float, least: float) -> int | None:
+    """About how many more calls, if they are like these; None where the surest of them differ too often.
+
+    No threshold is tried above which there is less than the share *least*.
+    """
     bad = np.cumsum(wrong[np.argsort(-confidence, kind="stable")])
     sizes = np.unique(np.geomspace(1, _MOST_CALLS, 400).astype(int))
     best: list[int] = []
-    for k in np.unique((_SHARES * len(bad)).astype(int)):
+    for k in np.unique((_SHARES[least <= _SHARES] * len(bad)).astype(int)):
         rate = (bad[k - 1] + 0.5) / (k + 1) if k else 1.0  # half a mistake more than was seen: few calls say little
         home = np.floor(sizes * (k / n))
         passes = binom.cdf(np.floor(rate * home), home, alpha) <= delta

@@ -26,7 +26,7 @@ STEPS = 50
 #: the first test bears so many mistakes, unless that takes more than this share of the calls
 _BORNE, _FIRST_SHARE = 4, 0.4
 #: planned thresholds begin where such a share of other rows is surer; chosen on Banking77's training split
-_BEGIN_SHARE = 1 / 3
+BEGIN_SHARE = 1 / 3
 _BETS = (np.arange(16) + 0.5) / 16
 
 
@@ -189,7 +189,7 @@ def planned(quantiles: Sequence[float], n: int, *, alpha: float, delta: float = 
         [0.8, 0.7, 0.6, 0.5, 0.4]
     """
     least = np.log(delta) / np.log1p(-alpha) / max(n, 1)
-    begin = int(np.ceil(max(_BEGIN_SHARE, min(least, 1.0)) * (len(quantiles) - 1) - 1e-9))
+    begin = int(np.ceil(max(BEGIN_SHARE, min(least, 1.0)) * (len(quantiles) - 1) - 1e-9))
     return np.asarray(quantiles, float)[begin:]
 
 
