@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from homegrown.core.access import SYSTEM, Role
 from homegrown.core.ids import new_id, timestamp
 from homegrown.core.models import Recipe
-from homegrown.core.traces import AT_HOME, CallState
+from homegrown.core.traces import AT_HOME, SELECTED, CallState
 from homegrown.inference.recall import MEASURED
-from homegrown.serve.fallback import Policy, Stage
+from homegrown.serve.fallback import Policy, Stage, Why
 from homegrown.store import tables
+from homegrown.store.route_traffic import OUTCOMES
+from homegrown.studio.pages.gateway_calls import WHAT
 from homegrown.workspace import connect
 from tests.monitor.calls import call, message, rng, topics
 from tests.studio.conftest import running, visiting
@@ -266,3 +268,8 @@ def look(visit, name, path, width, theme, wait=None):
     visit.page.evaluate(AXE.read_text(encoding="utf-8"))
     found = visit.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert not [v["id"] for v in found if v["impact"] in ("serious", "critical")], path
+
+
+def test_whatever_became_of_a_call_is_said_in_words():
+    assert set(WHAT) == {*OUTCOMES, "other"}
+    assert set(OUTCOMES) >= {w.value for w in Why} | SELECTED

@@ -38,6 +38,7 @@ WHAT = {
     "no_bound": "no bound could be had",
     "breach": "the model had fallen back: too many checks differed",
     "drift": "the model had fallen back: calls looked unlike those before",
+    "fallen": "the model that would have been sure had fallen back",
     "problem": "something of ours failed; the upstream answered",
     "other": "something else",
 }
