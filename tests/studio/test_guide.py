@@ -196,6 +196,8 @@ def test_the_way_out_of_a_model_api_step_by_step(tmp_path):
         with ws.store.db.write() as connection:
             connection.execute(sa.insert(tables.shadow_answers), rows)
         assert leaving_step(ws).href == f"/evaluate/verdict/{version.version_id}"
+        ws.switch_route("triage", off=True)
+        assert leaving_step(ws).action == "See the verdict", "what it said stays"
         exit = ws.switch_route("triage", "wish", alpha=0.2).exit
         assert leaving_step(ws) is None
         assert situation(ws).served.version.version_id == version.version_id

@@ -71,14 +71,19 @@ def _of_route(ws: Workspace, route: GatewayRoute) -> NextStep | None:
             title=f"See why {' and '.join(fell)} answers no more", action="See why", href=here,
             reason=f"Calls of {route.name} go to the upstream again by themselves; it needs recent calls with labels.",
         )  # fmt: skip
-    if exit.mode is ExitMode.SHADOW and (n := _at_least(ws, _S.c.version_id == exit.version_id, FEWEST_HEARD)):
-        return NextStep(
-            title=f"See whether {exit.model} may take over", action="See the verdict",
-            href=f"/evaluate/verdict/{exit.version_id}",
-            reason=f"It answered {n:,} live calls and more silently, beside the upstream. Say who is right where they "
-            "differ, then switch.",
-        )  # fmt: skip
-    return None
+    return _judge(ws, exit.version_id, exit.model) if exit.mode is ExitMode.SHADOW else None
+
+
+def _judge(ws: Workspace, version_id: str, name: str) -> NextStep | None:
+    """Read the verdict, where the model has answered enough calls silently."""
+    n = _at_least(ws, _S.c.version_id == version_id, FEWEST_HEARD)
+    if not n:
+        return None
+    return NextStep(
+        title=f"See whether {name} may take over", action="See the verdict", href=f"/evaluate/verdict/{version_id}",
+        reason=f"It answered {n:,} live calls and more silently, beside the upstream. Say who is right where they "
+        "differ, then switch.",
+    )  # fmt: skip
 
 
 def _look(ws: Workspace) -> NextStep | None:
@@ -102,7 +107,8 @@ def _of_task(ws: Workspace, template: Template, routes: list[GatewayRoute], busy
             title=f"Train a model on “{template.name}”", action="Train", href=route_page(name),
             reason="The upstream's answers are votes by now; a small model learns from them in minutes.",
         )  # fmt: skip
-    return NextStep(
+    heard = _judge(ws, champion.version_id, scores.title(champion))
+    return heard or NextStep(
         title=f"Let {scores.title(champion)} answer silently", action="To the route", href=route_page(name),
         reason=f"It learned from calls of {name}. In the shadow nobody waits for it, and you see how often it says the "
         "same as the upstream.",
