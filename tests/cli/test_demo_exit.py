@@ -244,6 +244,9 @@ def test_what_cannot_be_is_one_sentence(messages, tmp_path, monkeypatch, capsys)
     with connect(tmp_path / "ws", actor=SYSTEM) as ws:
         ws.import_calls(_a_call(tmp_path))
     assert "a folder of its own" in told("exit", "--workspace", tmp_path / "ws")
+    with connect(tmp_path / "closed", actor=SYSTEM) as ws:
+        ws.set_offline(True)
+    assert "is offline: every way out is closed" in told("exit", "--workspace", tmp_path / "closed")
     monkeypatch.setenv("HOMEGROWN_OFFLINE", "1")
     assert "closes every way out" in told("exit")
 

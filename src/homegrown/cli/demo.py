@@ -39,11 +39,11 @@ def command(ctx: click.Context, workspace: Path | None, recipe: str, port: int) 
         if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in ctx.params):
             raise InputError(f"Options of the demo stand alone; those of {ctx.invoked_subcommand} come after it.")
         return
-    data = demo_data()
-    click.echo(f"{data.credit}\n")
     root = workspace or Path(tempfile.mkdtemp(prefix="homegrown-demo-"))
     started = time.monotonic()
     with connect(root) as ws:
+        data = demo_data(is_offline=ws.is_offline)
+        click.echo(f"{data.credit}\n")
         ws.progress = TerminalProgress()
         result = grow(
             ws,

@@ -64,6 +64,8 @@ def command(
         ws = stack.enter_context(connect(root))
         if ws.store.captured.counts():
             raise InputError(f"There are calls in {root} already; give the demo a folder of its own.")
+        if ws.is_offline:
+            raise InputError(f"{root} is offline: every way out is closed, that to the demo's own API too.")
         ws.progress = TerminalProgress()
         texts = demo_texts(calls, seed)
         said = book(texts, seed, LATENCY_S)
