@@ -24,6 +24,7 @@ from homegrown.metrics.intervals import wilson
 from homegrown.server import ServerOptions, running_server
 from homegrown.workspace import connect
 from homegrown.workspace.public_data import examples_folder, public_file
+from tests.conftest import heeding_ctrl_c
 
 KEYS = {
     "n_traces", "templates", "student_id", "verdict", "alpha", "delta", "coverage", "coverage_ci95", "error_at_home",
@@ -35,10 +36,11 @@ BOOK = Book("Answer with a label.", {"where is it": "order", "money back": "refu
 
 def start(*arguments, data=None, **more):
     env = {**os.environ, **({"HOMEGROWN_DATA": str(data)} if data else {})}
-    return subprocess.Popen(
-        [sys.executable, "-m", "homegrown", "demo", "exit", *map(str, arguments)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, **more,
-    )  # fmt: skip
+    with heeding_ctrl_c():
+        return subprocess.Popen(
+            [sys.executable, "-m", "homegrown", "demo", "exit", *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, **more,
+        )  # fmt: skip
 
 
 def finish(process, seconds):

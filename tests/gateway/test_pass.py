@@ -9,6 +9,7 @@ import pytest
 
 from homegrown.core.access import Role
 from homegrown.core.traces import CallState, Wire, answer_of, messages_of
+from tests.conftest import in_a_loop
 from tests.gateway.conftest import SECRET, Target
 
 MESSAGES = [{"role": "user", "content": "where is my card? ünïcode 🙂"}]
@@ -90,7 +91,7 @@ def test_async_and_many_at_once(bed):
             stream = await client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
             return [a.choices[0].message.content for a in answers], [c async for c in stream]
 
-    said, streamed = asyncio.run(ask())
+    said, streamed = in_a_loop(ask())
     assert said == [f"You said: number {i}" for i in range(30)]
     assert "".join(c.choices[0].delta.content or "" for c in streamed) == SAID
 

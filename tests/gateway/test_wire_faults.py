@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from homegrown.core.access import Role
 from homegrown.core.traces import CallState
+from tests.conftest import in_a_loop
 from tests.gateway.conftest import SECRET, Target, until
 
 CHAT = "/v1/chat/completions"
@@ -173,7 +174,7 @@ def test_each_answer_is_its_own_though_many_leave_in_the_middle(bed):
         async with httpx.AsyncClient(base_url=bed.served.origin, headers=headers, limits=limits, timeout=60) as client:
             return await asyncio.gather(*(one(client, number) for number in range(150)))
 
-    answered = [a for a in asyncio.run(all_of_them()) if a is not None]
+    answered = [a for a in in_a_loop(all_of_them()) if a is not None]
     assert 30 < len(answered) < 150
     assert all(said == f"You said: nonce {number} of many" for number, said in answered)
     calm(bed)

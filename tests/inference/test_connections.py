@@ -8,6 +8,7 @@ import pytest
 from homegrown.core.upstreams import origin_of
 from homegrown.errors import UpstreamTimeoutError
 from homegrown.inference.outbound import Outbound, Phases
+from tests.conftest import in_a_loop
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood"
 
@@ -45,7 +46,7 @@ def played(play, **options):
                 await asyncio.sleep(0.01 if server.n_open else 0)
             assert server.n_open == 0  # closed with the door
 
-    asyncio.run(go())
+    in_a_loop(go())
 
 
 def test_one_connection_serves_one_request_after_the_other():

@@ -8,6 +8,7 @@ import pytest
 from homegrown.core.access import Actor, Role
 from homegrown.errors import UnauthenticatedError
 from homegrown.web.identity import Identity
+from tests.conftest import in_a_loop
 
 ANNA = Actor("actor_anna", "key", "anna", Role.CALLER)
 
@@ -45,7 +46,7 @@ def test_thirty_who_come_at_once_are_one_look_up():
         assert {type(r) for r in refused} == {UnauthenticatedError}
         assert sorted(keys.asked) == ["bad", "good"]
 
-    asyncio.run(go())
+    in_a_loop(go())
 
 
 def test_an_answer_from_before_a_revocation_is_not_remembered():
@@ -63,4 +64,4 @@ def test_an_answer_from_before_a_revocation_is_not_remembered():
             await identity.of(scope("good"))
         assert len(keys.asked) == 2
 
-    asyncio.run(go())
+    in_a_loop(go())

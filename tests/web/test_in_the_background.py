@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+from tests.conftest import heeding_ctrl_c
+
 WAITS = """
 import sys
 import time
@@ -19,7 +21,9 @@ time.sleep(1)  # what it leaves behind would be told now
 
 def test_ctrl_c_ends_the_wait_and_the_server_in_order(tmp_path):
     command = [sys.executable, "-c", WAITS, str(tmp_path / "ws")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+    with heeding_ctrl_c():
+        program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with program:
         assert program.stdout.readline() == "ready\n"
         time.sleep(0.3)
         program.send_signal(signal.SIGINT)
