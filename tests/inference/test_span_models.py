@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModel, AutoTokenizer
 
 from homegrown.errors import CorruptDataError
 from homegrown.inference.encoder import Encoder
@@ -25,8 +26,6 @@ PRECISIONS = [
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_word_states_are_means_of_the_layers_of_transformers(precision: str) -> None:
-    from transformers import AutoModel, AutoTokenizer
-
     encoder = Encoder.load(precision=precision)
     words = [words_of(t) for t in TEXTS]
     states = encoder.word_states(TEXTS, words, (2, 5))

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from homegrown.train.span_net import HeadNet
 
 RUNGS = ("patterns", "crf", "linear", "finetune")
-LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 500, 3, 30
+LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 450, 3, 30
+FEW_TEXTS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ class SpanOptions:
 
     Attributes:
         rung: ``patterns``, ``crf``, ``linear`` (heads on the frozen encoder) or ``finetune`` (the encoder too).
-        epochs: passes of a head; by default so many that it makes about 500 steps, 3 to 30.
+        epochs: passes of a head; by default so many that it makes about 450 steps, 3 to 30.
         rate: peak learning rate of a head.
-        batch: stretches of text per step.
+        batch: stretches of text per step; by default 16, from 2,000 texts on 32.
         n_heads: heads that are averaged (``linear``).
         layers: first and last layer whose states are averaged; by default all but the last and the lowest sixth.
         tune_epochs / tune_rate: of the encoder (``finetune``).
@@ -64,7 +65,7 @@ class SpanOptions:
     rung: Literal["patterns", "crf", "linear", "finetune"] = "linear"
     epochs: int | None = None
     rate: float = 2e-3
-    batch: int = 32
+    batch: int | None = None
     n_heads: int = 1
     layers: tuple[int, int] | None = None
     tune_epochs: int = 3
@@ -133,7 +134,8 @@ def fit_spans(
 
 
 def _decided(options: SpanOptions, n_texts: int, n_layers: int) -> SpanOptions:
-    needed = -(-LEAST_STEPS * options.batch // max(n_texts, 1))
+    batch = options.batch or (16 if n_texts < FEW_TEXTS else 32)
+    needed = -(-LEAST_STEPS * batch // max(n_texts, 1))
     lowest = max(1, n_layers // 3)
     first, last = options.layers or (lowest, max(lowest, n_layers - 1))
     if not 1 <= first <= last <= n_layers:
@@ -141,6 +143,7 @@ def _decided(options: SpanOptions, n_texts: int, n_layers: int) -> SpanOptions:
     return replace(
         options,
         epochs=options.epochs or int(np.clip(needed, LEAST_EPOCHS, MOST_EPOCHS)),
+        batch=batch,
         layers=(first, last),
         n_fixed=min(options.n_fixed, first),
         precision=options.precision or ("bf16" if has_bf16() else "fp32"),
@@ -172,7 +175,7 @@ class _Fitter:
     ) -> None:
         self.options, self.tagging, self.seed = options, tagging, seed
         self.grain: Grain = grain
-        self.layers = options.layers or (1, 1)
+        self.layers, self.batch = options.layers or (1, 1), options.batch or 1
         self.scratch, self.encoder, self.progress = scratch, encoder, progress
 
     def fit(self, data: Prepared, name: str) -> SpanModel:
@@ -204,8 +207,8 @@ class _Fitter:
 
     def _head(self, table: WordTable, seed: int) -> HeadNet:
         o = self.options
-        schedule = HeadSchedule(o.epochs or LEAST_EPOCHS, o.rate, o.batch)
-        self.progress.start("train a head", schedule.epochs * -(-len(table.pieces) // o.batch), "steps")
+        schedule = HeadSchedule(o.epochs or LEAST_EPOCHS, o.rate, self.batch)
+        self.progress.start("train a head", schedule.epochs * -(-len(table.pieces) // self.batch), "steps")
         net = fit_head(table, self._shape(), self.tagging, schedule, seed, self._told)
         self.progress.finish()
         return net
@@ -216,8 +219,8 @@ class _Fitter:
         net = EncoderNet(self.encoder.folder, o.n_fixed)
         net.half = o.precision == "bf16"
         tokens = PieceTokens(data, self.encoder, net)
-        schedule = TuneSchedule(o.tune_epochs, o.tune_rate, batch=o.batch)
-        self.progress.start("train the encoder", schedule.epochs * -(-len(table.pieces) // o.batch), "steps")
+        schedule = TuneSchedule(o.tune_epochs, o.tune_rate, batch=self.batch)
+        self.progress.start("train the encoder", schedule.epochs * -(-len(table.pieces) // self.batch), "steps")
         tune(net, head, tokens, table, self.layers, schedule, self.seed, self._told)
         self.progress.finish()
         path = write_encoder(net, self.encoder.folder, self.scratch / name)
