@@ -5,6 +5,7 @@ A word is outside (0), begins a span of type t (1 + 2 t) or goes on in one (2 + 
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -156,6 +157,8 @@ def choose(candidates: Iterable[ScoredSpan], line: float) -> list[ScoredSpan]:
     for span in sorted(candidates, key=lambda s: (-s.prob, s.start - s.end, s)):
         if span.prob < line:
             break
-        if not any(span.overlaps(other) for other in kept):
-            kept.append(span)
-    return sorted(kept)
+        # What is kept lies apart, so only the neighbours can overlap.
+        at = bisect(kept, span.start, key=lambda s: s.start)
+        if not any(span.overlaps(other) for other in kept[max(at - 1, 0) : at + 1]):
+            kept.insert(at, span)
+    return kept
