@@ -60,6 +60,10 @@ class Engine(Protocol):
         """Pooled vectors float32 [n, hidden], not normalised."""
         ...
 
+    def states(self, windows: list[np.ndarray], first: int, last: int) -> np.ndarray:
+        """States float32 [n_tokens in all, hidden]: of each token the mean of what layers *first* to *last* leave."""
+        ...
+
 
 def make_engine(folder: EncoderFolder, tokens: Tokens, precision: str = "auto") -> Engine:
     """The engine for *folder*.

@@ -73,7 +73,7 @@ def library_of(width: str) -> ctypes.CDLL | None:
     except OSError:
         return None
     found.homegrown_workspace.restype = ctypes.c_size_t
-    found.homegrown_encode.restype = None
+    found.homegrown_encode.restype = found.homegrown_states.restype = None
     return found if found.homegrown_supported() else None
 
 
@@ -115,17 +115,35 @@ class NativeEngine:
 
     def run(self, windows: list[np.ndarray]) -> np.ndarray:
         """Pooled vectors float32 [n, hidden] of token windows (int32); safe to call from several threads at once."""
+        vectors = np.empty((len(windows), self.hidden), np.float32)
+        model, ids, lengths, memory = self._work(windows)
+        self._kernel.homegrown_encode(
+            model, _address(ids), _address(lengths), len(windows), _address(vectors), _address(memory)
+        )
+        return vectors
+
+    def states(self, windows: list[np.ndarray], first: int, last: int) -> np.ndarray:
+        """States float32 [n_tokens in all, hidden]: of each token the mean of what layers *first* to *last* leave.
+
+        Layers count from 1, *last* is the last that is run; safe to call from several threads at once.
+        """
+        states = np.empty((sum(map(len, windows)), self.hidden), np.float32)
+        model, ids, lengths, memory = self._work(windows)
+        self._kernel.homegrown_states(
+            model, _address(ids), _address(lengths), len(windows), first, last, _address(states), _address(memory)
+        )
+        return states
+
+    def _work(self, windows: list[np.ndarray]) -> tuple[object, np.ndarray, np.ndarray, np.ndarray]:
+        """The model, ids, lengths and this thread's memory, large enough for *windows*."""
         lengths = np.array([len(w) for w in windows], np.int32)
         ids = np.concatenate(windows).astype(np.int32, copy=False)
-        vectors = np.empty((len(windows), self.hidden), np.float32)
         model = ctypes.byref(self._model)
         size = self._kernel.homegrown_workspace(model, len(ids), int(lengths.max()))
         memory = getattr(self._memory, "block", None)
         if memory is None or memory.nbytes < size:
             memory = self._memory.block = np.empty(size, np.uint8)
-        pointers = [ctypes.c_void_p(a.ctypes.data) for a in (ids, lengths, vectors, memory)]
-        self._kernel.homegrown_encode(model, pointers[0], pointers[1], len(windows), pointers[2], pointers[3])
-        return vectors
+        return model, ids, lengths, memory
 
     def _keep(self, array: np.ndarray) -> int:
         """The address of *array*, kept alive as long as the engine."""
@@ -159,3 +177,7 @@ class NativeEngine:
             scale, bias = scale * factor, bias * factor
         addresses = [self._keep(a) for a in (panels, scale.astype(np.float32), bias.astype(np.float32))]
         return _Dense(*addresses, n, k, float(limit))
+
+
+def _address(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

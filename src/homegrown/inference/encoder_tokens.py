@@ -12,6 +12,7 @@ from homegrown.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from homegrown.inference.encoder_folder import EncoderFolder
+    from homegrown.inference.words import Words
 
 MAX_WINDOWS = 128
 MAX_CHARACTERS = 1_000_000
@@ -64,6 +65,50 @@ class Reading:
                 "codes); the lexical recipe or a multilingual encoder may serve better."
             )
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The tokens of one text, int32 [n] each: ids, and the code points where they begin and end."""
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def of_words(self, words: Words) -> tuple[np.ndarray, np.ndarray]:
+        """For each of *words* its first token and the one after its last; a token may belong to two words."""
+        return (
+            np.searchsorted(self.ends, words.starts, side="right"),
+            np.searchsorted(self.starts, words.ends, side="left"),
+        )
+
+    def means(self, states: np.ndarray, words: Words) -> np.ndarray:
+        """float32 [n_words, dim]: the mean of *states* [n_tokens, dim] over the tokens of each word; 0 without one."""
+        first, last = self.of_words(words)
+        sizes = np.maximum(last - first, 0)
+        if not len(states) or not len(words):
+            return np.zeros((len(words), states.shape[1]), np.float32)
+        padded = np.concatenate([states, np.zeros((1, states.shape[1]), np.float32)])
+        edges = np.stack([first, np.maximum(last, first)], 1).ravel()
+        sums = np.add.reduceat(padded, edges, 0)[::2]
+        sums[sizes == 0] = 0
+        return sums / np.maximum(sizes, 1)[:, None].astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a text's tokens.
+
+    Attributes:
+        ids: int32, special tokens included.
+        first / last: the tokens of the text that it speaks for, the end exclusive.
+        at: where in *ids* the first of them stands.
+    """
+
+    ids: np.ndarray
+    first: int
+    last: int
+    at: int
 
 
 class Tokens:
@@ -119,6 +164,37 @@ class Tokens:
             found += pieces
             owners += [i] * len(pieces)
         return found, np.array(owners), self._reading(rows, texts, heads, lengths, read)
+
+    def located(self, texts: list[str]) -> list[Located]:
+        """The tokens of *texts* with their places, special tokens left out; beyond a million characters none."""
+        coded = self._tokenizer.encode_batch([_storable(t[:MAX_CHARACTERS]) for t in texts], add_special_tokens=False)
+        found = []
+        for one in coded:
+            places = np.array(one.offsets, np.int32).reshape(-1, 2)
+            found.append(Located(np.array(one.ids, np.int32), places[:, 0], places[:, 1]))
+        return found
+
+    def wrapped(self, ids: np.ndarray) -> np.ndarray:
+        """Token *ids* with the special tokens around them."""
+        return np.concatenate([self._prefix, ids, self._suffix])
+
+    def overlapping(self, ids: np.ndarray) -> list[Window]:
+        """Windows of a text's token *ids*: neighbours share a quarter, a token counts where most stands around it.
+
+        Example:
+            >>> [(w.first, w.last) for w in Tokens(folder).overlapping(np.arange(400))]  # doctest: +SKIP
+            [(0, 222), (222, 400)]
+        """
+        shared = self._room // 4
+        step = self._room - shared
+        starts = range(0, max(len(ids) - shared, 1), step) if len(ids) else ()
+        found = []
+        for start in starts:
+            stop = min(start + self._room, len(ids))
+            first = start + shared // 2 if start else 0
+            last = stop if stop == len(ids) else start + step + shared // 2
+            found.append(Window(self.wrapped(ids[start:stop]), first, last, first - start + len(self._prefix)))
+        return found
 
     def _split(self, row: np.ndarray) -> list[np.ndarray]:
         content = row[len(self._prefix) : len(row) - len(self._suffix)]

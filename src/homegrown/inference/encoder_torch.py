@@ -14,6 +14,8 @@ import numpy as np
 from homegrown.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from homegrown.inference.encoder_folder import EncoderFolder
 
 
@@ -52,20 +54,39 @@ class PackedEngine:
         vectors[order] = pooled
         return vectors
 
+    def states(self, windows: list[np.ndarray], first: int, last: int) -> np.ndarray:
+        """States float32 [n_tokens in all, hidden]: of each token the mean of what layers *first* to *last* leave.
+
+        Layers count from 1, *last* is the last that is run.
+        """
+        with self._torch.inference_mode():
+            order = np.argsort([len(w) for w in windows], kind="stable")
+            sizes = [len(windows[i]) for i in order]
+            left = list(self._through([windows[i] for i in order], last))[first - 1 :]
+            mean = self._torch.stack(left).float().mean(0).split(sizes)
+            return self._torch.cat([mean[i] for i in np.argsort(order)]).numpy()
+
     def _forward(self, windows: list[np.ndarray]) -> Any:
+        *_, x = self._through(windows, len(self._layers))
+        groups = _groups(windows)
+        sizes = [n * length for n, length in groups]
+        rows = [p.view(n, length, -1) for p, (n, length) in zip(x.split(sizes), groups, strict=True)]
+        return self._torch.cat([r[:, 0] if self._first else r.mean(1) for r in rows])
+
+    def _through(self, windows: list[np.ndarray], last: int) -> Iterator[Any]:
+        """What each layer up to *last* leaves of all tokens; windows come by rising length."""
         torch, f = self._torch, self._torch.nn.functional
-        groups = [(len(list(g)), length) for length, g in groupby(len(w) for w in windows)]
+        groups = _groups(windows)
         sizes = [n * length for n, length in groups]
         ids = torch.from_numpy(np.concatenate(windows).astype(np.int64))
         places = torch.from_numpy(np.concatenate([np.arange(len(w)) for w in windows]))
         x = self._normalise(self._words[ids] + self._places[places], self._norm)
-        for layer in self._layers:
+        for layer in self._layers[:last]:
             parts = f.linear(x, *layer["qkv"]).split(sizes)
             seen = torch.cat([self._attend(p, n, length) for p, (n, length) in zip(parts, groups, strict=True)])
             x = self._normalise(x + f.linear(seen, *layer["out"]), layer["norm1"])
             x = self._normalise(x + f.linear(f.gelu(f.linear(x, *layer["up"])), *layer["down"]), layer["norm2"])
-        rows = [p.view(n, length, -1) for p, (n, length) in zip(x.split(sizes), groups, strict=True)]
-        return torch.cat([r[:, 0] if self._first else r.mean(1) for r in rows])
+            yield x
 
     def _attend(self, part: Any, n: int, length: int) -> Any:
         q, k, v = part.view(n, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
@@ -97,6 +118,21 @@ class TransformersEngine:
 
     def run(self, windows: list[np.ndarray]) -> np.ndarray:
         """Pooled vectors float32 [n, hidden] of token windows (int32)."""
+        with self._torch.inference_mode():
+            seen, mask = self._seen(windows)
+            states = seen.last_hidden_state.float()
+            if self._first:
+                return states[:, 0].numpy()
+            weight = mask.unsqueeze(-1).float()
+            return ((states * weight).sum(1) / weight.sum(1)).numpy()
+
+    def states(self, windows: list[np.ndarray], first: int, last: int) -> np.ndarray:
+        """States float32 [n_tokens in all, hidden]: of each token the mean of what layers *first* to *last* leave."""
+        with self._torch.inference_mode():
+            seen, mask = self._seen(windows, output_hidden_states=True)
+            return self._torch.stack(seen.hidden_states[first : last + 1]).float().mean(0)[mask.bool()].numpy()
+
+    def _seen(self, windows: list[np.ndarray], **said: bool) -> tuple[Any, Any]:
         torch = self._torch
         width = max(len(w) for w in windows)
         ids = torch.full((len(windows), width), self._padding)
@@ -104,12 +140,12 @@ class TransformersEngine:
         for i, window in enumerate(windows):
             ids[i, : len(window)] = torch.from_numpy(window.astype(np.int64))
             mask[i, : len(window)] = 1
-        with torch.inference_mode():
-            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-            if self._first:
-                return states[:, 0].numpy()
-            weight = mask.unsqueeze(-1).float()
-            return ((states * weight).sum(1) / weight.sum(1)).numpy()
+        return self._model(input_ids=ids, attention_mask=mask, **said), mask
+
+
+def _groups(windows: list[np.ndarray]) -> list[tuple[int, int]]:
+    """How many windows there are of each length, (number, length), in their order."""
+    return [(len(list(g)), length) for length, g in groupby(len(w) for w in windows)]
 
 
 def _pair(weights: dict[str, Any], prefix: str) -> tuple[Any, Any]:

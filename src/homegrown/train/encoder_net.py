@@ -78,14 +78,14 @@ class EncoderNet(nn.Module):
     def lower(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Hidden states float32 [n, length, dim] after the fixed layers; ids and mask are [n, length]."""
         hidden = self.model.embeddings(input_ids=ids)
-        bias = _attention_bias(mask)
+        bias = attention_bias(mask)
         for layer in self.fixed:
             hidden = self._layer(layer, hidden, bias, 0.0)
         return hidden
 
     def upper(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Sentence vectors float32 [n, dim] of length 1."""
-        bias = _attention_bias(mask)
+        bias = attention_bias(mask)
         rate = self.dropout if self.training else 0.0
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half and self.training):
             for layer in self.free:
@@ -93,6 +93,24 @@ class EncoderNet(nn.Module):
         hidden = hidden.float()
         share = mask / mask.sum(1, keepdim=True)
         return functional.normalize(torch.einsum("nld,nl->nd", hidden, share), dim=1)
+
+    def layer_mean(self, hidden: torch.Tensor, mask: torch.Tensor, layers: tuple[int, int]) -> torch.Tensor:
+        """Token states float32 [n, length, dim]: the mean of what *layers*, first and last from 1, leave.
+
+        *hidden* comes from the fixed layers; of those only the last can be among *layers*.
+        """
+        bias = attention_bias(mask)
+        rate = self.dropout if self.training else 0.0
+        first, last = layers
+        kept = [hidden] if first <= len(self.fixed) else []
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half and self.training):
+            for number, layer in enumerate(self.free, len(self.fixed) + 1):
+                if number > last:
+                    break
+                hidden = self._layer(layer, hidden, bias, rate)
+                if number >= first:
+                    kept.append(hidden)
+        return torch.stack([k.float() for k in kept]).mean(0)
 
     def _layer(self, layer: nn.Module, hidden: torch.Tensor, bias: torch.Tensor, rate: float) -> torch.Tensor:
         n, length, dim = hidden.shape
@@ -109,7 +127,8 @@ class EncoderNet(nn.Module):
         return output.LayerNorm(functional.dropout(output.dense(wide), rate) + hidden)  # type: ignore[union-attr]
 
 
-def _attention_bias(mask: torch.Tensor) -> torch.Tensor:
+def attention_bias(mask: torch.Tensor) -> torch.Tensor:
+    """What is added to the attention of padding [n, 1, 1, length]."""
     return ((1.0 - mask) * MASKED)[:, None, None, :]
 
 

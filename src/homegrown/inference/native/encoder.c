@@ -348,22 +348,27 @@ static void run_layer(const model_t *m, const layer_t *layer, const int32_t *len
     }
 }
 
-/* Pooled, not yet normalised vectors out[n_texts][hidden] of texts given as concatenated token ids. */
-void homegrown_encode(const model_t *m, const int32_t *ids, const int32_t *lengths, int32_t n_texts, float *out, char *memory) {
+static int embed(const model_t *m, const int32_t *ids, const int32_t *lengths, int32_t n_texts, char *memory, work_t *w) {
     int h = m->hidden, tokens = 0, longest = 0;
     for (int i = 0; i < n_texts; i++) {
         tokens += lengths[i];
         longest = lengths[i] > longest ? lengths[i] : longest;
     }
-    work_t w;
-    lay_out(m, tokens, longest, (char *)(((uintptr_t)memory + 63) & ~(uintptr_t)63), &w);
+    lay_out(m, tokens, longest, (char *)(((uintptr_t)memory + 63) & ~(uintptr_t)63), w);
     for (int i = 0, t = 0; i < n_texts; i++)
         for (int p = 0; p < lengths[i]; p++, t++) {
-            float *x = w.x + (size_t)t * h;
+            float *x = w->x + (size_t)t * h;
             const float *word = m->words + (size_t)ids[t] * h, *place = m->positions + (size_t)p * h;
             for (int d = 0; d < h; d += WIDTH) store(x + d, load(word + d) + load(place + d));
             normalise(x, h, m->norm_weight, m->norm_bias, m->eps);
         }
+    return tokens;
+}
+
+/* Pooled, not yet normalised vectors out[n_texts][hidden] of texts given as concatenated token ids. */
+void homegrown_encode(const model_t *m, const int32_t *ids, const int32_t *lengths, int32_t n_texts, float *out, char *memory) {
+    work_t w;
+    int h = m->hidden, tokens = embed(m, ids, lengths, n_texts, memory, &w);
     for (int l = 0; l < m->n_layers; l++) run_layer(m, m->layers + l, lengths, n_texts, tokens, &w);
     for (int i = 0, t = 0; i < n_texts; t += lengths[i++]) {
         int take = m->pooling ? 1 : lengths[i];
@@ -372,5 +377,20 @@ void homegrown_encode(const model_t *m, const int32_t *ids, const int32_t *lengt
             for (int p = 0; p < take; p++) total += load(w.x + (size_t)(t + p) * h + d);
             store(out + (size_t)i * h + d, total * (1.0f / take));
         }
+    }
+}
+
+/* States out[tokens][hidden] of every token: the mean of what the layers first to last leave. What lies above is not run. */
+void homegrown_states(const model_t *m, const int32_t *ids, const int32_t *lengths, int32_t n_texts, int32_t first,
+                      int32_t last, float *out, char *memory) {
+    work_t w;
+    int h = m->hidden, tokens = embed(m, ids, lengths, n_texts, memory, &w);
+    size_t n = (size_t)tokens * h;
+    vec share = fill(1.0f / (last - first + 1));
+    memset(out, 0, n * sizeof(float));
+    for (int l = 1; l <= last; l++) {
+        run_layer(m, m->layers + l - 1, lengths, n_texts, tokens, &w);
+        if (l < first) continue;
+        for (size_t i = 0; i < n; i += WIDTH) store(out + i, load(out + i) + load(w.x + i) * share);
     }
 }
