@@ -1,5 +1,6 @@
 """The way out of a model API over the API: routes, calls, the exit of a route, the verdict and its sample."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,22 @@ from homegrown.core.ids import new_id, timestamp
 from homegrown.core.models import Recipe
 from homegrown.core.traces import CallState
 from homegrown.store import tables
+from homegrown.testing.server import running
+from homegrown.workspace import connect
+from tests.api.conftest import wait_for
 from tests.monitor.calls import call, rng, topics
 
 AT = "/api/v1/gateway"
 SAYS = "Say what the customer wants: card, refund or login."
+
+
+@pytest.fixture(scope="module")
+def served(grown, tmp_path_factory):
+    """A server of our own: these tests add records, calls and a model."""
+    root = shutil.copytree(grown[0], tmp_path_factory.mktemp("left") / "ws")
+    with connect(root, actor=SYSTEM) as ws, running(ws) as one:
+        wait_for(lambda: "intent" in one.engine.live, 60)
+        yield one
 
 
 @pytest.fixture(scope="module")
