@@ -227,7 +227,7 @@ def test_a_recipe_says_which_answers_it_learns(learnt):
     ws, model = learnt
     report = model.version.details["report"]
     assert report["fields"]["day"] == {"accuracy": 1.0, "n": report["n"]}
-    assert any(d.startswith("notes: several") for d in report["decisions"])
+    assert any(d.startswith("notes: on no text somebody looked at") for d in report["decisions"])
     snapshot = ws.store.models.snapshot(model.version.snapshot_id)
     with pytest.raises(UnsuitableLabelsError, match=r"which the recipe linear does not learn. One that does: fields"):
         ws.train(snapshot, Recipe("linear"), "other")
@@ -243,3 +243,32 @@ def test_the_same_seed_gives_the_same_model(learnt):
     again = ws.train(snapshot, Recipe("fields", {"choices": "lexical"}, 0), "again")
     one, two = (ws.store.bundles.open(v.version_id) / "fields.safetensors" for v in (model.version, again))
     assert one.read_bytes() == two.read_bytes()
+
+
+def letters(n):
+    for i in range(n):
+        to, sender = WHO[i % 4], WHO[(i * 3 + 1) % 4]
+        text = f"Dear {to}, thanks for offer no {i * 37 % 999} from {sender}; we pay {i}.50 EUR soon."
+        people = list(dict.fromkeys([to, sender]))
+        yield {"text": text, "answer": {"to": to, "people": people, "total": f"{i}.50 EUR"}}
+
+
+def test_words_inside_of_lines_are_found_several_and_those_of_two_fields_at_one_place(tmp_path):
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, letters(120))), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("letter", fields={"to": "span!", "people": "span*", "total": "money"})
+        task.import_answers("answer")
+        model = task.train(task.snapshot(seed=0), "fields", spans="crf")
+        decisions = model.version.details["report"]["decisions"]
+        assert [d.partition(":")[0] for d in decisions] == ["total", "to", "people"]  # they overlap: one finder each
+        found = model.evaluate().document
+        assert (found["accuracy"], found["not_learnt"]) == (1.0, [])
+        text = "Dear Bob Ray, thanks for offer no 5 from Dan Poe; we pay 9.75 EUR soon."
+        said, nothing = model.predict([text, "nothing"])
+        assert said["document"] == {
+            "to": "Bob Ray", "people": ["Bob Ray", "Dan Poe"], "total": {"amount": 9.75, "currency": "EUR"},
+        }  # fmt: skip
+        jsonschema.validate(said["document"], ws.json_schema("letter"))
+        assert nothing["document"]["people"] == []
+        assert nothing["fields"]["people"]["prob"] > 0.5

@@ -1,11 +1,13 @@
 """A model whose answers are objects: each field learnt by the part that suits it, one document out.
 
 Values that stand in the text (numbers, amounts, dates, lines) are chosen among candidates (``inference.ranked``);
-closed choices and booleans are answered by a model of classes in a folder of its own, ``choice-FIELD``.
+closed choices and booleans are answered by a model of classes in a folder of its own, ``choice-FIELD``; spans inside of
+lines, and several of them, by models that find spans, in ``spans-0`` and so on.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -19,12 +21,15 @@ from homegrown.errors import CorruptDataError
 from homegrown.inference.answers import answers
 from homegrown.inference.candidates import Candidate, Reading
 from homegrown.inference.ranked import WIDTH, Ranking
+from homegrown.inference.span_decoding import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from homegrown.core.protocols import Predictor
+    from homegrown.core.spans import ScoredSpan
+    from homegrown.inference.span_models import SpanModel
 
 FILE = "fields.safetensors"
 ABSENT = "(not there)"
@@ -36,6 +41,11 @@ def choice_folder(field_id: str) -> str:
     return f"choice-{field_id}"
 
 
+def finder_folder(number: int) -> str:
+    """Where in a bundle a model lies that finds spans."""
+    return f"spans-{number}"
+
+
 class FieldsModel:
     """A loaded model.
 
@@ -43,6 +53,8 @@ class FieldsModel:
         fields: of the task, all of them.
         rankings: by field id.
         choosers: by field id: a model of classes, named by the ids of the choices, or ``true`` and ``false``.
+        finders: find the spans of fields, which are their types by their ids: fields whose spans overlap are in
+            different ones, for a finder gives each word to one span.
         currency: of amounts that name none.
     """
 
@@ -53,26 +65,35 @@ class FieldsModel:
         fields: tuple[Field, ...],
         rankings: Mapping[str, Ranking],
         choosers: Mapping[str, Predictor],
+        finders: Sequence[SpanModel] = (),
         currency: str | None = None,
     ) -> None:
         self.fields, self._rankings, self._choosers, self._currency = fields, rankings, choosers, currency
+        self._finders = {field_id: finder for finder in finders for field_id in finder.types}
+        self._n_finders = len(finders)
 
     @property
     def learnt(self) -> tuple[str, ...]:
         """Ids of the fields that it answers."""
-        return tuple(f.field_id for f in self.fields if f.field_id in self._rankings or f.field_id in self._choosers)
+        known = {*self._rankings, *self._choosers, *self._finders}
+        return tuple(f.field_id for f in self.fields if f.field_id in known)
 
     def predict_objects(self, texts: list[str]) -> list[ObjectAnswer]:
         """One answer per text; see ``core.protocols.ObjectPredictor``."""
         said: list[dict[str, FieldAnswer]] = [{} for _ in texts]
+        finders = {id(f): f for f in self._finders.values()} if texts else {}
+        marked = {key: finder.candidates(texts) for key, finder in finders.items()}
         for one in self.fields:
-            for found, answer in zip(said, self._answers(one, texts), strict=False):
+            for found, answer in zip(said, self._answers(one, texts, marked), strict=False):
                 found[one.field_id] = answer
         return [ObjectAnswer(found) for found in said]
 
-    def _answers(self, one: Field, texts: list[str]) -> list[FieldAnswer]:
+    def _answers(self, one: Field, texts: list[str], marked: Mapping[int, list[list[ScoredSpan]]]) -> list[FieldAnswer]:
         if not texts:
             return []
+        if (finder := self._finders.get(one.field_id)) is not None:
+            line, found = finder.readout.line, marked[id(finder)]
+            return [_marked(one, [s for s in spans if s.type == one.field_id], line) for spans in found]
         if (ranking := self._rankings.get(one.field_id)) is not None:
             pairs = zip(texts, ranking.best(texts), strict=True)
             return [FieldAnswer(self._placed(one, text, place), prob) for text, (place, prob) in pairs]
@@ -91,7 +112,7 @@ class FieldsModel:
         return {"value": place.value, **({"currency": currency} if currency else {}), **spans}
 
     def save(self, folder: Path) -> None:
-        """Write the bundle's files, those of its choosers left out: their trainers wrote them."""
+        """Write the bundle's files, those of its choosers and finders left out: their trainers wrote them."""
         folder.mkdir(parents=True, exist_ok=True)
         facts = {
             "kind": self.kind,
@@ -102,6 +123,7 @@ class FieldsModel:
                 for i, r in self._rankings.items()
             },
             "choosers": sorted(self._choosers),
+            "n_finders": self._n_finders,
         }
         (folder / "model.json").write_bytes(msgspec.json.encode(facts))
         # Most weights are 0: only the columns that occurred are kept.
@@ -112,12 +134,15 @@ class FieldsModel:
         save_file(arrays, folder / FILE)
 
     @classmethod
-    def load(cls, folder: Path, load_chooser: Callable[[Path], Predictor]) -> Self:
+    def load(
+        cls, folder: Path, load_chooser: Callable[[Path], Predictor], load_finder: Callable[[Path], SpanModel]
+    ) -> Self:
         """Read a checked bundle.
 
         Args:
             folder: the bundle.
             load_chooser: loads a model of classes.
+            load_finder: loads a model that finds spans.
 
         Raises:
             CorruptDataError: it is not what ``save`` wrote.
@@ -128,7 +153,8 @@ class FieldsModel:
             arrays = load_file(folder / FILE)
             rankings = {i: _ranking(arrays, i, f) for i, f in facts["rankings"].items()}
             choosers = {i: load_chooser(folder / choice_folder(i)) for i in facts["choosers"]}
-            return cls(fields, rankings, choosers, facts["currency"])
+            finders = [load_finder(folder / finder_folder(i)) for i in range(facts["n_finders"])]
+            return cls(fields, rankings, choosers, finders, facts["currency"])
         except (KeyError, TypeError, ValueError, IndexError, msgspec.ValidationError) as error:
             raise CorruptDataError(f"The model in {folder.name} is damaged ({type(error).__name__}).") from error
 
@@ -138,6 +164,23 @@ def _ranking(arrays: Mapping[str, np.ndarray], field_id: str, facts: Mapping[str
     weights[arrays[f"{field_id}.columns"]] = arrays[f"{field_id}.weights"]
     reading = msgspec.convert(facts["reading"], Reading)
     return Ranking(FieldType(facts["type"]), reading, weights, float(facts["temperature"]))
+
+
+def _marked(one: Field, spans: list[ScoredSpan], line: float) -> FieldAnswer:
+    """What a field holds, of the spans that may be meant: the likeliest, or all that are likely and do not overlap.
+
+    Several are as sure as each of them is and as nothing else is missing: the product of their probabilities and of the
+    likeliest other's not being one.
+    """
+    if not one.takes_many:
+        best = max(spans, key=lambda s: s.prob, default=None)
+        if best is None or best.prob < line:
+            return FieldAnswer(None, 1.0 - (best.prob if best else 0.0))
+        return FieldAnswer({"spans": [[best.start, best.end]]}, best.prob)
+    kept = choose(spans, line)
+    free = [s.prob for s in spans if not any(s.overlaps(k) for k in kept)]
+    sure = math.prod(s.prob for s in kept) * (1.0 - max(free, default=0.0))
+    return FieldAnswer({"spans": sorted([s.start, s.end] for s in kept)} if kept else None, sure)
 
 
 def _chosen(one: Field, label: str | None, prob: float) -> FieldAnswer:

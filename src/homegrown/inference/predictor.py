@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from homegrown.errors import CorruptDataError, UnsuitableLabelsError
+from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.fields import FieldsModel
 from homegrown.inference.finetuned import FinetunedModel
 from homegrown.inference.lexical import LexicalModel
 from homegrown.inference.linear import LinearModel
+from homegrown.inference.span_models import load_span_model
 from homegrown.inference.static import StaticModel
 from homegrown.inference.views import ViewsModel
 
@@ -60,4 +62,7 @@ def load_object_predictor(folder: Path, encoder: Encoder | None = None) -> Field
         raise CorruptDataError(
             f"This model is of kind {facts.get('kind')!r}; objects are answered by {FieldsModel.kind}."
         )
-    return FieldsModel.load(folder, lambda part: load_predictor(part, encoder))
+    local = encoder if isinstance(encoder, LocalEncoder) else None
+    return FieldsModel.load(
+        folder, lambda part: load_predictor(part, encoder), lambda part: load_span_model(part, local)
+    )

@@ -1,8 +1,9 @@
 """Trainer ``fields``: a model of objects, one part per field.
 
 Numbers, amounts, dates and spans that are whole lines are learnt from what they say, not from where somebody marked
-them: every place of the text that says the same may be meant (``inference.ranked``). Closed choices and booleans are
-learnt as classes of the whole text by another recipe.
+them: every place of the text that says the same may be meant (``inference.ranked``). Spans inside of lines, and several
+of them, are learnt as such by ``train.spans``; closed choices and booleans as classes of the whole text by another
+recipe.
 """
 
 from __future__ import annotations
@@ -11,20 +12,25 @@ import shutil
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from homegrown.core.models import Examples, Fitted, Recipe
 from homegrown.core.schema import FieldType
+from homegrown.core.spans import Span
 from homegrown.errors import UnsuitableLabelsError
 from homegrown.inference.candidates import Reading, candidates, same_value, same_words
-from homegrown.inference.fields import ABSENT, FieldsModel, choice_folder
+from homegrown.inference.encoder import Encoder as LocalEncoder
+from homegrown.inference.fields import ABSENT, FieldsModel, choice_folder, finder_folder
 from homegrown.inference.predictor import load_predictor
-from homegrown.metrics.intervals import wilson
+from homegrown.inference.span_models import load_span_model
+from homegrown.metrics.objects import object_scores
 from homegrown.plugins import load
 from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
+from homegrown.train.span_data import SpanExamples
+from homegrown.train.spans import fit_spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from homegrown.core.models import TrainingData
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.schema import Field
+    from homegrown.inference.span_models import SpanModel
 
 #: from which share of its answers on that stand among the candidates a field is learnt
 REACHABLE = 0.3
@@ -45,9 +52,11 @@ class FieldsOptions:
 
     Attributes:
         choices: recipe for closed choices and booleans.
+        spans: rung of ``train.spans`` for spans inside of lines: ``patterns``, ``crf``, ``linear``, ``finetune``.
     """
 
     choices: str = "linear"
+    spans: Literal["patterns", "crf", "linear", "finetune"] = "linear"
 
 
 class FieldsTrainer:
@@ -98,12 +107,15 @@ class _Fitting:
         self.decisions: list[str] = []
 
     def model(self) -> FieldsModel:
-        rankings, choosers = {}, {}
+        rankings, choosers, marked = {}, {}, []
         self._progress.start("train fields", len(self._data.fields), "fields")
         for one in self._data.fields:
             if one.type in _STANDING and not one.takes_many:
                 found = self._ranked(one)
                 rankings |= {} if found is None else {one.field_id: found}
+                marked += [one] if found is None and one.type is FieldType.SPAN else []
+            elif one.type is FieldType.SPAN:
+                marked.append(one)
             elif one.type in (FieldType.CHOICE, FieldType.BOOLEAN) and not one.takes_many:
                 chooser = self._chooser(one)
                 choosers |= {} if chooser is None else {one.field_id: chooser}
@@ -111,7 +123,7 @@ class _Fitting:
                 self.decisions.append(f"{one.name}: several at once are not learnt yet.")
             self._progress.advance(1)
         self._progress.finish()
-        return FieldsModel(self._data.fields, rankings, choosers, self._currency())
+        return FieldsModel(self._data.fields, rankings, choosers, self._all_finders(marked), self._currency())
 
     def _said(self, part: Examples, one: Field) -> list[int]:
         """Rows on which somebody looked at the field."""
@@ -128,10 +140,8 @@ class _Fitting:
         shares = [self._reachable(one, there, reading) for reading in readings]
         best = int(np.argmax(shares))
         if shares[best] < REACHABLE:
-            self.decisions.append(
-                f"{one.name}: only {shares[best]:.0%} of its answers are whole lines; words inside of lines are not "
-                "learnt yet."
-            )
+            if one.type is not FieldType.SPAN:
+                self.decisions.append(f"{one.name}: only {shares[best]:.0%} of its answers stand in the text.")
             return None
         parts = [self._rows(one, part, rows) for part, rows in ((self._data.train, train), (self._data.valid, valid))]
         ranking = fit_ranking(one.type, readings[best], *parts)
@@ -139,6 +149,50 @@ class _Fitting:
             f"{one.name}: chosen among what stands in the text, where {shares[best]:.1%} of the answers were found."
         )
         return ranking
+
+    def _all_finders(self, marked: list[Field]) -> list[SpanModel]:
+        """One for all fields whose spans do not overlap: a finder gives each word to one span."""
+        groups: list[list[Field]] = []
+        for one in marked:
+            free = (g for g in groups if not _overlap(self._data.train, g, one))
+            group = next(free, None)
+            if group is None:
+                groups.append([one])
+            else:
+                group.append(one)
+        found: list[SpanModel] = []
+        for group in groups:
+            finder = self._finder(group, len(found))
+            found += [finder] if finder is not None else []
+        return found
+
+    def _finder(self, marked: list[Field], number: int) -> SpanModel | None:
+        """A model that finds the spans of some fields, from texts on which somebody looked at all of them."""
+        parts = [_spans_of(part, marked) for part in (self._data.train, self._data.valid)]
+        if not parts[0].n_spans:
+            names = ", ".join(f.name for f in marked)
+            self.decisions.append(f"{names}: on no text somebody looked at all of these and found one.")
+            return None
+        folder = self._folder / finder_folder(number)
+        fitted = fit_spans(
+            parts[0], parts[1], {"rung": self._options.spans}, seed=self._seed, folder=folder, encoder=self._local(),
+            progress=self._progress,
+        )  # fmt: skip
+        target = self._folder / "bundle" / finder_folder(number)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
+        fitted.folder.rename(target)
+        names = ", ".join(f.name for f in marked)
+        self.decisions.append(
+            f"{names}: found as spans ({self._options.spans}), {parts[0].n_spans:,} of them to learn from."
+        )
+        return load_span_model(target, self._local())
+
+    def _local(self) -> LocalEncoder:
+        """The encoder itself, which reads words and not only texts."""
+        if isinstance(self._encoder, LocalEncoder):
+            return self._encoder
+        return LocalEncoder.load(getattr(self._encoder, "folder", None))
 
     def _reachable(self, one: Field, there: Sequence[tuple[int, str]], reading: Reading) -> float:
         texts = self._data.train.texts
@@ -180,6 +234,30 @@ class _Fitting:
             f"{fitted.report['n']:,} validation rows."
         )
         return load_predictor(target, self._encoder)
+
+
+def _overlap(part: Examples, group: Sequence[Field], one: Field) -> bool:
+    """Whether more than a hundredth of a field's spans overlap spans of the others."""
+    n = n_over = 0
+    for value in part.values:
+        mine = [Span(a, b, "") for a, b in (value.get(one.field_id) or {}).get("spans", ())]
+        others = [Span(a, b, "") for f in group for a, b in (value.get(f.field_id) or {}).get("spans", ())]
+        n += len(mine)
+        n_over += sum(any(s.overlaps(o) for o in others) for s in mine)
+    return n_over > 0.01 * n
+
+
+def _spans_of(part: Examples, fields: Sequence[Field]) -> SpanExamples:
+    rows = [i for i, value in enumerate(part.values) if all(f.field_id in value for f in fields)]
+    spans = [
+        tuple(
+            Span(start, end, f.field_id)
+            for f in fields
+            for start, end in (part.values[i][f.field_id] or {}).get("spans", ())
+        )
+        for i in rows
+    ]
+    return SpanExamples([part.texts[i] for i in rows], spans)
 
 
 def _value(one: Field, part: Examples, row: int) -> str | None:
@@ -225,29 +303,15 @@ def _class_of(one: Field, answer: Mapping[str, Any] | None) -> str:
 
 def _judged(model: FieldsModel, valid: Examples) -> dict[str, Any]:
     """Right fields and whole objects on the validation rows, by which the parts were chosen: a little too good."""
-    said = model.predict_objects(valid.texts)
-    mine = replace(valid, values=tuple(a.value["fields"] for a in said))
-    right: dict[str, list[bool]] = {i: [] for i in model.learnt}
-    whole = []
-    for row, answer in enumerate(said):
-        good = []
-        for one in model.fields:
-            if one.field_id in answer.fields and one.field_id in valid.values[row]:
-                good.append(_same(one, mine, valid, row))
-                right[one.field_id].append(good[-1])
-        whole.append(bool(good) and all(good))
-    n, k = len(whole), sum(whole)
-    names = {f.field_id: f.name for f in model.fields}
+    fields = [f for f in model.fields if f.field_id in model.learnt]
+    said = [a.value["fields"] for a in model.predict_objects(valid.texts)]
+    scores = object_scores(fields, valid.values, said, texts=valid.texts)
     return {
-        "accuracy": k / n if n else 0.0, "accuracy_ci95": wilson(k, n) if n else (0.0, 1.0), "n": n,
-        "fields": {names[i]: {"accuracy": float(np.mean(r)) if r else None, "n": len(r)} for i, r in right.items()},
-    }  # fmt: skip
-
-
-def _same(one: Field, mine: Examples, truth: Examples, row: int) -> bool:
-    if one.type in (FieldType.CHOICE, FieldType.BOOLEAN):
-        return _class_of(one, mine.values[row][one.field_id]) == _class_of(one, truth.values[row][one.field_id])
-    return _value(one, mine, row) == _value(one, truth, row)
+        "accuracy": scores.normalised,
+        "accuracy_ci95": scores.normalised_ci95,
+        "n": scores.n_whole,
+        "fields": {s.name: {"accuracy": s.normalised if s.n else None, "n": s.n} for s in scores.fields.values()},
+    }
 
 
 def _milliseconds(model: FieldsModel, texts: list[str]) -> float:
