@@ -29,6 +29,7 @@ from homegrown.metrics.objects import object_scores
 from homegrown.plugins import load
 from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
+from homegrown.train.rung import milliseconds
 from homegrown.train.span_data import SpanExamples
 from homegrown.train.spans import fit_spans
 
@@ -91,7 +92,7 @@ class FieldsTrainer:
         size = sum(p.stat().st_size for p in bundle.rglob("*") if p.is_file())
         row = {
             "recipe": "fields", "accuracy": report["accuracy"], "accuracy_ci95": report["accuracy_ci95"],
-            "n": report["n"], "ms_per_text": _milliseconds(model, data.valid.texts), "size_bytes": size,
+            "n": report["n"], "ms_per_text": milliseconds(model.predict_objects, data.valid.texts), "size_bytes": size,
             "seconds": report["seconds"], "decisions": work.decisions,
         }  # fmt: skip
         recipe = Recipe("fields", asdict(chosen), seed)
@@ -312,12 +313,3 @@ def _judged(model: FieldsModel, valid: Examples) -> dict[str, Any]:
         "n": scores.n_whole,
         "fields": {s.name: {"accuracy": s.normalised if s.n else None, "n": s.n} for s in scores.fields.values()},
     }
-
-
-def _milliseconds(model: FieldsModel, texts: list[str]) -> float:
-    times = []
-    for text in texts[:32]:
-        started = time.perf_counter()
-        model.predict_objects([text])
-        times.append(time.perf_counter() - started)
-    return 1000 * sorted(times)[len(times) // 2] if times else 0.0

@@ -18,8 +18,7 @@ from homegrown.core.models import Recipe
 from homegrown.inference.lexical import LexicalFeatures
 from homegrown.inference.views import TwoViews, ViewsModel
 from homegrown.train.heads import choose_head, trust_said
-from homegrown.train.judge import REJECT_SHARE
-from homegrown.train.lexical import most_features
+from homegrown.train.lexical import LexicalOptions, most_features
 from homegrown.train.options import parse_options
 from homegrown.train.rung import Rung, finish
 from homegrown.train.weak import ready_parts
@@ -33,18 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ViewsOptions:
-    """Options of ``views``.
-
-    Attributes:
-        strengths: candidates for the inverse of the regularisation.
-        max_features: n-grams kept at most; fewer where there are many classes, so that the head stays small.
-        reject: share of right answers that "none of these" may cost.
-    """
-
-    strengths: tuple[float, ...] = (5.0, 30.0)
-    max_features: int = 100_000
-    reject: float = REJECT_SHARE
+class ViewsOptions(LexicalOptions):
+    """Options of ``views``: those of ``lexical``."""
 
 
 class ViewsTrainer:

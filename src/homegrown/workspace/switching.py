@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from homegrown.errors import ForbiddenError, InputError
 from homegrown.workspace.staging import Staging
 
 if TYPE_CHECKING:
+    from homegrown.core.models import ModelVersion
     from homegrown.core.routing import GatewayRoute
     from homegrown.evaluate import Bound
     from homegrown.store import Store
@@ -37,6 +38,16 @@ class Switched:
     bound: Bound | None
     sentence: str
     bounds: tuple[Bound, ...] = ()
+
+
+class _Asked(NamedTuple):
+    """How models shall answer."""
+
+    alpha: float
+    delta: float
+    audit_share: float
+    share: float
+    mode: ExitMode
 
 
 class Switching(Staging):
@@ -109,25 +120,34 @@ class Switching(Staging):
         for value in (alpha, delta, audit_share):
             if not 0 < value < 1:
                 raise InputError("alpha, delta and the share of audits lie between 0 and 1, such as 0.02 and 0.05.")
-        line = self._lineup([self.store.models.version(m) for m in models], template)
+        mode = ExitMode.SHADOW if shadow else ExitMode.HOME
+        plain = _Asked(alpha, delta, audit_share, share or 1.0, mode)
+        return self._switch_on(route, [self.store.models.version(m) for m in models], template, plain)
+
+    def _switch_on(
+        self, route: GatewayRoute, versions: list[ModelVersion], template: str | None, asked: _Asked
+    ) -> Switched:
+        """Calibrate, and have the models answer where that can be vouched for."""
+        line = self._lineup(versions, template)
         calls = self._calls(route, line.versions, line.template, line.fields)
         exit_id = new_id("exit")
-        stages, found = self._calibrated(exit_id, line, calls, alpha, delta)
+        stages, found = self._calibrated(exit_id, line, calls, asked.alpha, asked.delta)
         bound, bounds = found.bound, found.bounds if len(stages) > 1 else ()
-        if bound.threshold is None and not shadow:
+        is_silent = asked.mode is ExitMode.SHADOW
+        if bound.threshold is None and not is_silent:
             sentence = f"Nothing was switched. {bound.sentence}"
             return Switched(route, route.config.exit, bound, sentence, bounds)
         exit = Exit(
             exit_id=exit_id, template_id=line.template.template_id,
-            wordings=tuple(v.key for v in line.template.variants), mode=ExitMode.SHADOW if shadow else ExitMode.HOME,
-            stages=stages, form=calls.form, order=calls.order, rest=calls.rest, alpha=alpha, delta=delta,
-            audit_share=audit_share, share=share or 1.0,
+            wordings=tuple(v.key for v in line.template.variants), mode=asked.mode, stages=stages, form=calls.form,
+            order=calls.order, rest=calls.rest, alpha=asked.alpha, delta=asked.delta, audit_share=asked.audit_share,
+            share=asked.share,
         )  # fmt: skip
         made = self._place(
-            route, exit, _before(route), threshold=exit.threshold, alpha=alpha, delta=delta, n=bound.n,
+            route, exit, _before(route), threshold=exit.threshold, alpha=exit.alpha, delta=exit.delta, n=bound.n,
             n_home=bound.n_home, coverage=bound.coverage,
         )  # fmt: skip
-        silent = f"{exit.model} answers silently; the upstream answers everybody. " if shadow else ""
+        silent = f"{exit.model} answers silently; the upstream answers everybody. " if is_silent else ""
         stays = route.config.leaves is Leaves.HOME
         rest = " Calls of this route do not leave: what it is not sure of is refused." if stays else _of_share(exit)
         return Switched(made, exit, bound, silent + bound.sentence + rest, bounds)
