@@ -13,6 +13,7 @@ from homegrown.query import Page
 from homegrown.store.lance_tables import quoted
 
 if TYPE_CHECKING:
+    from homegrown.core.schema import Field
     from homegrown.core.tasks import Task
     from homegrown.workspace import Workspace
 
@@ -116,10 +117,28 @@ def names_of(task: Task, value: str | None) -> str:
     if value is None:
         return ""
     found = msgspec.json.decode(value)
+    if task.fields:
+        said = found.get("fields", {})
+        return "; ".join(f"{f.name}: {_said_of(f, said[f.field_id])}" for f in task.fields if f.field_id in said)
     n_said = len(found.get("classes", [found.get("class")]))
     names = _names(task, value)
     gone = ["a class that is gone"] * (n_said > 0 and not names)
     return ", ".join([*names, *gone]) or NONE
+
+
+def _said_of(one: Field, answer: dict[str, Any] | None) -> str:
+    """One field's answer in few words; the words of a span stand in the record."""
+    if answer is None:
+        return "not there"
+    if "choices" in answer:
+        names = {c.class_id: c.name for c in one.choices}
+        return ", ".join(names.get(c, "a choice that is gone") for c in answer["choices"])
+    if "value" in answer:
+        return " ".join(str(answer[k]) for k in ("value", "currency") if k in answer)
+    return (
+        "; ".join(f"characters {a} to {b}" for a, b in answer.get("spans", ()))
+        or f"{len(answer.get('items', ()))} items"
+    )
 
 
 def _names(task: Task, value: str) -> list[str]:

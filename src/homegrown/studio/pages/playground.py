@@ -107,7 +107,7 @@ class AnswerPart:
 def playground(call: Call) -> Response:
     """``GET /serve/playground``."""
     ws = call.ws
-    versions = ws.store.models.versions()[:50]
+    versions = [v for v in ws.store.models.versions() if not v.is_object][:50]
     wanted, text = asked(call, "model"), asked(call, "text")[:MOST_CHARS]
     chosen = next((v for v in versions if v.version_id == wanted), None) or _served_or_newest(ws, versions)
     model_id, name = (chosen.version_id, chosen.model_name) if chosen else ("", "NAME")

@@ -111,6 +111,7 @@ def _questions(ws: Workspace) -> tuple[Question, ...]:
     return tuple(
         Question(task_id=t.task_id, name=t.name, classes=t.class_names, takes_many=t.kind is TaskKind.CLASSES)
         for t in ws.store.tasks.all()
+        if t.kind is not TaskKind.OBJECT
     )
 
 

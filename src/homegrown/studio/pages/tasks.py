@@ -19,6 +19,7 @@ from homegrown.studio.view import AsCode, Done
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
+    from homegrown.core.schema import Field
     from homegrown.core.tasks import Task, TaskClass
     from homegrown.store.tasks import TaskVersion
     from homegrown.web import Call
@@ -97,8 +98,18 @@ class RoomLink:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FieldRow:
+    """One field of an answer that is an object; what it chooses among, or the fields of its items, are *inside*."""
+
+    name: str
+    type: str
+    inside: list[str]
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskPage:
-    """One task."""
+    """One task: its classes, or the fields of its answer."""
 
     template: ClassVar[str] = "label/task.html"
     task_id: str
@@ -106,6 +117,7 @@ class TaskPage:
     version: int
     kind: str
     classes: tuple[ClassRow, ...]
+    fields: tuple[FieldRow, ...]
     n_voted: int
     n_records: int
     n_undecided: int
@@ -154,6 +166,8 @@ def _row(ws: Workspace, task: Task) -> TaskRow:
 
 
 def _kind(task: Task) -> str:
+    if task.kind is TaskKind.OBJECT:
+        return "an object with fields per record"
     return "several classes per record" if task.kind is TaskKind.CLASSES else "one class per record"
 
 
@@ -177,17 +191,30 @@ def task(call: Call) -> Response:
         n_gone=counts.n_gone,
         guidelines=found.guidelines,
         versions=_versions(history),
-        rooms=_rooms(found.task_id),
+        rooms=() if found.fields else _rooms(found.task_id),
+        fields=tuple(_field(one) for one in found.fields),
         can_build=call.actor.may(Permission.BUILD),
         done=_done(history, asked(call, "did")),
         as_code=AsCode(
-            cli=f"homegrown label tasks show {words.shell(found.name)} --versions",
-            python=f'task = ws.task("{found.name}")\ntask.split_class("one", ["first", "second"])',
-            sql=f"select class, count(*) as n from labels where task_id = '{found.task_id}' group by all",
+            cli=f"homegrown label fields {words.shell(found.name)}"
+            if found.fields
+            else f"homegrown label tasks show {words.shell(found.name)} --versions",
+            python=f'task = ws.task("{found.name}")'
+            + ("" if found.fields else '\ntask.split_class("one", ["first", "second"])'),
+            sql=f"select label_source, count(*) as n from votes where task_id = '{found.task_id}' group by all"
+            if found.fields
+            else f"select class, count(*) as n from labels where task_id = '{found.task_id}' group by all",
         ),
     )
     n_silent = counts.n_records - counts.n_voted
-    return show(call, page, step=label_more(found.task_id, n_silent) if n_silent > 0 else None)
+    is_waiting = n_silent > 0 and not found.fields
+    return show(call, page, step=label_more(found.task_id, n_silent) if is_waiting else None)
+
+
+def _field(one: Field) -> FieldRow:
+    inside = [c.name for c in one.choices] + [f"{f.name} ({f.type.value})" for f in one.fields]
+    how = [*(["several"] if one.takes_many else []), *(["must be there"] if one.is_required else [])]
+    return FieldRow(name=one.name, type=", ".join([one.type.value, *how]), inside=inside, description=one.description)
 
 
 def _class(one: TaskClass, n_votes: float, share: float) -> ClassRow:
