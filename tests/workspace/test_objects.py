@@ -199,6 +199,7 @@ def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt):
     found = model.evaluate().document
     by_name = {f["name"]: f for f in found["fields"]}
     assert found["not_learnt"] == ["notes"]
+    assert by_name["total"]["exact"] == by_name["day"]["exact"] == 1.0  # 7.50 is answered as 7.50
     assert by_name["day"]["normalised"] == by_name["total"]["normalised"] == 1.0
     snapshot = ws.store.models.snapshot(model.version.snapshot_id)
     assert found["n"] == snapshot.n_by_split["test"]

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from homegrown.core.models import FieldAnswer, ObjectAnswer
 from homegrown.core.schema import Field, FieldType
-from homegrown.core.values import parse_money
+from homegrown.core.values import parse_money, parse_number
 from homegrown.errors import CorruptDataError
 from homegrown.inference.answers import answers
 from homegrown.inference.candidates import Candidate, Reading
@@ -96,20 +96,23 @@ class FieldsModel:
             return [_marked(one, [s for s in spans if s.type == one.field_id], line) for spans in found]
         if (ranking := self._rankings.get(one.field_id)) is not None:
             pairs = zip(texts, ranking.best(texts), strict=True)
-            return [FieldAnswer(self._placed(one, text, place), prob) for text, (place, prob) in pairs]
+            return [FieldAnswer(self._placed(one, ranking.reading, text, place), prob) for text, (place, prob) in pairs]
         if (chooser := self._choosers.get(one.field_id)) is not None:
             return [_chosen(one, a.label, a.prob) for a in answers(chooser, chooser.predict(texts))]
         return []
 
-    def _placed(self, one: Field, text: str, place: Candidate | None) -> dict[str, Any] | None:
+    def _placed(self, one: Field, reading: Reading, text: str, place: Candidate | None) -> dict[str, Any] | None:
         if place is None:
             return None
         spans = {"spans": [[place.start, place.end]]}
-        if one.type is not FieldType.MONEY:
-            return spans if one.type is FieldType.SPAN else {"value": place.value, **spans}
-        said = parse_money(text[place.start : place.end])
-        currency = (said.currency if said else None) or self._currency
-        return {"value": place.value, **({"currency": currency} if currency else {}), **spans}
+        words = text[place.start : place.end]
+        # As it stands: among candidates 12.50 is 12.5, so that equal amounts are one.
+        if one.type is FieldType.NUMBER and (number := parse_number(words, decimal=reading.decimal)) is not None:
+            return {"value": str(number), **spans}
+        if one.type is FieldType.MONEY and (said := parse_money(words, decimal=reading.decimal)) is not None:
+            currency = said.currency or self._currency
+            return {"value": str(said.amount), **({"currency": currency} if currency else {}), **spans}
+        return spans if one.type is FieldType.SPAN else {"value": place.value, **spans}
 
     def save(self, folder: Path) -> None:
         """Write the bundle's files, those of its choosers and finders left out: their trainers wrote them."""
