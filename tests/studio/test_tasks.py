@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from homegrown.core.access import SYSTEM, Role
+from homegrown.core.access import Role
 from homegrown.studio.markdown import markdown
 from homegrown.workspace import connect
 from tests.studio.conftest import running, visiting
@@ -175,23 +175,3 @@ def _axe(page):
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [(f["id"], [n["html"][:200] for n in f["nodes"]]) for f in found if f["impact"] in ("serious", "critical")]
-
-
-def test_a_task_of_objects_shows_its_fields_and_offers_nothing_that_is_for_classes(tmp_path):
-    (tmp_path / "in.jsonl").write_text(
-        '{"text": "to <b>Ann</b>: 5.00", "who": "Ann", "kind": "bill"}\n', encoding="utf-8"
-    )
-    with connect(tmp_path / "desk", actor=SYSTEM) as ws, running(ws) as studio, studio.client() as client:
-        ws.ingest(tmp_path / "in.jsonl", text="text")
-        task = ws.task("letter", fields={"who": "span!", "kind": ["bill", "offer"], "due": "date"})
-        task.import_answers()
-        html = client.get(f"/label/tasks/{task.noun.task_id}").text
-        assert "an object with fields per record" in html
-        assert "bill, offer" in html
-        assert "Add a class" not in html
-        assert "/rules" not in html
-        record_id = ws.sql("select record_id from records").rows()[0]["record_id"]
-        page = client.get(f"/query/records/{record_id}").text
-        assert "who: characters 6 to 9; kind: bill" in page
-        assert "a class that is gone" not in page
-        assert "Say what it is" not in page

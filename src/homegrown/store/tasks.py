@@ -353,7 +353,8 @@ def _put(connection: sa.Connection, actor: Actor, task: Task, action: str, **det
     )
     record_event(
         connection, actor, action, f"task:{task.task_id}",
-        name=task.name, version=task.version, n_classes=len(task.classes), **details,
+        name=task.name, version=task.version, n_classes=len(task.classes),
+        **({"n_fields": len(task.fields)} if task.fields else {}), **details,
     )  # fmt: skip
 
 

@@ -19,6 +19,11 @@ def _freeze(d: Mapping[str, Any]) -> str:
     return f"A snapshot was frozen: {learn:,} records to learn from, {splits.get('test', 0):,} to test on"
 
 
+def _define(d: Mapping[str, Any]) -> str:
+    what = plural(d["n_fields"], "field") if d.get("n_fields") else plural(d["n_classes"], "class", "classes")
+    return f"The task {d['name']} now has {what}"
+
+
 class _Count(int):
     """A number that is written with a noun: ``f"{_Count(2):class|classes}" == "2 classes"``."""
 
@@ -31,7 +36,7 @@ _WITH_CLASSES = ", which now has {n_classes:class|classes}"
 #: action → how to say it with the event's details. Whatever is not here is said by its action's name.
 _SAY: dict[str, str | Callable[[Mapping[str, Any]], str]] = {
     "ingest.import": _import,
-    "label.define_task": "The task {name} now has {n_classes:class|classes}",
+    "label.define_task": _define,
     "label.add_class": "A class was added to {name}" + _WITH_CLASSES,
     "label.rename_class": "A class was renamed in {name}" + _WITH_CLASSES,
     "label.describe_class": "A class was described anew in {name}" + _WITH_CLASSES,

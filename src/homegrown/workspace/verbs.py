@@ -154,7 +154,8 @@ def _train(ws: Workspace, a: TrainArguments) -> dict[str, Any]:
         result = ws.evaluate(version)
     except EmptyDataError:  # nothing was held back: it is trained, and nobody can say how good it is
         return made
-    return {**made, "n_test": result["n"], **{k: result[k] for k in ("accuracy", "accuracy_ci95", "n_checked")}}
+    measured = ("accuracy", "accuracy_ci95", "n_checked")  # of objects nobody counts who said the labels
+    return {**made, "n_test": result["n"], **{k: result[k] for k in measured if k in result}}
 
 
 def _teach(ws: Workspace, a: TeachArguments) -> dict[str, Any]:

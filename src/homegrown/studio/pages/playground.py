@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.responses import Response
 
@@ -55,8 +55,18 @@ class Neighbour:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FieldSaid:
+    """One field of an answer that is an object: what it holds, how sure that is, and the words that say so."""
+
+    name: str
+    says: str
+    prob: float
+    evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the model says, why one might believe it, and the classes that it could have been."""
+    """What the model says, why one might believe it, and the classes that it could have been; or the fields."""
 
     task: str
     label: str
@@ -71,6 +81,7 @@ class Answer:
     takes_many: bool = False
     said: str = ""
     problem: str = ""
+    fields: tuple[FieldSaid, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +118,7 @@ class AnswerPart:
 def playground(call: Call) -> Response:
     """``GET /serve/playground``."""
     ws = call.ws
-    versions = [v for v in ws.store.models.versions() if not v.is_object][:50]
+    versions = ws.store.models.versions()[:50]
     wanted, text = asked(call, "model"), asked(call, "text")[:MOST_CHARS]
     chosen = next((v for v in versions if v.version_id == wanted), None) or _served_or_newest(ws, versions)
     model_id, name = (chosen.version_id, chosen.model_name) if chosen else ("", "NAME")
@@ -149,6 +160,8 @@ def answer(call: Call) -> Response:
 def _answer(ws: Workspace, model_id: str, text: str) -> Answer:
     try:
         version = ws.store.models.version(model_id)
+        if version.is_object:
+            return _object(ws, version, text)
         predictor = ws.predictor(version)
     except HomegrownError as error:
         return Answer(task="", label="", is_none=False, probs=(), how="", neighbours=(), neighbours_note="",
@@ -173,6 +186,33 @@ def _answer(ws: Workspace, model_id: str, text: str) -> Answer:
         takes_many=version.multi,
         said=said_of(ws, version.task_id, text),
     )
+
+
+def _object(ws: Workspace, version: ModelVersion, text: str) -> Answer:
+    started = time.perf_counter()
+    (said,) = ws.predict(version, [text])
+    seconds = time.perf_counter() - started
+    rows = tuple(
+        FieldSaid(
+            name=name, says=_in_words(said["document"][name]), prob=found["prob"],
+            evidence=" … ".join(text[start:end] for start, end in found["spans"]),
+        )
+        for name, found in said["fields"].items()
+    )  # fmt: skip
+    return Answer(
+        task=version.model_name, label="", is_none=False, probs=(), neighbours=(), neighbours_note="", fields=rows,
+        how=f"Answered by the recipe {version.recipe} ({scores.title(version)}) in {words.duration(seconds)}",
+    )  # fmt: skip
+
+
+def _in_words(value: Any) -> str:
+    if value is None or value == []:
+        return "not there"
+    if isinstance(value, dict):
+        return " ".join(str(v) for v in value.values() if v is not None)
+    if isinstance(value, list):
+        return "; ".join(map(_in_words, value))
+    return str(value)
 
 
 def _label(version: ModelVersion, row: np.ndarray, order: np.ndarray) -> str:

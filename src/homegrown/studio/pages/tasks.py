@@ -157,7 +157,7 @@ def _row(ws: Workspace, task: Task) -> TaskRow:
         name=task.name,
         href=f"/label/tasks/{task.task_id}",
         kind=_kind(task),
-        n_classes=len(task.classes),
+        n_classes=len(task.classes) or len(task.fields),
         n_voted=counts.n_voted,
         n_records=counts.n_records,
         share=counts.n_voted / max(counts.n_records, 1),

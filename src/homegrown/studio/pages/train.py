@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from homegrown.web import Call
     from homegrown.workspace import Workspace
 
+#: the recipe for answers that are objects; the others learn classes
+OBJECTS = "fields"
 SECONDS = {"1m": 60.0, "5m": 300.0, "10m": 600.0, "30m": 1800.0}
 
 
@@ -31,7 +33,7 @@ class TaskChoice:
     task_id: str
     name: str
     n_labels: int
-    n_classes: int
+    answers: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,8 @@ def choose(call: Call) -> Response:
 
 def _task(ws: Workspace, task: Task) -> TaskChoice:
     n_labels = ws.task_counts(task).n_voted
-    return TaskChoice(task_id=task.task_id, name=task.name, n_labels=n_labels, n_classes=len(task.classes))
+    answers = words.plural(len(task.fields), "field") if task.fields else f"{len(task.classes)} classes"
+    return TaskChoice(task_id=task.task_id, name=task.name, n_labels=n_labels, answers=answers)
 
 
 def _run(job: Job) -> RunRow:
@@ -131,7 +134,7 @@ def start(call: Call) -> Response:
     """``POST /train``: freeze what is labelled now and train on it, as one job."""
     task = call.ws.store.tasks.get(posted(call, "task_id"))
     snapshot = call.ws.snapshot(task)
-    trainer = posted(call, "recipe") or default_recipe()
+    trainer = OBJECTS if task.fields else posted(call, "recipe") or default_recipe()
     options = {"budget_s": SECONDS.get(posted(call, "budget"), 300.0)} if trainer == "auto" else {}
     recipe = Recipe(trainer, options)
     arguments = {

@@ -1,0 +1,86 @@
+"""Tasks whose answer is an object, in the studio: what is asked, what was said, trained by a press, and asked."""
+
+import json
+import time
+
+import pytest
+
+from homegrown.core.access import SYSTEM
+from homegrown.workspace import connect
+from tests.studio.conftest import running, visiting
+from tests.studio.test_browser import AXE
+from tests.workspace.test_objects import FIELDS, rows
+
+
+@pytest.fixture(scope="module")
+def receipts(tmp_path_factory):
+    """A studio with its worker, over sixty receipts with their answers."""
+    folder = tmp_path_factory.mktemp("receipts")
+    (folder / "in.jsonl").write_text("\n".join(map(json.dumps, rows(60))), encoding="utf-8")
+    with connect(folder / "desk", actor=SYSTEM) as ws, running(ws, with_worker=True) as studio:
+        ws.ingest(folder / "in.jsonl", text="text")
+        ws.task("receipt", fields=FIELDS).import_answers("answer")
+        yield studio
+
+
+def test_the_task_shows_its_fields_and_offers_nothing_that_is_for_classes(receipts):
+    task = receipts.ws.store.tasks.find("receipt")
+    with receipts.client() as client:
+        html = client.get(f"/label/tasks/{task.task_id}").text
+        listed = client.get("/label").text
+    assert "an object with fields per record" in html
+    assert "bill, offer" in html
+    assert "The task receipt now has 4 fields" in html
+    assert "Add a class" not in html
+    assert f"/label/tasks/{task.task_id}/rules" not in html
+    assert "an object with fields per record" in listed
+
+
+def test_what_was_said_of_a_record_is_said_in_words(receipts):
+    (row,) = receipts.ws.sql("select record_id from records where text like 'No 13%'").rows()
+    with receipts.client() as client:
+        page = client.get(f"/query/records/{row['record_id']}").text
+    assert "who: characters 6 to 13; day: 2026-05-14; total: 13.50 EUR; kind: bill" in page
+    assert "a class that is gone" not in page
+    assert "Say what it is" not in page
+
+
+def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receipts):
+    ws = receipts.ws
+    task = ws.store.tasks.find("receipt")
+    with receipts.client() as client:
+        assert "receipt (60 labelled records, 4 fields)" in client.get("/train").text
+        started = client.post("/train", data={"task_id": task.task_id, "recipe": "auto"}, follow_redirects=False)
+        job_id = started.headers["location"].rpartition("/")[2]
+        until = time.monotonic() + 120
+        while (job := client.get(f"/api/v1/jobs/{job_id}").json())["status"] in ("queued", "running"):
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        assert job["status"] == "succeeded", job
+        assert "of 12 records it had never seen" in client.get(f"/train/{job_id}").text
+        version = ws.store.models.version("receipt")
+        assert version.recipe == "fields"
+        asked = {"model": version.version_id, "text": "No 7\nCleo Fox\non 12/03/2026, 77.25 EUR in all <script>"}
+        html = client.get("/serve/playground", params=asked).text
+        part = client.get("/serve/playground/answer", params=asked).text
+        for one in (html, part):
+            assert "<mark>77.25 EUR</mark>" in one
+            assert "2026-03-12" in one
+        nothing = client.get("/serve/playground", params={**asked, "text": "nothing <b>here</b>"}).text
+        assert "not there" in nothing
+        assert "<b>here</b>" not in nothing
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_its_pages_fit_and_are_clean_to_axe(chromium, receipts, width, theme):
+    ws = receipts.ws
+    record_id = ws.sql("select record_id from records limit 1").rows()[0]["record_id"]
+    paths = ["/label", f"/label/tasks/{ws.store.tasks.find('receipt').task_id}", f"/query/records/{record_id}", "/train",
+             "/serve/playground?text=No+7%0ACleo+Fox%0Aon+12/03/2026,+77.25+EUR"]  # fmt: skip
+    with visiting(chromium, receipts, width=width, theme=theme) as visit:
+        for path in paths:
+            visit.go(path)
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path
+            visit.page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = visit.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+            assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == [], path
