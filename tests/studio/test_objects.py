@@ -60,6 +60,11 @@ def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receip
         assert "of 12 records it had never seen" in client.get(f"/train/{job_id}").text
         version = ws.store.models.version("receipt")
         assert version.recipe == "fields"
+        report = client.get(f"/evaluate/{version.version_id}").text
+        assert "Field by field" in report
+        assert "Retrain" not in report
+        refused = client.get(f"/evaluate/{version.version_id}/report.html")
+        assert (refused.status_code, "no report as a file yet" in refused.text) == (422, True)
         asked = {"model": version.version_id, "text": "No 7\nCleo Fox\non 12/03/2026, 77.25 EUR in all <script>"}
         html = client.get("/serve/playground", params=asked).text
         part = client.get("/serve/playground/answer", params=asked).text
@@ -76,6 +81,7 @@ def test_its_pages_fit_and_are_clean_to_axe(chromium, receipts, width, theme):
     ws = receipts.ws
     record_id = ws.sql("select record_id from records limit 1").rows()[0]["record_id"]
     paths = ["/label", f"/label/tasks/{ws.store.tasks.find('receipt').task_id}", f"/query/records/{record_id}", "/train",
+             *(f"/evaluate/{v.version_id}" for v in ws.store.models.versions()),
              "/serve/playground?text=No+7%0ACleo+Fox%0Aon+12/03/2026,+77.25+EUR"]  # fmt: skip
     with visiting(chromium, receipts, width=width, theme=theme) as visit:
         for path in paths:

@@ -84,7 +84,7 @@ def command(
         document = ws.evaluate(model, split=split, slice_by=slice_by, compare=compare)
         if document["schema"] == OBJECTS:
             if html is not None:
-                raise InputError("Answers that are objects have no report as a page yet; leave --html out.")
+                ws.write_report(document, html)
             emit(document, lambda: "\n".join(object_lines(document)), as_json=as_json)
             return
         path = ws.write_report(document, html)

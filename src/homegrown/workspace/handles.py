@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from homegrown import evaluate
 from homegrown.core.models import Recipe
+from homegrown.evaluate.objects import SCHEMA as OBJECTS
+from homegrown.evaluate.objects import object_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -246,6 +248,9 @@ class Evaluation:
 
     def show(self) -> None:
         """Show the report: the page itself in a notebook, tables in a terminal."""
+        if self.document["schema"] == OBJECTS:
+            sys.stdout.write("\n".join([*object_lines(self.document), ""]))
+            return
         shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
         if getattr(shell, "kernel", None) is not None:
             sys.modules["IPython"].display.display(self)
@@ -257,6 +262,8 @@ class Evaluation:
         return self._workspace.write_report(self.document, path)
 
     def _repr_html_(self) -> str:
+        if self.document["schema"] == OBJECTS:
+            return f"<pre>{escape(chr(10).join(object_lines(self.document)))}</pre>"
         # In a frame of its own: the page's style sheet would restyle the notebook, and nothing in it may run.
         page = evaluate.render(self.document, self._workspace.quoted(self.document))
         return (

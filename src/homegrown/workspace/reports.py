@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from homegrown import evaluate
 from homegrown.core.models import ModelVersion
 from homegrown.errors import UnsuitableLabelsError
+from homegrown.evaluate.objects import SCHEMA as OBJECTS
 from homegrown.evaluate.objects import evaluate_objects
 from homegrown.evaluate.verdict import LEVEL, MARGIN
 from homegrown.store.files import write_atomic
@@ -112,7 +113,15 @@ class Reports:
         return self.write_report(self.evaluate(model), path)
 
     def write_report(self, document: dict[str, Any], path: Path | None = None) -> Path:
-        """Write the report of an evaluation that is at hand."""
+        """Write the report of an evaluation that is at hand.
+
+        Raises:
+            UnsuitableLabelsError: it is of answers that are objects.
+        """
+        if document["schema"] == OBJECTS:
+            raise UnsuitableLabelsError(
+                "Answers that are objects have no report as a file yet; the studio shows theirs."
+            )
         target = path or self.store.layout.folder("reports") / f"{document['evaluation_id']}.html"
         write_atomic(target, evaluate.render(document, self.quoted(document)).encode("utf-8", "replace"))
         return target

@@ -104,6 +104,15 @@ class OpponentLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FieldLine:
+    """One field of an answer that is an object: how often it means the right thing, and is right to the letter."""
+
+    name: str
+    right: Figure
+    exact: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportPage:
     """One model, measured."""
 
@@ -122,12 +131,15 @@ class ReportPage:
     confusions: tuple[Confusion, ...]
     more_labels: str
     classes: tuple[ClassLine, ...]
+    fields: tuple[FieldLine, ...]
+    not_learnt: str
     slices: tuple[SliceLine, ...]
     opponents: tuple[OpponentLine, ...]
     rungs: tuple[Rung, ...]
     floor: float
     made: tuple[tuple[str, str], ...]
     download_href: str
+    may_retrain: bool
     answers_as: str
     as_code: AsCode
 
@@ -189,13 +201,16 @@ def report(call: Call) -> Response:
         confusions=_confusions(call.ws, result),
         more_labels=(result.get("learning") or {}).get("sentence", ""),
         classes=_classes(result),
+        fields=_fields(result),
+        not_learnt=", ".join(result.get("not_learnt", ())),
         slices=_slices(result),
         opponents=_opponents(result),
         rungs=rungs,
         floor=ladder_floor(rungs),
         made=_made(call.ws, version),
         answers_as=", ".join(e.name for e in call.ws.store.endpoints.list() if e.version_id == version.version_id),
-        download_href=f"/evaluate/{version.version_id}/report.html" if result else "",
+        download_href=f"/evaluate/{version.version_id}/report.html" if result and not version.is_object else "",
+        may_retrain=not version.is_object,
         as_code=AsCode(
             cli=f"homegrown evaluate {version.model_name}@{version.number}",
             python=f'ws.evaluate("{version.model_name}@{version.number}")',
@@ -203,6 +218,15 @@ def report(call: Call) -> Response:
         ),
     )
     return show(call, page)
+
+
+def _fields(result: dict[str, Any]) -> tuple[FieldLine, ...]:
+    found = []
+    for f in result.get("fields", ()):
+        low, high = f["normalised_ci95"]
+        right = Figure(value=f["normalised"], low=low, high=high, n=f["n"])
+        found.append(FieldLine(name=f["name"], right=right, exact=f["exact"]))
+    return tuple(found)
 
 
 def _between(pair: list[float] | None) -> str:
