@@ -90,7 +90,7 @@ def test_a_stream_that_breaks_off_says_so_and_is_no_lesson(bed, raw, fault, n):
     if n > 2:
         assert answer_of(call)
         assert call.response["choices"][0]["finish_reason"] is None
-    assert call not in list(bed.ws.store.captured.whole())
+    assert call not in list(bed.ws.store.captured_imports.whole())
     with openai.OpenAI(
         base_url=f"{bed.served.origin}/v1", api_key=bed.served.key(Role.CALLER), max_retries=0
     ) as client:

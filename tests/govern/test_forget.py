@@ -291,7 +291,7 @@ READS = {
     "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
     "calls", "is_offline", "routes",
     "json_schema", "object_predictor",
-    "captured_call", "captured_calls", "exit_choices", "exit_report", "gold_sample", "route_story",
+    "captured_call", "exit_choices", "exit_report", "gold_sample", "route_story",
     "route_traffic", "shadow_report",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",
     "class_of_cluster", "close", "cluster_sample", "compare", "conflicts", "counts", "datasheet", "diff", "discover",

@@ -314,7 +314,7 @@ def drop_route(call: Call) -> Response:
 def calls(call: Call) -> Response:
     """A page of them."""
     q: CallsQuery = call.query
-    found = call.ws.captured_calls(**msgspec.structs.asdict(q))
+    found = call.ws.calls(**msgspec.structs.asdict(q))
     return json_response(CallsOut([_call(c) for c in found], found[-1].trace_id if len(found) == q.limit else None))
 
 

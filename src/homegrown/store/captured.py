@@ -16,7 +16,7 @@ from homegrown.store.events import DEFAULT_PROJECT
 from homegrown.store.repeats import Repeat, write_repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from homegrown.store.database import Database
 
@@ -102,7 +102,14 @@ class CapturedStore:
             write_repeats(connection, keyed, [(e.trace_id, e.repeat) for e in ended if e.repeat is not None])
 
     def page(
-        self, *, limit: int = 50, before: str | None = None, state: CallState | None = None, route_id: str | None = None
+        self,
+        *,
+        limit: int = 50,
+        before: str | None = None,
+        state: CallState | None = None,
+        route_id: str | None = None,
+        template_id: str | None = None,
+        since: str | None = None,
     ) -> list[Captured]:
         """The newest calls first.
 
@@ -111,38 +118,27 @@ class CapturedStore:
             before: only those that came before this call (its trace's id), to page on.
             state: only those.
             route_id: only those.
+            template_id: only those.
+            since: only those that came at this time or later.
         """
-        wanted = sa.select(*_C.c).order_by(_C.c.created_at.desc(), _C.c.trace_id.desc()).limit(limit)
+        wanted: sa.Select[Any] = sa.select(*_C.c).where(_C.c.project_id == DEFAULT_PROJECT)
         if before is not None:
             at = sa.select(_C.c.created_at).where(_C.c.trace_id == before).scalar_subquery()
             older = sa.and_(_C.c.created_at == at, _C.c.trace_id < before)
             wanted = wanted.where(sa.or_(_C.c.created_at < at, older))
-        if state is not None:
-            wanted = wanted.where(_C.c.state == state.value)
-        if route_id is not None:
-            wanted = wanted.where(_C.c.route_id == route_id)
-        return [captured_of(row) for row in self._db.all(wanted)]
+        only = {_C.c.state: state and state.value, _C.c.route_id: route_id, _C.c.template_id: template_id}
+        for column, value in only.items():
+            if value is not None:
+                wanted = wanted.where(column == value)
+        if since is not None:
+            wanted = wanted.where(_C.c.created_at >= since)
+        rows = self._db.all(wanted.order_by(_C.c.created_at.desc(), _C.c.trace_id.desc()).limit(limit))
+        return [captured_of(row) for row in rows]
 
     def get(self, trace_id: str) -> Captured | None:
         """One call, or None."""
         row = self._db.one(sa.select(*_C.c).where(_C.c.trace_id == trace_id))
         return None if row is None else captured_of(row)
-
-    def whole(self, *, route_id: str | None = None) -> Iterator[Captured]:
-        """Every call with a good answer to its end, oldest first; in pages, so that no reader holds a writer up."""
-        after = ("", "")
-        while True:
-            later = sa.or_(
-                _C.c.created_at > after[0], sa.and_(_C.c.created_at == after[0], _C.c.trace_id > after[1])
-            )  # fmt: skip
-            wanted = sa.select(*_C.c).where(_C.c.state == CallState.WHOLE.value, later)
-            if route_id is not None:
-                wanted = wanted.where(_C.c.route_id == route_id)
-            rows = self._db.all(wanted.order_by(_C.c.created_at, _C.c.trace_id).limit(_PAGE))
-            yield from map(captured_of, rows)
-            if len(rows) < _PAGE:
-                return
-            after = (rows[-1]["created_at"], rows[-1]["trace_id"])
 
     def counts(self) -> dict[str, int]:
         """How many calls there are, by state."""

@@ -1,15 +1,15 @@
-"""What passed each route of the gateway: counts, money, which prompts, who answered; and calls found by all of that."""
+"""What passed each route of the gateway: counts, money, which prompts, who answered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from homegrown.core.traces import AT_HOME, CallState, Captured
+from homegrown.core.traces import AT_HOME, CallState
 from homegrown.store import tables
-from homegrown.store.captured import GATEWAY, captured_of
+from homegrown.store.captured import GATEWAY
 from homegrown.store.events import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
@@ -104,37 +104,3 @@ class RouteTraffic:
         a = tables.actors
         row = self._db.one(sa.select(a.c.name).where(a.c.actor_id == actor_id)) if actor_id else None
         return str(row["name"]) if row else ""
-
-    def page(
-        self,
-        *,
-        limit: int = 50,
-        before: str | None = None,
-        state: CallState | None = None,
-        route_id: str | None = None,
-        template_id: str | None = None,
-        since: str | None = None,
-    ) -> list[Captured]:
-        """The newest calls first.
-
-        Args:
-            limit: how many at most.
-            before: only those that came before this call (its trace's id), to page on.
-            state: only those.
-            route_id: only those.
-            template_id: only those.
-            since: only those that came at this time or later.
-        """
-        wanted: sa.Select[Any] = sa.select(*_C.c).where(_HERE)
-        if before is not None:
-            at = sa.select(_C.c.created_at).where(_C.c.trace_id == before).scalar_subquery()
-            older = sa.and_(_C.c.created_at == at, _C.c.trace_id < before)
-            wanted = wanted.where(sa.or_(_C.c.created_at < at, older))
-        only = {_C.c.state: state and state.value, _C.c.route_id: route_id, _C.c.template_id: template_id}
-        for column, value in only.items():
-            if value is not None:
-                wanted = wanted.where(column == value)
-        if since is not None:
-            wanted = wanted.where(_C.c.created_at >= since)
-        rows = self._db.all(wanted.order_by(_C.c.created_at.desc(), _C.c.trace_id.desc()).limit(limit))
-        return [captured_of(row) for row in rows]

@@ -131,11 +131,29 @@ class Gateways:
         return self.store.routes.limit(self.store.actor, key, limits)
 
     def calls(
-        self, *, limit: int = 50, before: str | None = None, state: CallState | None = None, route: str | None = None
+        self,
+        *,
+        limit: int = 50,
+        before: str | None = None,
+        state: CallState | None = None,
+        route: str | None = None,
+        template: str | None = None,
+        since: str | None = None,
     ) -> list[Captured]:
-        """Calls that were kept, the newest first; page on with the last one's id as *before*."""
+        """Calls that were kept, the newest first; page on with the last one's id as *before*.
+
+        Args:
+            limit: how many at most.
+            before: only those that came before this one.
+            state: how they ended.
+            route: its name.
+            template: of the prompt, its id.
+            since: a time in UTC, ``2026-11-01T00:00:00Z``.
+        """
         route_id = self.store.routes.get(route).route_id if route is not None else None
-        return self.store.captured.page(limit=limit, before=before, state=state, route_id=route_id)
+        return self.store.captured.page(
+            limit=limit, before=before, state=state, route_id=route_id, template_id=template, since=since
+        )
 
     @property
     def is_offline(self) -> bool:

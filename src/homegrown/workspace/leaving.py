@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion, Predictions
     from homegrown.core.protocols import Predictor
     from homegrown.core.routing import Exit, ExitStage, GatewayRoute
-    from homegrown.core.traces import CallState, Captured
+    from homegrown.core.traces import Captured
     from homegrown.core.traffic import Template
     from homegrown.evaluate import Bound, Chained
     from homegrown.store import Store
@@ -172,31 +172,6 @@ class Leaving:
         """
         found = self.store.route_traffic.by_route(timestamp(now() - timedelta(hours=hours)))
         return {r.name: found.get(r.route_id, RouteCounts()) for r in self.store.routes.list()}
-
-    def captured_calls(
-        self,
-        *,
-        limit: int = 50,
-        before: str | None = None,
-        state: CallState | None = None,
-        route: str | None = None,
-        template: str | None = None,
-        since: str | None = None,
-    ) -> list[Captured]:
-        """Calls that were kept, the newest first; page on with the last one's id as *before*.
-
-        Args:
-            limit: how many at most.
-            before: only those that came before this one.
-            state: how they ended.
-            route: its name.
-            template: of the prompt, its id.
-            since: a time in UTC, ``2026-11-01T00:00:00Z``.
-        """
-        route_id = self.store.routes.get(route).route_id if route is not None else None
-        return self.store.route_traffic.page(
-            limit=limit, before=before, state=state, route_id=route_id, template_id=template, since=since
-        )
 
     def captured_call(self, trace_id: str) -> Captured:
         """One call, whole.

@@ -113,7 +113,7 @@ def calls(call: Call) -> Response:
     try:
         if state and state not in set(CallState):
             raise InputError(f"There is no state {state[:40]!r} of a call.")
-        found = ws.captured_calls(
+        found = ws.calls(
             limit=_ON_A_PAGE, before=before or None, state=CallState(state) if state else None, route=route or None,
             template=prompt or None,
         )  # fmt: skip
@@ -134,7 +134,7 @@ def calls(call: Call) -> Response:
         problem=problem,
         as_code=AsCode(
             cli="homegrown gateway calls" + (f" --state {words.shell(state)}" if state else ""),
-            python=f"ws.captured_calls(limit=50{f', route={route!r}' if route else ''})",
+            python=f"ws.calls(limit=50{f', route={route!r}' if route else ''})",
         ),
     )
     return show(call, page, 422 if problem else 200)
