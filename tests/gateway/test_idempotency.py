@@ -1,5 +1,6 @@
 """The same request under the same Idempotency-Key, in one process and after a restart (RELIABILITY F17)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -61,12 +62,13 @@ def test_a_refusal_of_the_upstream_is_repeated_and_what_may_pass_is_not(bed, raw
 
 
 def test_a_call_that_a_kill_cut_off_is_not_asked_again(bed, raw):
-    bed.upstream.plan("slow:0.6")
-    with httpx.Client(base_url=bed.served.origin, headers=bed.served.bearer(Role.CALLER)) as leaving:
-        with pytest.raises(httpx.ReadTimeout):
-            leaving.post(CHAT, json=BODY, headers={"idempotency-key": "cut"}, timeout=0.3)
+    bed.upstream.plan("slow:20")
+    with bed.served.client(Role.CALLER) as leaving, ThreadPoolExecutor(1) as pool:
+        leaving.timeout = httpx.Timeout(1.5)
+        cut = pool.submit(ask, leaving, "cut")
+        until(lambda: [k.is_answered for k in bed.ws.store.repeats.known(100)] == [False])  # there while under way
         known = bed.ws.store.repeats.known(100)
-    assert [k.is_answered for k in known[-1:]] == [False]  # its row was there while it was under way
+        assert isinstance(cut.exception(), httpx.ReadTimeout)
     until(lambda: bed.gateway.admission.n_open == 0)
     until(lambda: not any(not k.is_answered for k in bed.ws.store.repeats.known(100)))  # the caller left: it is free
     assert ask(raw, "cut").status_code == 200
