@@ -30,6 +30,7 @@ from homegrown.web.deadlines import DeadlineProtocol, take_files
 from homegrown.web.guard import Guard, Hosts
 from homegrown.web.identity import Identity
 from homegrown.web.log import LOGGER
+from homegrown.web.room import room
 from homegrown.workspace import connect
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def application(ws: Workspace, origin: str, hosts: Hosts, *, gateway_alone: bool
         ws.chooser = ws.chooser or ws.most_useful()
         async with contextlib.AsyncExitStack() as stack:
             rest = api.ALONE if gateway_alone else {**api.PARTS, **studio.PARTS}
-            for name, part in (*gateway.PARTS.items(), *rest.items()):
+            for name, part in (("reserve", room), *gateway.PARTS.items(), *rest.items()):
                 doors.parts[name] = await stack.enter_async_context(part(doors))
             yield
 

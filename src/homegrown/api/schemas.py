@@ -227,9 +227,10 @@ class Done(msgspec.Struct):
 
 
 class Health(msgspec.Struct):
-    """Whether canaries were answered, by endpoint."""
+    """Whether canaries were answered, by endpoint; what the gateway, and the disk, have to say."""
 
     status: str
     endpoints: dict[str, str]
     problems: dict[str, str]
     gateway: dict[str, str] = msgspec.field(default_factory=dict)
+    disk: str = ""

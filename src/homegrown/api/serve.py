@@ -123,7 +123,8 @@ async def healthz(call: Call) -> Response:
     shown = state if call.visitor else {}
     problems = engine.problems if call.visitor else {}
     gateway = call.part("gateway").health() if call.visitor else {}
-    return json_response(s.Health("ok" if good else "failing", shown, problems, gateway), 200 if good else 503)
+    disk = call.part("reserve").problem if call.visitor else ""
+    return json_response(s.Health("ok" if good else "failing", shown, problems, gateway, disk), 200 if good else 503)
 
 
 async def metrics(call: Call) -> Response:

@@ -21,6 +21,7 @@ from homegrown.store.failpoints import failpoint
 from homegrown.store.files import disk_errors
 from homegrown.store.lance_tables import quoted
 from homegrown.store.records import ORIGINS, RECORD_VERSIONS, RECORDS
+from homegrown.store.reserve import refuse_if_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,6 +182,7 @@ class Commit:
         """Staged batches, each with a function that keeps the wanted rows of a column, and with their positions."""
         at = 0
         for staged in self._staging.batches():
+            refuse_if_in_use(self._store.layout.folder("locks"))
             n = len(staged.ids)
             here = wanted[at : at + n]
             rows = at + np.flatnonzero(here)

@@ -20,6 +20,7 @@ from homegrown.ingest.staging import Roles, Staging, sweep
 from homegrown.ingest.warn import merge_offers, notices_as_warnings, numbers_as_text
 from homegrown.store.failpoints import failpoint
 from homegrown.store.files import disk_errors
+from homegrown.store.reserve import refuse_if_in_use
 
 if TYPE_CHECKING:
     from homegrown.core.protocols import Progress
@@ -78,6 +79,7 @@ def import_file(store: Store, request: IngestRequest, *, progress: Progress) -> 
         sweep(store.layout.folder("tmp"))
         return replace(latest, n_added=0, unchanged=True)
     roles, guessed = _roles(request)
+    refuse_if_in_use(store.layout.folder("locks"))
     with disk_errors(), Staging(store.layout.folder("tmp"), roles) as staging:
         progress.start("ingest", None)
         with Isolated() as isolated:

@@ -12,6 +12,8 @@ from homegrown.core.ids import canonical_json, keyed_id, new_id, timestamp
 from homegrown.errors import ConflictError, NotFoundError, ReusedKeyError
 from homegrown.store import tables
 from homegrown.store.events import DEFAULT_PROJECT, record_event
+from homegrown.store.layout import Layout
+from homegrown.store.reserve import refuse_if_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -70,7 +72,9 @@ class JobQueue:
 
         Raises:
             ReusedKeyError: *key* came with another verb or other arguments before.
+            DiskFullError: there is no room for what the job would write.
         """
+        refuse_if_in_use(Layout(self._db.path.parent).folder("locks"))
         job_id = new_id("job") if key is None else keyed_id("job", actor.actor_id, key)
         j = tables.jobs
         with self._db.write() as connection:

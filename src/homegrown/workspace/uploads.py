@@ -16,6 +16,7 @@ import msgspec
 from homegrown.core.ids import canonical_json, new_id
 from homegrown.errors import EmptyDataError, InputError, NotFoundError
 from homegrown.store.files import write_atomic
+from homegrown.store.reserve import refuse_if_in_use
 
 if TYPE_CHECKING:
     from homegrown.store.layout import Layout
@@ -50,6 +51,7 @@ class Uploads:
     """
 
     def __init__(self, layout: Layout) -> None:
+        self._locks = layout.folder("locks")
         self._folder = layout.folder("tmp") / "uploads"
 
     def add(self, file: IO[bytes], name: str, *, max_bytes: int = MAX_BYTES) -> Upload:
@@ -58,7 +60,9 @@ class Uploads:
         Raises:
             EmptyDataError: it holds nothing.
             InputError: it is larger than *max_bytes*.
+            DiskFullError: there is no room.
         """
+        refuse_if_in_use(self._locks)
         self._sweep()
         shown = _shown(name)
         upload_id = new_id("up")
