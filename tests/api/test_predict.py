@@ -87,7 +87,8 @@ def test_a_body_longer_than_it_says_is_cut_off(served):
         "Content-Type: application/json\nTransfer-Encoding: chunked\nConnection: close\n\n"
     )
     piece = b"%x\r\n" % 65536 + b"a" * 65536 + b"\r\n"
-    assert served.raw(head, piece * 100).split(b" ")[1] == b"413"
+    # No more than what is read: a reset for the rest might overtake the answer.
+    assert served.raw(head, piece * 65).split(b" ")[1] == b"413"
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,13 @@ def test_a_chip_is_moved_by_keys_and_the_advice_follows(chromium, empty, tmp_pat
         assert page.evaluate("document.querySelector('[data-name=topic] input').value") == "other"
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (1280, "light"), (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.slow), pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_every_page_is_clean_to_axe_and_fits(chromium, grown, width, theme):
     version = grown.ws.store.models.versions()[0]
     with visiting(chromium, grown, width=width, theme=theme) as visit:

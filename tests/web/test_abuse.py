@@ -150,7 +150,7 @@ def test_a_form_of_too_many_parts_is_refused_quickly(served, kind):
         for path in ("/ingest", "/ingest/nothing"):
             started = time.monotonic()
             answer = client.post(path, content=body, headers=headers)
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 10
             assert 400 <= answer.status_code < 500, (path, answer.status_code)
         assert client.get("/api/v1/me").status_code == 200
 
@@ -163,7 +163,7 @@ def test_ranges_are_not_read(served, ranges):
             assert plain.status_code == 200
             started = time.monotonic()
             answer = client.get(path, headers={"Range": ranges})
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 10  # each range by itself would take minutes
             assert (answer.status_code, answer.content) == (plain.status_code, plain.content)
 
 

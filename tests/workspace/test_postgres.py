@@ -23,7 +23,7 @@ def homegrown(*arguments, url, cwd):
 
 def answer(*arguments, url, cwd):
     process = homegrown(*arguments, "--json", url=url, cwd=cwd)
-    said, complaints = process.communicate(timeout=120)
+    said, complaints = process.communicate(timeout=400)
     assert process.returncode == 0, complaints
     return json.loads(said)
 
