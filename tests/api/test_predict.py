@@ -127,7 +127,7 @@ def test_health_and_metrics(served):
     with served.client(None) as anybody:
         health = anybody.get("/healthz")
         assert health.status_code == 200
-        assert health.json() == {"status": "ok", "endpoints": {}, "problems": {}, "gateway": {}}
+        assert health.json() == {"status": "ok", "endpoints": {}, "problems": {}, "gateway": {}, "disk": ""}
         assert anybody.get("/metrics").status_code == 401
     with served.client() as client:
         assert client.get("/healthz").json()["endpoints"] == {"intent": "ok"}
