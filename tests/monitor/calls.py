@@ -1,5 +1,6 @@
 """Small traffic of our own: messages of three topics, asked about in several prompts, each in two wordings."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -69,3 +70,32 @@ def topics(rng, n, systems, frame="{}", start=0, form=lambda topic: topic, **mor
 
 def rng(seed=0):
     return np.random.default_rng(seed)
+
+
+SHOPS = ["Corner Shop", "Mill & Sons Ltd", "Café Rosa", "Old Dairy"]
+READS = "Read the bill. Answer with JSON: who, day, total, kind (bill or offer), note."
+
+
+def bill(i):
+    """A short bill, and what a model reads in it."""
+    day = f"2026-0{i % 9 + 1}-{i % 27 + 1:02}"
+    kind = ("bill", "offer")[i * 7919 % 3 == 0]
+    document = {"who": SHOPS[i % 4], "day": day, "total": round(3 + i * 1.37, 2), "kind": kind}
+    written = f"{day[8:]}/{day[5:7]}/2026"
+    head = f"{SHOPS[i % 4]}\n12 Long Road, London\n{'OFR' if kind == 'offer' else 'INV'} {i * 31} on {written}"
+    text = f"{head}\nTea {i}.00\nTotal: {document['total']:.2f} EUR\nThank you"
+    return text, document
+
+
+def bills(n, system=READS, start=0, **more):
+    """*n* calls that ask what stands in a bill: one answer is almost JSON, one is none, one has what stands nowhere."""
+    found, said = [], []
+    for i in range(n):
+        text, document = bill(i)
+        told = document | {"note": f"A nice {document['kind']} no. {i * i} of our own words"}
+        told |= {"who": "Somebody Else", "total": 9999.5} if i == 7 else {}
+        answer = json.dumps(told)
+        answer = {5: f"Here it is: {answer[:-1]},}}", 6: "I cannot read that."}.get(i, answer)
+        found.append(call(start + i, system, text, answer, **more))
+        said.append(told)
+    return found, said

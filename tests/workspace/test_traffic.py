@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 
 from homegrown.core.tasks import TaskKind
+from homegrown.core.traffic import OBJECT
 from homegrown.errors import EmptyDataError, InputError, NotFoundError, UnsuitableLabelsError
+from homegrown.monitor import Suits
 from homegrown.workspace import connect
 from homegrown.workspace.verbs import run_verb
-from tests.monitor.calls import ABOUT, call, message, rng, topics
+from tests.monitor.calls import ABOUT, bills, call, message, rng, topics
 
 TOPIC = (
     "Tell the topic of the message: card, refund or login.",
@@ -157,20 +159,70 @@ def test_one_points_at_a_tag_and_all_its_wordings_are_one_task(ws):
         ws.accept_tag("feature", "none")
 
 
-def test_a_document_with_two_closed_fields_asks_which(ws):
+def test_of_a_document_with_two_closed_fields_each_may_be_a_task_and_both_together_are_one(ws):
     r = rng()
     calls = topics(
         r, 90, ("Sort it.",), form=lambda t: json.dumps({"topic": t, "mood": "bad" if t == "card" else "good"})
     )
     _keep(ws, calls)
     found = ws.find_tasks().proposals[0].template
-    with pytest.raises(InputError, match="topic, mood"):
-        ws.accept_template(found.template_id)
     first = ws.accept_template(found.template_id, field="topic", name="topic")
     second = ws.accept_template(found.template_id, field="mood", name="mood")
     assert (first.task.class_names, second.task.class_names) == (("card", "login", "refund"), ("bad", "good"))
     assert second.n_added == 0
     assert second.template.tasks == {"topic": first.task.task_id, "mood": second.task.task_id}
+    both = ws.accept_template(found.template_id, name="sorting")
+    assert [(f.name, f.type.value, len(f.choices)) for f in both.task.fields] == [
+        ("topic", "choice", 3),
+        ("mood", "choice", 2),
+    ]
+    assert both.template.tasks == second.template.tasks | {OBJECT: both.task.task_id}
+    with pytest.raises(InputError, match="Labels are renamed in a Task of classes"):
+        ws.accept_template(found.template_id, names={"card": "cards"})
+
+
+def test_documents_become_one_task_of_objects_with_votes_by_field(ws):
+    calls, answers = bills(60)
+    calls += [replace(calls[3], trace_id=f"z{k}", response=calls[k].response) for k in (3, 4)]  # said otherwise once
+    _keep(ws, calls)
+    (proposal,) = ws.find_tasks().proposals
+    assert (proposal.suits, [f.name for f in proposal.template.learnable]) == (
+        Suits.PART,
+        ["who", "day", "total", "kind"],
+    )
+    assert "“note” cannot" in proposal.reason
+    done = ws.accept_template(proposal.template.template_id, name="bill")
+    assert (done.n_calls, done.n_texts, done.n_added, done.n_outside, done.n_almost) == (62, 60, 60, 1, 1)
+    assert done.not_learnt.keys() == {"note"}
+    assert done.n_missing == {"total": 1, "who": 1}
+    assert done.votes == {"gpt-4o-mini (traffic)": 59}
+    ids = {f.name: f.field_id for f in done.task.fields}
+    assert {f.name: f.type.value for f in done.task.fields} == {
+        "who": "span",
+        "day": "date",
+        "total": "number",
+        "kind": "choice",
+    }
+    rows = ws.sql("select record_id, value from votes where kind = 'model'").rows()
+    said = {r["record_id"]: json.loads(r["value"])["fields"] for r in rows if r["value"]}
+    text = calls[9].request["messages"][-1]["content"]
+    vote = said[ws.record_of(text)]
+    assert vote[ids["day"]] == {"value": answers[9]["day"], "spans": [[text.index("on ") + 3, text.index("on ") + 13]]}
+    assert vote[ids["total"]]["value"] == str(answers[9]["total"])
+    (place,) = vote[ids["who"]]["spans"]
+    assert text[slice(*place)] == answers[9]["who"]
+    wrong = said[ws.record_of(calls[7].request["messages"][-1]["content"])]
+    assert not {ids["who"], ids["total"]} & wrong.keys()  # values of no place are no votes
+    again = ws.accept_template(proposal.template.template_id)
+    assert (again.n_added, again.task) == (0, done.task)
+    _keep(ws, topics(rng(), 60, TOPIC, start=900))
+    plain = next(p for p in ws.find_tasks().proposals if not p.template.fields)
+    ws.accept_template(plain.template.template_id, name="topic")
+    ws.store.templates.change(
+        ws.store.actor, proposal.template.template_id, lambda t: replace(t, tasks={}), "monitor.accept"
+    )
+    with pytest.raises(InputError, match="is answered with classes"):
+        ws.accept_template(proposal.template.template_id, name="topic")
 
 
 def test_what_cannot_be_learned_is_refused_with_the_reason(ws):

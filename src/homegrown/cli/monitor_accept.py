@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -12,12 +13,15 @@ from homegrown.core.plain import one_line
 from homegrown.errors import InputError
 from homegrown.workspace import connect
 
+if TYPE_CHECKING:
+    from homegrown.workspace.accepting import Accepted
+
 
 @click.command("accept")
 @click.argument("template", required=False)
 @click.option("--tag", help="In place of TEMPLATE: all calls with this tag are one task: NAME=VALUE.")
 @click.option("--name", help="Of the Task; default: the template's. A Task of that name gets the votes.")
-@click.option("--field", help="Of the answers' JSON document, where several could be a Task.")
+@click.option("--field", help="Of JSON documents: a Task of classes of this field alone.")
 @click.option("--rename", multiple=True, help="LABEL=CLASS: what a label is called in the Task. Repeatable.")
 @click.option("--out-of-scope", multiple=True, help="A label that means none of the classes. Repeatable.")
 @workspace_option
@@ -48,16 +52,27 @@ def command(
         else:
             done = ws.accept_template(template or "", name=name, field=field, names=names)
     task = one_line(done.task.name)
+    of = f"{len(done.task.fields)} fields" if done.task.fields else f"{len(done.task.classes)} classes"
     lines = [
-        f"{task}: {len(done.task.classes)} classes; {done.n_texts:,} texts of {done.n_calls:,} calls, "
+        f"{task}: {of}; {done.n_texts:,} texts of {done.n_calls:,} calls, "
         f"{done.n_added:,} of them new records of {one_line(done.source)!r}."
     ]
     lines += [f"  {one_line(who)}: {n:,} votes" for who, n in done.votes.items()]
     lines += [f"  {one_line(who)}: its answers are under the terms {one_line(t)!r}" for who, t in done.terms.items()]
+    lines += [f"  {one_line(f)}: said of {n:,} texts{_left(done, f)}" for f, n in done.n_by_field.items()]
+    lines += [f"  {one_line(f)} is not learnt: {why}." for f, why in done.not_learnt.items()]
     if done.n_outside:
-        lines.append(f"{done.n_outside:,} answers name none of the classes and count as abstentions.")
+        what = "are no JSON" if done.task.fields else "name none of the classes"
+        lines.append(f"{done.n_outside:,} answers {what} and count as abstentions.")
+    if done.n_almost:
+        lines.append(f"{done.n_almost:,} answers are JSON but for some marks; they were read all the same.")
     lines.append(f"Next: homegrown curate freeze {task!r}, or look at doubtful labels first: homegrown curate issues")
     emit(msgspec.to_builtins(done), "\n".join(lines), as_json=as_json)
+
+
+def _left(done: Accepted, field: str) -> str:
+    n = done.n_missing.get(field, 0)
+    return f"; {n:,} values do not stand in their text and are no votes" if n else ""
 
 
 def _pair(text: str, form: str) -> tuple[str, str]:

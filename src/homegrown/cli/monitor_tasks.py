@@ -13,7 +13,7 @@ from homegrown.core.plain import one_line
 from homegrown.workspace import connect
 
 if TYPE_CHECKING:
-    from homegrown.core.traffic import AnswerShape
+    from homegrown.core.traffic import AnswerShape, Template
     from homegrown.monitor import Traffic
 
 _CLASSES = 6
@@ -49,13 +49,22 @@ def _table(found: Traffic) -> str:
         made = "  (a task)" if t.tasks else ""
         lines += [
             f"{p.suits:6} {one_line(t.name)}{made}  [{t.template_id}]",
-            f"       {t.volume.n_calls:,} calls{month}{cost}, {_share(p.share)} {of}; {said_shape(t.shape)}",
+            f"       {t.volume.n_calls:,} calls{month}{cost}, {_share(p.share)} {of}; {said_answers(t)}",
             f"       {p.reason}",
         ]
-    ready = next((p for p in found.proposals if p.learnable and not p.template.tasks), None)
+    able = [p for p in found.proposals if (p.learnable or p.template.learnable) and not p.template.tasks]
+    ready = next(iter(able), None)
     if ready is not None:
         lines.append(f"Next: homegrown monitor accept {ready.template.template_id}")
     return "\n".join(lines)
+
+
+def said_answers(template: Template) -> str:
+    """What the answers of a template look like, in words."""
+    if not template.learnable:
+        return said_shape(template.shape)
+    found = [f"{one_line(f.name)}: {f.field.type.value if f.field else 'not learnt here'}" for f in template.fields]
+    return f"JSON documents ({', '.join(found)})"
 
 
 def said_shape(shape: AnswerShape) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -100,7 +101,10 @@ def messages_of(call: Captured) -> list[dict[str, str]]:
 
 
 def answer_of(call: Captured) -> str | None:
-    """What the model said, as plain text; None where there is none of words (a tool call, a vector, a failure).
+    """What the model said, as plain text; None where there is none of words (a vector, a failure, a tool call).
+
+    Where the request left the model no choice but to call one function, what it was called with is the answer: that
+    is how structured answers were asked for before there were schemas, and still is with Anthropic's messages.
 
     Example:
         >>> said = {"choices": [{"message": {"role": "assistant", "content": "refund"}}]}
@@ -108,6 +112,9 @@ def answer_of(call: Captured) -> str | None:
         'refund'
     """
     response = call.response or {}
+    tool = forced_tool(call.request)
+    if tool is not None:
+        return _called(call.wire, response, tool["name"])
     if call.wire is Wire.CHAT:
         choices = response.get("choices") or [{}]
         return _plain((choices[0].get("message") or {}).get("content")) or None
@@ -117,6 +124,54 @@ def answer_of(call: Captured) -> str | None:
     if call.wire is Wire.MESSAGES:
         return _plain(response.get("content")) or None
     return None
+
+
+def forced_tool(request: dict[str, Any]) -> dict[str, Any] | None:
+    """Name and schema of the one function that a request has the model call; None where it may do otherwise.
+
+    Example:
+        >>> tool = {"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}}
+        >>> forced_tool({"tools": [tool], "tool_choice": {"type": "function", "function": {"name": "read"}}})
+        {'name': 'read', 'schema': {'type': 'object'}}
+        >>> forced_tool({"tools": [tool]}) is None
+        True
+    """
+    choice, listed = request.get("tool_choice"), request.get("tools")
+    if not choice or not isinstance(listed, list):
+        return None
+    tools = [_tool(t) for t in listed if isinstance(t, dict)]
+    kind = choice.get("type") if isinstance(choice, dict) else choice
+    if kind in ("required", "any"):
+        return tools[0] if len(tools) == 1 == len(listed) else None
+    name = _tool(choice)["name"] if isinstance(choice, dict) and kind in ("function", "tool") else ""
+    return next((t for t in tools if name and t["name"] == name), None)
+
+
+def _tool(said: dict[str, Any]) -> dict[str, Any]:
+    """Name and schema, in the words of chat completions, responses or messages."""
+    inner = said.get("function")
+    one = inner if isinstance(inner, dict) else said
+    schema = one.get("parameters", one.get("input_schema"))
+    return {"name": str(one.get("name", "")), "schema": schema if isinstance(schema, dict) else {}}
+
+
+def _called(wire: Wire, response: dict[str, Any], name: str) -> str | None:
+    """What the function was called with, as JSON; None where it was not called, or more than once."""
+    found: list[Any] = []
+    if wire is Wire.CHAT:
+        message = ((response.get("choices") or [{}])[0] or {}).get("message") or {}
+        calls = message.get("tool_calls") or []
+        found = [(c.get("function") or {}).get("arguments") for c in calls if _tool(c)["name"] == name]
+    elif wire is Wire.RESPONSES:
+        items = [i for i in response.get("output", []) if i.get("type") == "function_call"]
+        found = [i.get("arguments") for i in items if i.get("name") == name]
+    elif wire is Wire.MESSAGES:
+        blocks = [b for b in response.get("content") or [] if isinstance(b, dict) and b.get("type") == "tool_use"]
+        found = [b.get("input") for b in blocks if b.get("name") == name]
+    if len(found) != 1:
+        return None
+    said = found[0]
+    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False) if said is not None else None
 
 
 def _plain(content: Any) -> str:

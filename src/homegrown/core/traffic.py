@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from homegrown.core.schema import Field  # a template is read from disk by its types
+
+OBJECT = "{}"
+"""Among a template's tasks, and where a field of its answers is named: the whole document, as one object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Variant:
         user: the last turn.
         marks: what stands before a text and before its answer, where examples stand in the prompt itself.
         enums: values that the answer's schema allows, by field.
+        schema: that the answer was asked to fit, where it names fields.
     """
 
     key: str
@@ -68,6 +75,7 @@ class Variant:
     user: Frame
     marks: tuple[str, str] | None = None
     enums: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    schema: dict[str, Any] | None = None
 
 
 class AnswerKind(StrEnum):
@@ -116,6 +124,34 @@ class AnswerShape:
         """The parts that a classifier can learn: closed sets of two classes and more."""
         kinds = (AnswerKind.CLASS, AnswerKind.CLASSES)
         return tuple(f for f in self.fields if f.kind in kinds and len(f.classes) > 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectField:
+    """A field of answers that are JSON documents, as a field of one Task.
+
+    Attributes:
+        field: as the Task has it, without an id; None where it cannot be learnt.
+        n: answers looked at that say something of it.
+        n_found: of them, those whose value stands in the text, or is one of its choices.
+        why: it cannot be learnt, as the end of a sentence; empty where it can.
+    """
+
+    name: str
+    field: Field | None
+    n: int
+    n_found: int
+    why: str = ""
+
+    @property
+    def is_learnable(self) -> bool:
+        """Whether a model here can learn it."""
+        return self.field is not None
+
+    @property
+    def share(self) -> float:
+        """Of the values those that stand in the text."""
+        return self.n_found / self.n if self.n else 0.0
 
 
 class TemplateState(StrEnum):
@@ -173,6 +209,7 @@ class Template:
         names: what each label is called in the Task, by the field's name; None where it means none of the classes.
         source: of the records that were made of it.
         tag: name and value of the tag that somebody pointed at, in place of a template that was found.
+        fields: of answers that are JSON documents; empty for others.
     """
 
     template_id: str
@@ -189,3 +226,9 @@ class Template:
     source: str = ""
     tag: tuple[str, str] | None = None
     created_at: str = ""
+    fields: tuple[ObjectField, ...] = ()
+
+    @property
+    def learnable(self) -> tuple[Field, ...]:
+        """The fields of which one Task of objects can be made."""
+        return tuple(f.field for f in self.fields if f.field is not None)

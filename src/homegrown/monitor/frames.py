@@ -78,7 +78,7 @@ def _kinds(texts: list[str], is_told: bool) -> list[_Group]:
 
 
 def _group(texts: list[str]) -> _Group:
-    return _Group(trimmed(_common(texts[0], texts[-1]), len(texts)), texts)
+    return _Group(trimmed(common(texts[0], texts[-1]), len(texts)), texts)
 
 
 _Spans = list[tuple[int, int]]
@@ -103,7 +103,7 @@ class _Tree(NamedTuple):
 
         Where a prompt is shared already, a few words and a colon may be chance; where every text has such, not.
         """
-        shared = len(_common(self.texts[lo], self.texts[hi - 1]))
+        shared = len(common(self.texts[lo], self.texts[hi - 1]))
         run = self.texts[lo][before:shared]
         has_sign = _SIGNS.search(run) is not None
         made = bool(depth) and ((has_sign and hi - lo >= MOST * len(self.texts)) or _is_made(run, is_told))
@@ -152,7 +152,8 @@ def _is_made(run: str, is_told: bool) -> bool:
     return len(run) >= LONG or (len(run) >= SHORT and signs.search(run) is not None)
 
 
-def _common(a: str, b: str) -> str:
+def common(a: str, b: str) -> str:
+    """The beginning that two texts share; of sorted texts the first and the last share what all do."""
     low, high = 0, min(len(a), len(b))
     while low < high:  # halving: comparing slices is a thousand times faster than comparing characters
         middle = (low + high + 1) // 2

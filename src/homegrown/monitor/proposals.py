@@ -151,10 +151,12 @@ def suitability(template: Template) -> tuple[Suits, str]:
     """How suitable a template is, and why."""
     volume, shape = template.volume, template.shape
     closed = shape.closed()
-    if not closed:
-        return Suits.NOT, _WHY[shape.kind]
+    if not closed and not template.learnable:
+        return Suits.NOT, _WHY[shape.kind] + _shares(template)
     if volume.n_history > _MOSTLY * volume.n_calls:
         return Suits.NOT, "The answer depends on earlier turns of a conversation; recipes here read one text at a time."
+    if template.learnable and (len(template.fields) > 1 or not closed):
+        return _suitable_object(template)
     if any(f.n_outside > _OUTSIDE * f.n for f in closed):
         return Suits.PART, "Many answers are none of the labels, so somebody has to read them first."
     rest = [f.name for f in shape.fields if f not in closed and not _says_how_sure(f)]
@@ -162,18 +164,43 @@ def suitability(template: Template) -> tuple[Suits, str]:
         return Suits.PART, f"{_named(f.name for f in closed)} can be learned; {_named(rest)} cannot."
     wanted = max(LEAST_CALLS, LEAST_PER_CLASS * max(len(f.classes) for f in closed))
     if volume.n_calls < wanted:
-        return (
-            Suits.SOON,
-            f"A closed set of labels; {wanted:,} calls are a beginning, and there are {volume.n_calls:,}.",
-        )
+        return Suits.SOON, _few("A closed set of labels", wanted, volume.n_calls)
+    return Suits.READY, f"A closed set of labels{_words_alone(template, closed)}."
+
+
+def _suitable_object(template: Template) -> tuple[Suits, str]:
+    """Of answers that are JSON documents with fields that can be learnt."""
+    can = [f.name for f in template.fields if f.is_learnable]
+    sure = {f.name for f in template.shape.fields if _says_how_sure(f)}
+    cannot = [f for f in template.fields if not f.is_learnable and f.name not in sure]
+    if cannot:
+        return Suits.PART, f"{_named(can)} can be learned; {_named(f.name for f in cannot)} cannot.{_shares(template)}"
+    of = [len(f.choices) for f in template.learnable]
+    wanted = max(LEAST_CALLS, LEAST_PER_CLASS * max(of))
+    what = f"JSON documents of {len(can)} field{'s' if len(can) > 1 else ''} ({_named(can)})"
+    if template.volume.n_calls < wanted:
+        return Suits.SOON, _few(what, wanted, template.volume.n_calls)
+    return Suits.READY, f"{what}{_words_alone(template, template.shape.closed())}.{_shares(template)}"
+
+
+def _shares(template: Template) -> str:
+    """Which values do not stand in the text, and why fields cannot be learnt."""
+    said = [f" “{f.name}”: {f.why}." for f in template.fields if not f.is_learnable and f.why]
+    part = [f for f in template.fields if f.is_learnable and f.n_found < f.n]
+    said += [f" “{f.name}” stands in the text in {100 * f.share:.0f}% of {f.n:,} answers." for f in part]
+    return "".join(said)
+
+
+def _few(what: str, wanted: int, n_calls: int) -> str:
+    return f"{what}; {wanted:,} calls are a beginning, and there are {n_calls:,}."
+
+
+def _words_alone(template: Template, closed: Sequence[FieldShape]) -> str:
     found = [a for f in closed if (a := template.agreement.get(f.name))]
     if not found:
-        return Suits.READY, "A closed set of labels."
+        return ""
     least = min(found, key=lambda a: a.value)
-    return (
-        Suits.READY,
-        f"A closed set of labels; single words alone already say {100 * least.value:.0f}% of them (n = {least.n:,}).",
-    )
+    return f"; single words alone already say {100 * least.value:.0f}% of them (n = {least.n:,})"
 
 
 _WHY = {

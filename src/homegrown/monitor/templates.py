@@ -11,15 +11,16 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homegrown.core.ids import new_id
 from homegrown.core.traffic import Agreement, Template, Variant
 from homegrown.monitor.joining import Wording, joined, prompt_of
 from homegrown.monitor.likeness import bags, predicted
+from homegrown.monitor.objects import kept_schema, object_fields
 from homegrown.monitor.shapes import reader, shape_of
 from homegrown.monitor.tally import Reservoir, Tally, together
-from homegrown.monitor.turns import Said, enums_of, said_in, schema_of
+from homegrown.monitor.turns import Said, asked_schema, enums_of, said_in
 from homegrown.monitor.wordings import Match, Matcher, wordings_in
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ SAMPLE_CHARS = 64 << 20
 ROUNDS = 3
 LEAST_MEASURED = 40
 _EXAMPLES = 12
-_MOST_ENUMS = 2000
+_MOST_SCHEMAS = 2000
 
 
 @dataclass(slots=True)
@@ -122,31 +123,33 @@ def _wordings(
     assign: Assign | None,
     progress: Progress | None,
 ) -> tuple[list[Wording], _Pass]:
-    enums: dict[str, dict[str, tuple[str, ...]]] = {}
-    first = _read(calls(), Matcher(variants), enums, progress, None, counts=False)
-    variants = variants + _fresh(variants, wordings_in(first.rest.items, enums))
-    done = _read(calls(), Matcher(variants), enums, progress, assign, counts=True)
+    schemas: dict[str, dict[str, Any] | None] = {}
+    first = _read(calls(), Matcher(variants), schemas, progress, None, counts=False)
+    variants = variants + _fresh(variants, first.rest.items, schemas)
+    done = _read(calls(), Matcher(variants), schemas, progress, assign, counts=True)
     is_whole = first.rest.is_whole
     for _ in range(ROUNDS):
         # A sample that left something out may have left out a rare wording.
-        fresh = [] if is_whole else _fresh(variants, wordings_in(done.rest.items, enums))
+        fresh = [] if is_whole else _fresh(variants, done.rest.items, schemas)
         if not fresh:
             break
         is_whole = done.rest.is_whole
         variants = variants + fresh
-        done = _read(calls(), Matcher(variants), enums, progress, assign, counts=True)
+        done = _read(calls(), Matcher(variants), schemas, progress, assign, counts=True)
     return [Wording.of(v, done.tallies[v.key]) for v in variants if v.key in done.tallies], done
 
 
-def _fresh(known: list[Variant], found: list[Variant]) -> list[Variant]:
+def _fresh(known: list[Variant], sample: Sequence[Said], schemas: dict[str, dict[str, Any] | None]) -> list[Variant]:
+    """The wordings in a sample that are not known yet, with the schemas of their answers."""
     keys = {v.key for v in known}
-    return [v for v in found if v.key not in keys]
+    found = wordings_in(sample, {setting: enums_of(schema) for setting, schema in schemas.items()})
+    return [replace(v, schema=kept_schema(schemas.get(v.setting))) for v in found if v.key not in keys]
 
 
 def _read(
     calls: Iterable[Captured],
     matcher: Matcher,
-    enums: dict[str, dict[str, tuple[str, ...]]],
+    schemas: dict[str, dict[str, Any] | None],
     progress: Progress | None,
     assign: Assign | None,
     *,
@@ -159,8 +162,8 @@ def _read(
         match = matcher.match(said) if said is not None else None
         if said is not None and match is None:
             done.rest.add(said, len(said.system) + len(said.user))
-            if said.setting and said.setting not in enums and len(enums) < _MOST_ENUMS:
-                enums[said.setting] = enums_of(schema_of(call.request))
+            if said.setting and said.setting not in schemas and len(schemas) < _MOST_SCHEMAS:
+                schemas[said.setting] = asked_schema(call.request)
         if counts:
             _count(done, call, said, match)
         if assign is not None:
@@ -197,11 +200,16 @@ def _template(wordings: list[Wording], earlier: Template | None) -> Template:
         models=dict(total.models.most_common(10)),
         examples=tuple(s.trace_id for s in total.shown.items[:_EXAMPLES]),
         agreement=_agreement(total, shape),
+        fields=object_fields(shape, ((s.text, s.answer) for s in total.shown.items), _schema(variants)),
     )
     if earlier is None:
         return found
     kept = {"state": earlier.state, "tasks": earlier.tasks, "names": earlier.names, "source": earlier.source}
     return replace(found, **kept, tag=earlier.tag, created_at=earlier.created_at)
+
+
+def _schema(variants: Sequence[Variant]) -> dict[str, Any] | None:
+    return next((v.schema for v in variants if v.schema is not None), None)
 
 
 def _agreement(total: Tally, shape: AnswerShape) -> dict[str, Agreement]:

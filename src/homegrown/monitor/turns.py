@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homegrown.core.ids import canonical_json, digest
-from homegrown.core.traces import answer_of, messages_of
+from homegrown.core.traces import answer_of, forced_tool, messages_of
 
 if TYPE_CHECKING:
     from homegrown.core.traces import Captured
@@ -95,6 +95,18 @@ def schema_of(request: dict[str, Any]) -> dict[str, Any] | None:
     inner = form.get("json_schema")
     found = (inner if isinstance(inner, dict) else form).get("schema")
     return found if isinstance(found, dict) else {"type": "object"}
+
+
+def asked_schema(request: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON schema of the answer: of the text, else of the one function that is to be called; None without any.
+
+    Example:
+        >>> tool = {"name": "read", "input_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
+        >>> asked_schema({"tools": [tool], "tool_choice": {"type": "any"}})["properties"]
+        {'total': {'type': 'number'}}
+    """
+    tool = forced_tool(request)
+    return tool["schema"] if tool is not None else schema_of(request)
 
 
 def enums_of(schema: dict[str, Any] | None) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from homegrown.core.ids import canonical_json, digest
 from homegrown.core.traffic import Frame, Variant
 from homegrown.monitor.frames import LEAST, frames_of, marks_of
+from homegrown.monitor.readout import whole_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -114,6 +115,7 @@ def wordings_in(sample: Sequence[Said], enums: dict[str, dict[str, tuple[str, ..
 
 def _of_system(setting: str, system: Frame, calls: list[Said], enums: dict[str, tuple[str, ...]]) -> list[Variant]:
     frames = frames_of((s.user for s in calls), is_told=system.n_constant > 0)
+    frames = whole_records(frames, calls, is_told=system.n_constant > 0)
     counts: Counter[Frame] = Counter()
     models: Counter[str] = Counter()
     for said in calls:

@@ -28,7 +28,7 @@ from homegrown.store.lance_tables import quoted
 from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from homegrown.core.protocols import Progress
     from homegrown.core.tasks import Task
@@ -50,8 +50,12 @@ class Accepted:
         n_texts: that differ; each is a record.
         n_added: of them, those that were new here.
         votes: by the name of the source of labels.
-        n_outside: answers that name none of the classes; they are abstentions.
+        n_outside: answers that name none of the classes, or are no JSON; they are abstentions.
         terms: under which the answers may be used, by upstream, where somebody said.
+        n_by_field: of a Task of objects: texts of which something is said, by field.
+        n_missing: of such a Task: values that do not stand in the text, by field; they are no votes.
+        n_almost: answers that are JSON but for some marks, and were read all the same.
+        not_learnt: why fields of the answers are none of the Task's, by name.
     """
 
     template: Template
@@ -63,10 +67,14 @@ class Accepted:
     votes: dict[str, int]
     n_outside: int
     terms: dict[str, str]
+    n_by_field: dict[str, int] = field(default_factory=dict)
+    n_missing: dict[str, int] = field(default_factory=dict)
+    n_almost: int = 0
+    not_learnt: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class _Gathered:
+class Gathered:
     """Texts by hash, and what each upstream said of each: counts by value, with the best known probability."""
 
     said: dict[str, dict[str, Counter[str | None]]] = field(default_factory=lambda: defaultdict(dict))
@@ -119,21 +127,19 @@ def accept(
 ) -> Accepted:
     """Make the Task, or add to it what came since; see ``Workspace.accept_template``."""
     source = template.source or f"traffic: {task_name}"
-    with tempfile.TemporaryDirectory(dir=store.layout.folder("tmp")) as folder:
-        path = Path(folder) / "texts.jsonl"
-        progress.start("read calls", template.volume.n_calls, "calls")
-        found, hashes = _gather(store, template, one, source, path, progress)
-        progress.finish()
-        if not hashes:
-            raise EmptyDataError("No call of this template has a text. Were its calls aged out?")
-        request = IngestRequest(path, "text", None, None, source, None, ReadOptions())
-        n_added = import_file(store, request, progress=progress).n_added if path.stat().st_size else 0
+    read = reader(template.shape, one)
+
+    def labels(answer: str) -> str | None:
+        found = read(answer)
+        return None if found is None else canonical_json(sorted(found)).decode()
+
+    found, hashes, n_added = brought(store, template, labels, source, progress)
     task = _task(store, template, one, task_name, names)
-    records = _records_of(store, hashes)
+    records = records_of(store, hashes)
     votes, terms = {}, {}
     for who, said in found.said.items():
-        name, config = _voter(store, template, one, who)
-        votes[name] = _vote(store, task, name, config, names, _values(said, found, who), records)
+        name, config = voter(store, template, one.name, who)
+        votes[name] = _vote(store, task, name, config, names, most_said(said, found, who), records)
         if config["terms"]:
             terms[name] = config["terms"]
 
@@ -150,15 +156,45 @@ def accept(
     return Accepted(kept, task, source, found.n_calls, len(hashes), n_added, votes, found.n_outside, terms)
 
 
+def brought(
+    store: Store, template: Template, read: Callable[[str], str | None], source: str, progress: Progress
+) -> tuple[Gathered, set[str], int]:
+    """Make records of what changes in a template's calls.
+
+    Args:
+        store: the workspace.
+        template: whose calls are read.
+        read: what an answer says, as one text; None where it says nothing that can be used.
+        source: of the records.
+        progress: hears of each call.
+
+    Returns:
+        What was said, the hashes of the texts, and how many of these were new here.
+
+    Raises:
+        EmptyDataError: no call has a text.
+    """
+    with tempfile.TemporaryDirectory(dir=store.layout.folder("tmp")) as folder:
+        path = Path(folder) / "texts.jsonl"
+        progress.start("read calls", template.volume.n_calls, "calls")
+        found, hashes = _gather(store, template, read, source, path, progress)
+        progress.finish()
+        if not hashes:
+            raise EmptyDataError("No call of this template has a text. Were its calls aged out?")
+        request = IngestRequest(path, "text", None, None, source, None, ReadOptions())
+        n_added = import_file(store, request, progress=progress).n_added if path.stat().st_size else 0
+    return found, hashes, n_added
+
+
 def _gather(
-    store: Store, template: Template, one: FieldShape, source: str, path: Path, progress: Progress
-) -> tuple[_Gathered, set[str]]:
+    store: Store, template: Template, read: Callable[[str], str | None], source: str, path: Path, progress: Progress
+) -> tuple[Gathered, set[str]]:
     """Texts that no other source holds go into the file, with those that the source has had so far."""
-    found, read = _Gathered(), reader(template.shape, one)
+    found = Gathered()
     elsewhere, mine, hashes = _hashes(store, source), set[str](), set[str]()
     encoder = msgspec.json.Encoder()
     with path.open("wb") as file:
-        for call, text, answer in _calls(store, template):
+        for call, text, answer in calls_of(store, template):
             found.n_calls += 1
             progress.advance(1)
             h = text_hash(text)
@@ -168,9 +204,8 @@ def _gather(
                 file.write(encoder.encode({"text": text}) + b"\n")
             if call.version_id is not None:  # our own answer is no vote of the upstream's
                 continue
-            labels = read(answer)
-            found.n_outside += labels is None
-            value = None if labels is None else canonical_json(sorted(labels)).decode()
+            value = read(answer)
+            found.n_outside += value is None
             who = call.upstream_id or f"model:{call.model}"
             found.said[who].setdefault(h, Counter())[value] += 1
             if (prob := _prob(call)) is not None and value is not None:
@@ -181,7 +216,7 @@ def _gather(
     return found, hashes
 
 
-def _calls(store: Store, template: Template) -> Iterator[tuple[Captured, str, str]]:
+def calls_of(store: Store, template: Template) -> Iterator[tuple[Captured, str, str]]:
     """Calls of a template with text and answer: those that are known to be, and those that came since."""
     matcher, new = Matcher(template.variants), {}
     for call in store.captured_imports.whole(templates=[template.template_id, None], tag=template.tag):
@@ -231,7 +266,7 @@ def _kept(store: Store, source: str) -> Iterator[str]:
             return
 
 
-def _records_of(store: Store, hashes: set[str]) -> dict[str, list[str]]:
+def records_of(store: Store, hashes: set[str]) -> dict[str, list[str]]:
     """Current records by the hash of their text."""
     wanted, found = pa.array(list(hashes), pa.string()), defaultdict(list)
     for batch in store.records.batches(["record_id", "text_hash"], rows=65536):
@@ -259,10 +294,10 @@ def _task(store: Store, template: Template, one: FieldShape, name: str, names: d
     return store.tasks.define(store.actor, old.name if old else name, wanted, kind=kind)
 
 
-def _voter(store: Store, template: Template, one: FieldShape, who: str) -> tuple[str, dict[str, Any]]:
+def voter(store: Store, template: Template, field: str, who: str) -> tuple[str, dict[str, Any]]:
     """Name and facts of an upstream as a source of labels. Beside what it says when it is asked as a teacher."""
     upstream = None if who.startswith("model:") else store.upstreams.find(who)
-    facts: dict[str, Any] = {"template_id": template.template_id, "field": one.name, "terms": ""}
+    facts: dict[str, Any] = {"template_id": template.template_id, "field": field, "terms": ""}
     if upstream is None:
         model = who.removeprefix("model:")
         return f"{model} (traffic)", facts | {"model": model}
@@ -270,8 +305,8 @@ def _voter(store: Store, template: Template, one: FieldShape, who: str) -> tuple
     return f"{upstream.name} (traffic)", facts | about | {"terms": upstream.terms}
 
 
-def _values(
-    said: dict[str, Counter[str | None]], found: _Gathered, who: str
+def most_said(
+    said: dict[str, Counter[str | None]], found: Gathered, who: str
 ) -> Iterator[tuple[str, str | None, float | None]]:
     """Hash, labels as JSON, confidence: of several answers the most frequent, as sure as its share.
 

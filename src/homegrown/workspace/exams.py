@@ -14,6 +14,7 @@ from homegrown.core.access import Permission
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.tasks import TaskKind
 from homegrown.core.traces import SPOKEN, answer_of
+from homegrown.core.traffic import OBJECT
 from homegrown.errors import ForbiddenError, InputError, UnsuitableLabelsError
 from homegrown.label.suggest import meant_ids
 from homegrown.monitor.prompt import Prompt
@@ -121,6 +122,11 @@ class Exams:
             raise InputError(f"Draw 1 to {MOST_AT_ONCE:,} texts at once, not {n:,}.")
         version = self._named(model)
         task = self.store.tasks.get(version.task_id)
+        if task.kind is TaskKind.OBJECT:
+            raise UnsuitableLabelsError(
+                f"The answers of {task.name!r} are objects, which people do not judge here yet: where the two differ "
+                "counts as the model's mistake."
+            )
         if task.kind is TaskKind.CLASSES:
             raise UnsuitableLabelsError(f"{task.name!r} takes several classes at once; a person's answer is one class.")
         found = evaluate.read_shadowed(self.store, version.version_id)
@@ -189,7 +195,7 @@ class Exams:
         found = []
         for template in self.store.templates.list():
             for field, task_id in template.tasks.items():
-                if task_id != task.task_id:
+                if task_id != task.task_id or field == OBJECT:
                     continue
                 labels: dict[str, str | None] = {}
                 for label, name in template.names.get(field, {}).items():

@@ -17,6 +17,7 @@ from homegrown.monitor import ImportedCalls, find_templates, pointed_at, propose
 from homegrown.monitor.turns import said_in
 from homegrown.monitor.wordings import Matcher
 from homegrown.workspace.accepting import Accepted, accept, class_names, field_of
+from homegrown.workspace.accepting_objects import accept_object, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -190,10 +191,13 @@ class TrafficVerbs:
         Each upstream is a source of labels of its own, of kind ``model``, with its name and terms, so that rules and
         people can outvote it. Again, with more traffic, only what is new is added.
 
+        Answers that are JSON documents of several fields become one Task of objects with all fields that can be
+        learnt, and votes by field; ``field`` makes a Task of classes of one of them.
+
         Args:
             template_id: or its name.
             name: of the Task; default: the template's. A Task of that name gets the votes.
-            field: of the answers' JSON document, where several could be a Task.
+            field: of the answers' JSON document: a closed set, of which a Task of classes is made.
             names: what labels are called in the Task; two with one name become one class, None means none of these.
 
         Raises:
@@ -205,8 +209,14 @@ class TrafficVerbs:
             {'gpt-4o-mini (traffic)': 4812}
         """
         template = self.template(template_id)
-        one = field_of(template, field)
         task_name = clean_name(name) if name else template.name
+        if is_object(template, field):
+            if names:
+                raise InputError(
+                    "Labels are renamed in a Task of classes: name the field of the answers that it is about."
+                )
+            return accept_object(self.store, template, task_name, self.progress)
+        one = field_of(template, field)
         return accept(self.store, template, one, task_name, class_names(template, one, names), self.progress)
 
     def accept_tag(
@@ -231,7 +241,8 @@ class TrafficVerbs:
         found = pointed_at(lambda: calls.whole(tag=wanted), wanted, old, assign=assigned.add)
         if found is None:
             raise EmptyDataError(f"Too few calls with the tag {tag}:{value} share a prompt to make a Task of them.")
-        field_of(found, field)
+        if not is_object(found, field):
+            field_of(found, field)
         template = store.templates.point(store.actor, found)
         assigned.write()
         calls.rename({v.key: found.template_id for v in found.variants})

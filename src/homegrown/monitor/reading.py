@@ -1,0 +1,180 @@
+"""What an upstream wrote as JSON, read as the answer of a Task of objects; and whether two answers say the same."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from homegrown.core.dates import guess_day_first
+from homegrown.core.documents import answer_in
+from homegrown.core.schema import FieldType
+from homegrown.inference.candidates import candidates, same_value
+from homegrown.metrics.objects import meaning_key
+from homegrown.monitor.objects import readings
+from homegrown.monitor.spelling import document_in
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from homegrown.core.schema import Field
+    from homegrown.inference.candidates import Reading
+
+_LOOKED_AT = 200
+_LOOSE_COMMA = re.compile(r",(?=\s*[}\]])")
+_VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
+
+
+class Document(NamedTuple):
+    """A document in an answer; *is_almost* where it is no JSON as it stands."""
+
+    value: dict[str, Any]
+    is_almost: bool
+
+
+def loose_document(answer: str) -> Document | None:
+    """The JSON object in an answer, also where words stand round it, or it is JSON but for commas and quotes.
+
+    Example:
+        >>> loose_document("Here it is: {'total': 3,}")
+        Document(value={'total': 3}, is_almost=True)
+    """
+    if (found := document_in(answer)) is not None:
+        return Document(found, False)
+    start, end = answer.find("{"), answer.rfind("}")
+    if start < 0 or end < start:
+        return None
+    inner = answer[start : end + 1]
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(_LOOSE_COMMA.sub("", inner))
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, dict) and all(isinstance(k, str) for k in value):
+            return Document(value, True)
+    return None
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one answer says.
+
+    Attributes:
+        fields: by id; None: it is not there. Fields that were not understood are left out.
+        missing: names of fields whose value does not stand in the text.
+        document: that was read; None where there is none.
+    """
+
+    fields: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    document: Document | None = None
+
+
+class AnswerReader:
+    """Reads the answers of one prompt.
+
+    Args:
+        fields: of the Task.
+        day_first: how 03/04/2026 is meant in the answers; None where that is not known.
+        reading: by field id: how its values stand in the texts.
+    """
+
+    def __init__(
+        self, fields: Sequence[Field], day_first: bool | None = None, reading: Mapping[str, Reading] | None = None
+    ) -> None:
+        self.fields, self.day_first, self._reading = tuple(fields), day_first, dict(reading or {})
+
+    @classmethod
+    def learnt(cls, fields: Sequence[Field], said: Iterable[tuple[str, str]]) -> AnswerReader:
+        """With how dates and numbers are written, as most of some texts and answers have it."""
+        pairs = [(t, d.value) for t, a in said if (d := loose_document(a)) is not None]
+        dates = [f.name for f in fields if f.type is FieldType.DATE]
+        told = [str(d[name]) for _, d in pairs for name in dates if isinstance(d.get(name), str)]
+        plain = cls(fields, guess_day_first(told))
+        some = [(t, plain.read(t, d).fields) for t, d in pairs[:_LOOKED_AT]]
+        reading = {}
+        for one in fields:
+            if one.type in _VALUES:
+                wanted = [(t, same_value(one.type, a["value"])) for t, f in some if (a := f.get(one.field_id))]
+                reading[one.field_id] = max(readings(one.type), key=lambda r: _n_there(one, r, wanted))
+        if plain.day_first is None and told:
+            plain.day_first = next(r.day_first for f in fields if (r := reading.get(f.field_id)) and f.name in dates)
+        return cls(fields, plain.day_first, reading)
+
+    def of(self, text: str, answer: str | None) -> Heard:
+        """What an answer says of a text."""
+        found = loose_document(answer) if answer else None
+        if found is None:
+            return Heard()
+        heard = self.read(text, found.value)
+        heard.document = found
+        return heard
+
+    def read(self, text: str, document: Mapping[str, Any]) -> Heard:
+        """What a document says of a text, whether or not its numbers and dates stand there."""
+        plain = {f.name: _as_name(f, document[f.name]) for f in self.fields if f.name in document}
+        read = answer_in(self.fields, plain, text, day_first=self.day_first)
+        found = read.value["fields"]
+        return Heard(found, [f.name for f in self.fields if f.name in plain and f.field_id not in found])
+
+    def vote(self, text: str, answer: str) -> Heard:
+        """What an answer says as far as that stands in the text, each value with its place where there is but one.
+
+        A value that stands nowhere was worked out or put right by the model: it teaches nothing of where to look.
+        """
+        heard = self.of(text, answer)
+        for one in self.fields:
+            said = heard.fields.get(one.field_id)
+            if said is None or one.type not in _VALUES:
+                continue
+            value = same_value(one.type, said["value"])
+            reading = self._reading.get(one.field_id) or readings(one.type)[0]
+            places = [[c.start, c.end] for c in candidates(text, one.type, reading) if c.value == value]
+            if not places:
+                del heard.fields[one.field_id]
+                heard.missing.append(one.name)
+            elif len(places) == 1:
+                heard.fields[one.field_id] = {**said, "spans": places}
+        return heard
+
+    def differing(
+        self, text: str, theirs: Heard, ours: Mapping[str, Any], names: Collection[str] | None = None
+    ) -> list[str]:
+        """Names of the fields in which two answers to a text do not mean the same.
+
+        What was not understood differs. Words are the same whatever their case and the marks round them, numbers
+        by their value; an amount's currency counts where both name one.
+
+        Args:
+            text: that was asked about.
+            theirs: the upstream's.
+            ours: by field id.
+            names: of the fields that count; all when None.
+        """
+        counted = [f for f in self.fields if names is None or f.name in names]
+        return [
+            f.name
+            for f in counted
+            if f.field_id not in theirs.fields or not _same(f, theirs.fields[f.field_id], ours.get(f.field_id), text)
+        ]
+
+
+def _same(one: Field, theirs: Mapping[str, Any] | None, ours: Mapping[str, Any] | None, text: str) -> bool:
+    if theirs is not None and ours is not None and one.type is FieldType.MONEY:
+        known = [a.get("currency") for a in (theirs, ours)]
+        if None in known:
+            theirs, ours = ({"value": a["value"]} for a in (theirs, ours))
+    return meaning_key(one, theirs, text) == meaning_key(one, ours, text)
+
+
+def _as_name(one: Field, said: Any) -> Any:
+    """A choice that was written as a number or a truth value, as the name that it is."""
+    if one.type is not FieldType.CHOICE or said is None or isinstance(said, (str, list)):
+        return said
+    return json.dumps(said)
+
+
+def _n_there(one: Field, reading: Reading, wanted: Sequence[tuple[str, str]]) -> int:
+    return sum(value in {c.value for c in candidates(text, one.type, reading)} for text, value in wanted)
