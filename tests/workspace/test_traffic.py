@@ -159,6 +159,15 @@ def test_one_points_at_a_tag_and_all_its_wordings_are_one_task(ws):
         ws.accept_tag("feature", "none")
 
 
+def test_two_prompts_that_become_one_task_keep_the_votes_of_both(ws):
+    r = rng()
+    for at, desk in ((0, "north"), (200, "south")):
+        _keep(ws, topics(r, 80, ("Topic?",), start=at, tags={"desk": desk}))
+    for desk in ("north", "south"):
+        ws.accept_tag("desk", desk, name="both")
+    assert ws.task_counts("both").n_voted == 160
+
+
 def test_of_a_document_with_two_closed_fields_each_may_be_a_task_and_both_together_are_one(ws):
     r = rng()
     calls = topics(

@@ -17,6 +17,7 @@ from homegrown.core.ids import canonical_json, text_hash
 from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.records import ReadOptions, plain_text
 from homegrown.core.tasks import LabelSourceKind, TaskKind
+from homegrown.core.traces import AT_HOME
 from homegrown.core.traffic import AnswerKind, TemplateState
 from homegrown.errors import EmptyDataError, InputError, UnsuitableLabelsError
 from homegrown.ingest import IngestRequest, import_file
@@ -138,7 +139,7 @@ def accept(
     records = records_of(store, hashes)
     votes, terms = {}, {}
     for who, said in found.said.items():
-        name, config = voter(store, template, one.name, who)
+        name, config = voter(store, task, template, one.name, who)
         votes[name] = _vote(store, task, name, config, names, most_said(said, found, who), records)
         if config["terms"]:
             terms[name] = config["terms"]
@@ -202,7 +203,8 @@ def _gather(
             if h not in elsewhere and h not in mine:
                 mine.add(h)
                 file.write(encoder.encode({"text": text}) + b"\n")
-            if call.version_id is not None:  # our own answer is no vote of the upstream's
+            # Our own answer is no vote of the upstream's, nor is one that holds a part of ours.
+            if call.version_id is not None or call.tags.get(AT_HOME) == "part":
                 continue
             value = read(answer)
             found.n_outside += value is None
@@ -294,15 +296,24 @@ def _task(store: Store, template: Template, one: FieldShape, name: str, names: d
     return store.tasks.define(store.actor, old.name if old else name, wanted, kind=kind)
 
 
-def voter(store: Store, template: Template, field: str, who: str) -> tuple[str, dict[str, Any]]:
-    """Name and facts of an upstream as a source of labels. Beside what it says when it is asked as a teacher."""
+def voter(store: Store, task: Task, template: Template, field: str, who: str) -> tuple[str, dict[str, Any]]:
+    """Name and facts of an upstream as a source of labels. Beside what it says when it is asked as a teacher.
+
+    Where it answered another prompt of the same Task it is a source of its own, or its votes there would be replaced.
+    """
     upstream = None if who.startswith("model:") else store.upstreams.find(who)
     facts: dict[str, Any] = {"template_id": template.template_id, "field": field, "terms": ""}
     if upstream is None:
-        model = who.removeprefix("model:")
-        return f"{model} (traffic)", facts | {"model": model}
-    about = {"upstream_id": upstream.upstream_id, "origin": str(upstream.origin), "model": upstream.model}
-    return f"{upstream.name} (traffic)", facts | about | {"terms": upstream.terms}
+        name = who.removeprefix("model:")
+        facts |= {"model": name}
+    else:
+        name = upstream.name
+        facts |= {"upstream_id": upstream.upstream_id, "origin": str(upstream.origin), "model": upstream.model}
+        facts |= {"terms": upstream.terms}
+    plain = f"{name} (traffic)"
+    known = {s["name"]: s["config"].get("template_id") for s in store.tasks.label_sources(task.task_id)}
+    is_taken = known.get(plain, template.template_id) != template.template_id
+    return (f"{name} (traffic: {template.name})" if is_taken else plain), facts
 
 
 def most_said(

@@ -64,7 +64,7 @@ def accept_object(store: Store, template: Template, task_name: str, progress: Pr
     reader = AnswerReader.learnt(task.fields, [(t, v) for t, v in said_all if v is not None])
     votes, terms, counts, missing = {}, {}, Counter[str](), Counter[str]()
     for who, said in found.said.items():
-        name, config = voter(store, template, OBJECT, who)
+        name, config = voter(store, task, template, OBJECT, who)
         heard = _heard(reader, by_hash, most_said(said, found, who), counts, missing)
         votes[name] = _vote(store, task, name, config, list(heard), records)
         if config["terms"]:
