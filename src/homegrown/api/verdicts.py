@@ -35,6 +35,19 @@ class VerdictPart(msgspec.Struct):
     interval: tuple[float, float]
 
 
+class FieldVerdictOut(msgspec.Struct):
+    """The verdict on one field of documents: where both say the same."""
+
+    field: str
+    verdict: str
+    sentence: str
+    n: int
+    n_differ: int
+    n_more: int | None
+    agreement: float
+    agreement_ci95: tuple[float, float]
+
+
 class VerdictOut(msgspec.Struct):
     """May the model take the upstream's place? See docs/verdict.md."""
 
@@ -57,6 +70,7 @@ class VerdictOut(msgspec.Struct):
     student_accuracy_ci95: tuple[float, float] | None = None
     incumbent_accuracy: float | None = None
     incumbent_accuracy_ci95: tuple[float, float] | None = None
+    fields: list[FieldVerdictOut] = msgspec.field(default_factory=list)
 
 
 class VerdictQuery(msgspec.Struct):

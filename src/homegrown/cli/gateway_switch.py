@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 @click.option("--template", help="Which prompt, where several became the model's task.")
 @click.option("--shadow", is_flag=True, help="The model answers silently; the upstream answers everybody.")
 @click.option("--share", type=float, help="Share of the calls that it answers at all; alone it changes nothing else.")
+@click.option(
+    "--by",
+    type=click.Choice(["document", "field"]),
+    default="document",
+    show_default=True,
+    help="Of JSON documents: what --alpha bounds, whole documents or the fields given.",
+)
 @click.option("--off", is_flag=True, help="The upstream answers everything again.")
 @click.option("--back", is_flag=True, help="What answered before answers again.")
 @workspace_option

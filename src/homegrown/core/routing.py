@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from homegrown.core.object_exits import ObjectExit  # an exit is read from disk by its types
 from homegrown.errors import InputError
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
         delta: chance that this promise is wrong.
         audit_share: chance of each of their answers to be checked by asking the upstream as well.
         share: of the calls that they answer at all; the rest goes to the upstream.
+        object: how a model of objects answers; None for models of classes, whose answers ``form`` and their like write.
     """
 
     exit_id: str
@@ -150,6 +152,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     delta: float
     audit_share: float
     share: float = 1.0
+    object: ObjectExit | None = None
 
     @property
     def model(self) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 AT_HOME = "homegrown.exit"
 """The tag that says what a model of ours made of a call of its prompt: ``home``, ``unsure``, ``audit``, ``shadow``;
-``rest`` where it answers a share of the calls and this is none of them; ``fallen`` where one of several stages would
+``part`` where it gave some fields of a document and the upstream was asked for the others; ``rest`` where it answers a
+share of the calls and this is none of them; ``fallen`` where one of several stages would
 have answered had it not fallen back."""
-SELECTED = frozenset({"unsure", "out_of_scope", "audit", "home", "spare", "fallen"})
+SELECTED = frozenset({"unsure", "out_of_scope", "audit", "home", "part", "spare", "fallen"})
 """Of its values those under which a call is no part of a plain sample: a model answered at home when it came."""
 
 

@@ -11,10 +11,18 @@ if TYPE_CHECKING:
     from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
     from homegrown.evaluate.exit import Bound, exit_bound
+    from homegrown.evaluate.exit_objects import JudgedDocuments, ObjectBound, object_bound
     from homegrown.evaluate.pairing import compare
     from homegrown.evaluate.report import example_ids, render
     from homegrown.evaluate.run import evaluate, stored_evaluation
-    from homegrown.evaluate.shadowed import AGREED_SHARE, Shadowed, is_drawn, read_shadowed, shadow_answers
+    from homegrown.evaluate.shadowed import (
+        AGREED_SHARE,
+        Shadowed,
+        field_verdicts,
+        is_drawn,
+        read_shadowed,
+        shadow_answers,
+    )
     from homegrown.evaluate.terminal import show
     from homegrown.evaluate.verdict import Answers, give_verdict, lines
 
@@ -32,8 +40,12 @@ __getattr__ = on_demand(
         "example_ids": "homegrown.evaluate.report",
         "Chained": "homegrown.evaluate.chained",
         "Judged": "homegrown.evaluate.chained",
+        "JudgedDocuments": "homegrown.evaluate.exit_objects",
+        "ObjectBound": "homegrown.evaluate.exit_objects",
+        "object_bound": "homegrown.evaluate.exit_objects",
         "calibrate_chain": "homegrown.evaluate.chained",
         "exit_bound": "homegrown.evaluate.exit",
+        "field_verdicts": "homegrown.evaluate.shadowed",
         "give_verdict": "homegrown.evaluate.verdict",
         "is_drawn": "homegrown.evaluate.shadowed",
         "lines": "homegrown.evaluate.verdict",
@@ -52,6 +64,8 @@ __all__ = [
     "Chained",
     "Evaluation",
     "Judged",
+    "JudgedDocuments",
+    "ObjectBound",
     "Shadowed",
     "calibrate_chain",
     "challenge",
@@ -59,9 +73,11 @@ __all__ = [
     "evaluate",
     "example_ids",
     "exit_bound",
+    "field_verdicts",
     "give_verdict",
     "is_drawn",
     "lines",
+    "object_bound",
     "read_shadowed",
     "render",
     "shadow_answers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from homegrown.core.traces import AT_HOME, SELECTED
 from homegrown.errors import EmptyDataError
-from homegrown.evaluate.verdict import Answers
+from homegrown.evaluate.verdict import Answers, give_verdict
 from homegrown.metrics.gold_sample import Estimate, stratified
 from homegrown.store import tables
 from homegrown.store.exams import GOLD
@@ -175,6 +175,24 @@ def read_shadowed(store: Store, version_id: str) -> Shadowed:
     return Shadowed(found, next(waiting, len(found)) if has_gold else len(found), has_gold)
 
 
+def field_verdicts(pairs: Sequence[Pair], *, margin: float, level: float) -> list[dict[str, Any]]:
+    """The verdict on each field of documents: on how many calls both said the same, each difference our mistake.
+
+    Each is a verdict of its own at *level*; the one on whole documents decides.
+    """
+    said: dict[str, list[bool]] = {}
+    for pair in pairs:
+        for name, (agrees, _) in msgspec.json.decode(pair.answer or "{}").items():
+            said.setdefault(name, []).append(agrees)
+    found = []
+    for name, agree in said.items():
+        theirs = ["same" if a else _OTHER for a in agree]
+        one = give_verdict(Answers(["same"] * len(agree), theirs), margin=margin, level=level)
+        kept = ("verdict", "n", "n_differ", "n_more", "agreement", "agreement_ci95", "sentence")
+        found.append({"field": name, **{k: one[k] for k in kept}})
+    return found
+
+
 def shadow_answers(store: Store, version_id: str, slice_by: Sequence[str] = ()) -> Answers:
     """``read_shadowed`` as ``give_verdict`` takes it.
 
@@ -187,6 +205,8 @@ def shadow_answers(store: Store, version_id: str, slice_by: Sequence[str] = ()) 
 def _names_now(store: Store, version_id: str) -> dict[str, str]:
     """What classes that a version knows are called by now; those that were split keep the name that it knows."""
     version = store.models.version(version_id)
+    if version.is_object:  # what is kept of documents names no classes
+        return {}
     task = store.tasks.get(version.task_id)
     names = dict(zip(task.class_ids, task.class_names, strict=True))
     found = {}

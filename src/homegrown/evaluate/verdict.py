@@ -253,6 +253,12 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"{percent(found['incumbent_accuracy'])}."
         )
     said += [f"{p['verdict']}: {p['field']} {p['value']}: {_facts(p)}" for p in found["slices"]]
+    for one in found.get("fields", ()):
+        low, high = one["agreement_ci95"]
+        said.append(
+            f"{one['verdict']}: {one['field']}: they agree on {percent(one['agreement'])} of {one['n']:,} (95% "
+            f"interval {percent(low)} to {percent(high)})."
+        )
     said += found["not_told"]
     said.append(
         f"Each bound is wrong with a chance of at most {percent(found['level'])}, however often one looks "

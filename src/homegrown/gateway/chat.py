@@ -60,6 +60,22 @@ def whole_of(
     }  # fmt: skip
 
 
+def as_tool_call(whole: dict[str, Any], tool: str, *, is_named: bool) -> dict[str, Any]:
+    """The same answer as a call of the function *tool*.
+
+    Args:
+        whole: in one piece.
+        tool: its name.
+        is_named: whether the request named it, in which case the protocol ends with ``stop``.
+    """
+    (choice,) = whole["choices"]
+    call: dict[str, Any] = {"id": f"call_{whole['id'][-24:]}", "type": "function"}
+    call["function"] = {"name": tool, "arguments": choice["message"]["content"]}
+    message = {**choice["message"], "content": None, "tool_calls": [call]}
+    reason = "stop" if is_named else "tool_calls"
+    return {**whole, "choices": [{**choice, "message": message, "finish_reason": reason}]}
+
+
 def said(answer: Answer) -> str:
     """The answer as text: the label; several as a JSON list; an object as JSON; or that none fits."""
     if answer.document is not None:
@@ -115,6 +131,14 @@ def events_of(whole: dict[str, Any], *, has_usage: bool) -> list[bytes]:
         ({"content": said["message"]["content"]}, said["logprobs"], None),
         ({}, None, "stop"),
     ]
+    for call in said["message"].get("tool_calls") or ():
+        begun = {"index": 0, **call, "function": {**call["function"], "arguments": ""}}
+        rest = {"index": 0, "function": {"arguments": call["function"]["arguments"]}}
+        steps = [
+            ({"role": "assistant", "content": None, "tool_calls": [begun]}, None, None),
+            ({"tool_calls": [rest]}, None, None),
+            ({}, None, said["finish_reason"]),
+        ]
     events = [
         event({**base, "choices": [{"index": 0, "delta": delta, "logprobs": probs, "finish_reason": reason}]})
         for delta, probs, reason in steps

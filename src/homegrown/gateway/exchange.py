@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 import zlib
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from homegrown.core.traces import AT_HOME, CallState, Wire
 from homegrown.errors import HomegrownError, UpstreamError
 from homegrown.gateway.book import Book
 from homegrown.gateway.cache import Again
-from homegrown.gateway.rebuild import KEPT_BYTES, Rebuilt
+from homegrown.gateway.rebuild import KEPT_BYTES, Rebuilt, whole_state
 from homegrown.web.answers import Shape, refusal
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Exchange(Response):
                     await book.begin()
                     turn = book.turn = await self._turn()
                     is_home = turn is not None and turn.is_home
+                    if turn is not None and turn.part is not None and await self._ask_part(send, turn):
+                        return
                     if turn is not None and (is_home or not await self._ask_upstream(send, turn)):
                         await self._answer_at_home(send, turn)
                     elif turn is None and not await self._answer_again(send):
@@ -130,6 +133,39 @@ class Exchange(Response):
                 book.got.breaker.failed()
                 book.got = None
             return False
+        return True
+
+    async def _ask_part(self, send: Send, turn: Turn) -> bool:
+        """Have the upstream give the fields that the model is not sure of; False where it is to be asked for all."""
+        book, part = self._book, turn.part
+        if self._veil is not None or part is None:  # masked words would have to be put back into parts of it
+            turn.refuse_part()
+            book.tags[AT_HOME] = turn.what
+            return False
+        sent = replace(self._sent, body_for=lambda model: _body(part, model))
+        async with self._gateway.forwarder.answered(sent, self._route.config, self._attempts) as got:
+            book.got = got
+            if got.streamed.status >= HTTPStatus.BAD_REQUEST:
+                await self._pass(send, got)
+                return True
+            plain = _unpacked(await got.streamed.read(MOST_READ_BYTES), got.streamed.header("content-encoding"))
+            got.breaker.well()
+            answer = _object(plain)
+            is_whole = answer is not None and whole_state(self._asked.wire, answer)[0] is CallState.WHOLE
+            if answer is None or not is_whole or not turn.join(answer):
+                turn.refuse_part()
+                book.tags[AT_HOME], book.got = turn.what, None
+                return False
+            self._tell_attempts()
+            book.first_piece()
+            named = {"content-type": turn.kind, "x-homegrown-trace": self._trace_id}
+            named |= {"x-homegrown-upstream": got.upstream.name, "x-homegrown-model": f"{turn.model}+{got.model}"}
+            if not self._asked.is_stream:
+                named["content-length"] = str(sum(map(len, turn.pieces)))
+            headers = self._promised(named, turn.pieces)
+            text = msgspec.json.encode(turn.answer).decode()
+            await book.end(CallState.WHOLE, HTTPStatus.OK, None, text, turn.answer)
+            await self._give(send, headers, turn.pieces)
         return True
 
     async def _answer_again(self, send: Send) -> bool:
@@ -335,6 +371,18 @@ class Exchange(Response):
             await asyncio.sleep(SEND_WITHIN_S / 4)
             if self._sending_since is not None and time.monotonic() - self._sending_since > SEND_WITHIN_S:
                 here.cancel()
+
+
+def _body(request: dict[str, Any], model: str | None) -> bytes:
+    return msgspec.json.encode(request if model is None else {**request, "model": model})
+
+
+def _object(body: bytes | None) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(body) if body is not None else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def shape_of(wire: Wire) -> Shape:

@@ -155,7 +155,10 @@ class Exits:
             elif loaded.exit.mode is ExitMode.HOME:
                 async with asyncio.timeout(HOME_WITHIN_S):
                     await turn.ask(may_check=may_leave)
-                turn.word(request if masked is None else msgspec.json.decode(asked.text))
+                said = request if masked is None else msgspec.json.decode(asked.text)
+                turn.word(said)
+                if may_leave and not turn.is_sure:
+                    turn.keep_part(said)
             what = turn.what
         if turn is not None:
             turn.settle(what)

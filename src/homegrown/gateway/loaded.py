@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from homegrown.inference.predictor import load_predictor
+from homegrown.errors import CorruptDataError
+from homegrown.inference.predictor import load_object_predictor, load_predictor
 from homegrown.inference.speaker import Speaker
 from homegrown.metrics.drift import Baseline
+from homegrown.monitor.object_speaker import ObjectSpeaker
 from homegrown.monitor.prompt import Prompt
 from homegrown.serve.engine import self_test
 from homegrown.serve.fallback import Chain, Policy, Stage
@@ -51,8 +53,13 @@ class LoadedStage:
         """Whether the next stage may be asked."""
         return self.stage.passes_on(said.confidence, said.in_scope)
 
-    def observe(self, wrong: bool, epoch: int) -> None:
-        """What came of an audit."""
+    @property
+    def objects(self) -> ObjectSpeaker | None:
+        """Who speaks, where that is a model of objects."""
+        return self.run if isinstance(self.run, ObjectSpeaker) else None
+
+    def observe(self, wrong: float, epoch: int) -> None:
+        """What came of an audit: wrong or not, or which share of the fields was wrong."""
         self.is_news = True
         self.stage.observe(wrong, epoch)
 
@@ -86,7 +93,10 @@ def load(store: Store, route: str, exit: Exit) -> Loaded:
     Raises:
         HomegrownError: a model is gone or damaged, or what was kept of a stage cannot be read.
     """
-    prompt = Prompt(store.templates.get(exit.template_id), exit.fields, exit.wordings, exit.rest)
+    template = store.templates.get(exit.template_id)
+    if exit.object is not None:
+        return _load_object(store, route, exit, Prompt(template, (), exit.wordings))
+    prompt = Prompt(template, exit.fields, exit.wordings, exit.rest)
     opened: dict[str, Predictor] = {}
     stages = []
     for config in exit.stages:
@@ -100,6 +110,17 @@ def load(store: Store, route: str, exit: Exit) -> Loaded:
         stage = _stage(store, exit, config)
         stages.append(LoadedStage(config, run, stage, has_told=stage.fallen is not None))
     return Loaded(route, exit, prompt, stages)
+
+
+def _load_object(store: Store, route: str, exit: Exit, prompt: Prompt) -> Loaded:
+    (config,) = exit.stages
+    version = store.models.version(config.version_id)
+    predictor = load_object_predictor(store.bundles.open(version.version_id, version.bundle_digest))
+    self_test(predictor, version)
+    if exit.object is None or not {f.field_id for f in exit.object.fields} <= {f.field_id for f in predictor.fields}:
+        raise CorruptDataError(f"The fields that {config.model} gives are not those of its calibration.")
+    speaker, stage = ObjectSpeaker(predictor, exit.object), _stage(store, exit, config)
+    return Loaded(route, exit, prompt, [LoadedStage(config, speaker, stage, has_told=stage.fallen is not None)])
 
 
 def _stage(store: Store, exit: Exit, config: ExitStage) -> Stage:

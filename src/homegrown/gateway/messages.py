@@ -51,7 +51,7 @@ async def message(call: Call) -> Response:
     return given([msgspec.json.encode(whole)] if not body.stream else events_of(whole), is_stream=bool(body.stream))
 
 
-def whole_of(model: str, trace_id: str, content: str, text: str) -> dict[str, Any]:
+def whole_of(model: str, trace_id: str, content: str, text: str, *, tool: str | None = None) -> dict[str, Any]:
     """A message in one piece.
 
     Args:
@@ -59,11 +59,15 @@ def whole_of(model: str, trace_id: str, content: str, text: str) -> dict[str, An
         trace_id: of the call.
         content: the answer.
         text: that was read.
+        tool: name of the function that is called with the answer, which is JSON then, in place of saying it.
     """
     n = chat.count(text)
+    block: dict[str, Any] = {"type": "text", "text": content}
+    if tool is not None:
+        block = {"type": "tool_use", "id": f"toolu_{trace_id}", "name": tool, "input": msgspec.json.decode(content)}
     return {
         "id": f"msg_{trace_id}", "type": "message", "role": "assistant", "model": model,
-        "content": [{"type": "text", "text": content}], "stop_reason": "end_turn", "stop_sequence": None,
+        "content": [block], "stop_reason": "end_turn" if tool is None else "tool_use", "stop_sequence": None,
         "usage": {
             "input_tokens": n["prompt_tokens"], "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
             "output_tokens": n["completion_tokens"],
@@ -73,14 +77,19 @@ def whole_of(model: str, trace_id: str, content: str, text: str) -> dict[str, An
 
 def events_of(whole: dict[str, Any]) -> list[bytes]:
     """The same as server-sent events, in the protocol's order."""
-    text, usage = whole["content"][0]["text"], whole["usage"]
+    block, usage = whole["content"][0], whole["usage"]
+    begins: dict[str, Any] = {"type": "text", "text": ""}
+    delta = {"type": "text_delta", "text": block.get("text")}
+    if block["type"] == "tool_use":
+        begins = {**block, "input": {}}
+        delta = {"type": "input_json_delta", "partial_json": msgspec.json.encode(block["input"]).decode()}
     end = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
     begun = {**whole, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 0}}
     steps: list[dict[str, Any]] = [
         {"type": "message_start", "message": begun},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_start", "index": 0, "content_block": begins},
         {"type": "ping"},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": end, "usage": {"output_tokens": usage["output_tokens"]}},
         {"type": "message_stop"},

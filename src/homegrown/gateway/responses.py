@@ -77,8 +77,9 @@ async def respond(call: Call, request: dict[str, Any]) -> Response:
 
 
 def whole_of(
-    request: dict[str, Any], trace_id: str, content: str, text: str, logprobs: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
+    request: dict[str, Any], trace_id: str, content: str, text: str, logprobs: list[dict[str, Any]] | None = None,
+    *, tool: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """A response in one piece.
 
     Args:
@@ -87,10 +88,16 @@ def whole_of(
         content: the answer.
         text: that was read.
         logprobs: of the answer's tokens.
+        tool: name of the function that is called with the answer, in place of saying it.
     """
     at = int(time.time())
     part = {"type": "output_text", "text": content, "annotations": [], "logprobs": logprobs or []}
     item = {"id": f"msg_{trace_id}", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    if tool is not None:
+        item = {
+            "id": f"fc_{trace_id}", "type": "function_call", "status": "completed", "call_id": f"call_{trace_id}",
+            "name": tool, "arguments": content,
+        }  # fmt: skip
     n = chat.count(text)
     return {
         "id": f"resp_{trace_id}", "object": "response", "created_at": at, "completed_at": at, "status": "completed",
@@ -113,12 +120,33 @@ def whole_of(
 def events_of(whole: dict[str, Any]) -> list[bytes]:
     """The same as server-sent events, in the protocol's order; there is no ``[DONE]``."""
     item = whole["output"][0]
-    part = item["content"][0]
     begun = {**whole, "status": "in_progress", "completed_at": None, "output": [], "usage": None}
-    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
-    steps: list[dict[str, Any]] = [
+    first = [
         {"type": "response.created", "response": begun},
         {"type": "response.in_progress", "response": begun},
+    ]
+    steps = [*first, *(_call_steps(item) if item["type"] == "function_call" else _message_steps(item))]
+    steps += [
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": whole},
+    ]
+    return [event({**step, "sequence_number": i}, step["type"]) for i, step in enumerate(steps)]
+
+
+def _call_steps(item: dict[str, Any]) -> list[dict[str, Any]]:
+    place, said = {"item_id": item["id"], "output_index": 0}, item["arguments"]
+    begun = {**item, "status": "in_progress", "arguments": ""}
+    return [
+        {"type": "response.output_item.added", "output_index": 0, "item": begun},
+        {"type": "response.function_call_arguments.delta", **place, "delta": said},
+        {"type": "response.function_call_arguments.done", **place, "name": item["name"], "arguments": said},
+    ]
+
+
+def _message_steps(item: dict[str, Any]) -> list[dict[str, Any]]:
+    part = item["content"][0]
+    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    return [
         {
             "type": "response.output_item.added", "output_index": 0,
             "item": {**item, "status": "in_progress", "content": []},
@@ -127,7 +155,4 @@ def events_of(whole: dict[str, Any]) -> list[bytes]:
         {"type": "response.output_text.delta", **place, "delta": part["text"], "logprobs": part["logprobs"]},
         {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": part["logprobs"]},
         {"type": "response.content_part.done", **place, "part": part},
-        {"type": "response.output_item.done", "output_index": 0, "item": item},
-        {"type": "response.completed", "response": whole},
     ]  # fmt: skip
-    return [event({**step, "sequence_number": i}, step["type"]) for i, step in enumerate(steps)]

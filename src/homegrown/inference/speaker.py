@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homegrown.core.routing import NEVER, set_of
 from homegrown.inference.answers import answers
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
     from homegrown.inference.answers import Answer
 
 
+class FieldSaid(NamedTuple):
+    """One field of what a model of objects says.
+
+    Attributes:
+        answer: as ``core.schema`` has it; None: it is not there.
+        written: as the upstream would write it, JSON; empty where its name is left out, None where it never said that.
+        confidence: that the upstream would say the same; ``NEVER`` where it cannot be given.
+        prob: the model's own.
+    """
+
+    name: str
+    field_id: str
+    answer: dict[str, Any] | None
+    written: str | None
+    confidence: float
+    prob: float
+
+
 class Said(NamedTuple):
     """Of one text.
 
@@ -23,13 +41,15 @@ class Said(NamedTuple):
         classes: what each model says (``ExitPart.class_of``); empty for none of these.
         confidence: that all of it is what the upstream would say; ``NEVER`` where it was never seen to say it.
         in_scope: the lowest of them.
-        probs: of each model's own answer.
+        probs: of each model's own answer, or of each field.
+        fields: of a model of objects.
     """
 
     classes: tuple[str, ...]
     confidence: float
     in_scope: float
     probs: tuple[float, ...]
+    fields: tuple[FieldSaid, ...] = ()
 
     @property
     def answer(self) -> str:

@@ -183,16 +183,22 @@ class RunningError:
     alpha: float
     delta: float
     n: int = 0
-    n_wrong: int = 0
+    n_wrong: float = 0
     stakes: list[float] | None = None
     most: float = 1.0
 
-    def update(self, wrong: bool) -> bool:
-        """Take in the outcome of one audit; whether the bound is broken."""
+    def update(self, wrong: float) -> bool:
+        """Take in the outcome of one audit; whether the bound is broken.
+
+        Args:
+            wrong: whether it was, or a share between 0 and 1, of which *alpha* is borne on average: the bet is linear
+                in it, so that it stays fair.
+        """
         rates = np.minimum(np.array(_JUMPS) * self.alpha, (1 + self.alpha) / 2)
-        grown = rates / self.alpha if wrong else (1 - rates) / (1 - self.alpha)
+        share = float(wrong)
+        grown = share * rates / self.alpha + (1 - share) * (1 - rates) / (1 - self.alpha)
         self.n += 1
-        self.n_wrong += int(wrong)
+        self.n_wrong += int(wrong) if share in (0.0, 1.0) else share
         before = np.full(len(rates), 0.5) if self.stakes is None else np.array(self.stakes)
         after = (before + 0.5 / (self.n * (self.n + 1))) * grown
         self.stakes = after.tolist()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from homegrown.core.ids import canonical_json
 from homegrown.core.records import plain_text
-from homegrown.core.traces import CallState, Captured, Wire
+from homegrown.core.traces import CallState, Captured, Wire, forced_tool
 from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.monitor.shapes import reader
 from homegrown.monitor.spelling import document_in
@@ -26,6 +26,8 @@ _ASKS_MORE = {
     ),
     Wire.MESSAGES: ("tools", "mcp_servers", "container"),
 }  # fmt: skip
+_TOOLS = frozenset({"tools"})
+"""What a document may be asked for with, where one function has to be called with it."""
 _TEXT = frozenset({"text", "input_text", "output_text"})
 
 
@@ -34,7 +36,7 @@ class Prompt:
 
     Args:
         template: of the prompt.
-        fields: their names in the answers; the empty one for the whole answer.
+        fields: their names in the answers; the empty one for the whole answer; none for a model of objects.
         wordings: keys of the wordings that count; None: all.
         rest: what the other fields of its documents say (``rest_of``); answers that say another are not understood.
             None: whatever they say.
@@ -66,7 +68,9 @@ class Prompt:
         tag = self.template.tag
         if tag is not None and tags.get(tag[0]) != tag[1]:
             return None
-        if any(request.get(name) for name in _ASKS_MORE[wire]) or request.get("n") not in (None, 1):
+        may_ask = _TOOLS if self.is_document and forced_tool(request) is not None else frozenset[str]()
+        asks = [name for name in _ASKS_MORE[wire] if request.get(name) and name not in may_ask]
+        if asks or request.get("n") not in (None, 1):
             return None
         thinking = request.get("thinking")
         if isinstance(thinking, dict) and thinking.get("type") != "disabled":

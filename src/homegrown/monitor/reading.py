@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from homegrown.core.dates import guess_day_first
 from homegrown.core.documents import answer_in
 from homegrown.core.schema import FieldType
+from homegrown.core.values import parse_money, parse_number
 from homegrown.inference.candidates import candidates, same_value
 from homegrown.metrics.objects import meaning_key
 from homegrown.monitor.objects import readings
@@ -84,7 +85,7 @@ class AnswerReader:
     def __init__(
         self, fields: Sequence[Field], day_first: bool | None = None, reading: Mapping[str, Reading] | None = None
     ) -> None:
-        self.fields, self.day_first, self._reading = tuple(fields), day_first, dict(reading or {})
+        self.fields, self.day_first, self.reading = tuple(fields), day_first, dict(reading or {})
 
     @classmethod
     def learnt(cls, fields: Sequence[Field], said: Iterable[tuple[str, str]]) -> AnswerReader:
@@ -130,14 +131,32 @@ class AnswerReader:
             if said is None or one.type not in _VALUES:
                 continue
             value = same_value(one.type, said["value"])
-            reading = self._reading.get(one.field_id) or readings(one.type)[0]
-            places = [[c.start, c.end] for c in candidates(text, one.type, reading) if c.value == value]
+            found = candidates(text, one.type, self._reading_of(one))
+            places = [[c.start, c.end] for c in found if c.value == value]
             if not places:
                 del heard.fields[one.field_id]
                 heard.missing.append(one.name)
             elif len(places) == 1:
                 heard.fields[one.field_id] = {**said, "spans": places}
         return heard
+
+    def as_found(self, one: Field, text: str, answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """An answer as a model would find it in the text: the number as it is written there, with its place."""
+        if answer is None or one.type not in _VALUES:
+            return None if answer is None else dict(answer)
+        value, reading = same_value(one.type, answer["value"]), self._reading_of(one)
+        place = next((c for c in candidates(text, one.type, reading) if c.value == value), None)
+        if place is None:
+            return dict(answer)
+        words, found = text[place.start : place.end], {**answer, "spans": [[place.start, place.end]]}
+        if one.type is FieldType.NUMBER and (number := parse_number(words, decimal=reading.decimal)) is not None:
+            return {**found, "value": str(number)}
+        if one.type is FieldType.MONEY and (money := parse_money(words, decimal=reading.decimal)) is not None:
+            return {**found, "value": str(money.amount)}
+        return found
+
+    def _reading_of(self, one: Field) -> Reading:
+        return self.reading.get(one.field_id) or readings(one.type)[0]
 
     def differing(
         self, text: str, theirs: Heard, ours: Mapping[str, Any], names: Collection[str] | None = None

@@ -77,12 +77,13 @@ def _common(texts: Sequence[str]) -> str:
 
 
 def _quotes(said: Said) -> set[str] | None:
-    """Values of an answer that stand in the text; None where it is no document."""
+    """Values of an answer that stand in the text, in lower case; None where it is no document."""
     document = document_in(said.answer) if said.answer else None
     if document is None:
         return None
-    texts = {v.strip() for v in document.values() if isinstance(v, str)}
-    return {t for t in texts if len(t) >= _SHORTEST and t in said.user}
+    texts = {v.strip().casefold() for v in document.values() if isinstance(v, str)}
+    asked = said.user.casefold()
+    return {t for t in texts if len(t) >= _SHORTEST and t in asked}
 
 
 def _holds(wide: Frame, narrow: Frame) -> bool:
@@ -94,6 +95,6 @@ def _holds(wide: Frame, narrow: Frame) -> bool:
 
 def _is_quoted(frame: Frame, answers: list[set[str]]) -> bool:
     """Whether nearly all answers to a frame's texts quote the same of what all these texts share."""
-    shared = "\n".join(frame.constants)
+    shared = "\n".join(frame.constants).casefold()
     counts = Counter(v for values in answers for v in values if v in shared)
     return bool(counts) and counts.most_common(1)[0][1] >= _ALIKE * len(answers)

@@ -187,19 +187,20 @@ class Stage:
             return Why.OUT_OF_SCOPE
         return None if confidence > self.policy.threshold else Why.UNSURE
 
-    def observe(self, wrong: bool, epoch: int) -> Fallen | None:
+    def observe(self, wrong: float, epoch: int) -> Fallen | None:
         """Take in the outcome of an audit; the fall, where the stage has fallen.
 
         Args:
-            wrong: against gold, or other than the upstream: as the threshold was calibrated.
+            wrong: against gold, or other than the upstream: as the threshold was calibrated. Of a document bound by
+                field the share of its fields.
             epoch: of the decision that asked for the audit.
         """
         if epoch == self.epoch and self.fallen is None and self.watch.update(wrong):
             low, high = self.watch.interval()
             self._fall(
                 Why.BREACH,
-                f"Of {self.watch.n:,} audited answers {self.watch.n_wrong:,} were wrong, between {100 * low:.1f}% and "
-                f"{100 * high:.1f}%; {100 * self.policy.alpha:g}% were promised.",
+                f"Of {self.watch.n:,} audited answers {self.watch.n_wrong:,.4g} were wrong, between {100 * low:.1f}% "
+                f"and {100 * high:.1f}%; {100 * self.policy.alpha:g}% were promised.",
             )
         return self.fallen
 

@@ -32,6 +32,8 @@ class Observed(msgspec.Struct, frozen=True):
         said: what the upstream said; None where that is nothing that the model can say.
         prob: its confidence.
         weight: one over the chance with which the call was drawn to be audited; None where it was not drawn.
+        agrees: whether both say the same, where that is told otherwise than by their words: of documents, whose words
+            are not kept here, *answer* says by field whether they agree, and how sure the model was.
     """
 
     trace_id: str
@@ -41,6 +43,7 @@ class Observed(msgspec.Struct, frozen=True):
     prob: float
     latency_s: float
     weight: float | None = None
+    agrees: bool | None = None
 
 
 class ExitStore:
@@ -55,7 +58,8 @@ class ExitStore:
         shadow = [
             {
                 "trace_id": r.trace_id, "version_id": r.version_id, "answer": r.answer or None, "prob": r.prob,
-                "agrees": int(r.answer == r.said), "latency_s": r.latency_s, "created_at": at,
+                "agrees": int(r.answer == r.said if r.agrees is None else r.agrees), "latency_s": r.latency_s,
+                "created_at": at,
             }
             for r in rows
         ]  # fmt: skip

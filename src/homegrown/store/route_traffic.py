@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _C = tables.captured
 _HERE = _C.c.project_id == DEFAULT_PROJECT  # what the index by time begins with
 OUTCOMES = (
-    "home", "unsure", "shadow", "audit", "rest", "spare", "out_of_scope", "no_bound", "breach", "drift", "fallen",
-    "problem",
+    "home", "part", "unsure", "shadow", "audit", "rest", "spare", "out_of_scope", "no_bound", "breach", "drift",
+    "fallen", "problem",
 )  # fmt: skip
 """What may become of a call of a prompt that a model of ours learned; see ``core.traces.AT_HOME``."""
 _MOST_TIMES = 2000

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from homegrown.workspace.calibrating import Calls
     from homegrown.workspace.handles import Model
     from homegrown.workspace.staging import Lineup
+    from homegrown.workspace.switching_objects import JudgedModel
 
 ALPHAS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 _MOST_KEPT = 32
@@ -155,6 +156,9 @@ class Leaving:
             """A model, loaded once and kept."""
             ...
 
+        def _judged_model(
+            self, route: GatewayRoute, versions: Sequence[ModelVersion], wanted: str | None, by: str
+        ) -> JudgedModel: ...
         def _lineup(self, versions: Sequence[ModelVersion], wanted: str | None) -> Lineup: ...
         def _calls(
             self, route: GatewayRoute, versions: Sequence[ModelVersion], template: Template, fields: Sequence[str]
@@ -298,6 +302,9 @@ class Leaving:
         route, versions = self.store.routes.get(name), [self.store.models.version(m) for m in models]
         if not versions:
             raise InputError("Name the model that shall answer.")
+        if any(v.is_object for v in versions):
+            model = self._judged_model(route, versions, template, "document")
+            return [model.bound(a, delta) for a in alphas]
         line = self._lineup(versions, template)
         ids, n = tuple(v.version_id for v in versions), self.store.captured_imports.count()
         key = route.route_id, route.config.targets, ids, line.template.template_id, delta, tuple(alphas), n

@@ -90,6 +90,7 @@ class Reports:
         """Whether a model that answered live traffic silently may take the incumbent's place.
 
         See ``homegrown.evaluate.verdict.give_verdict``. What people said of the calls that ``draw_gold`` drew is gold.
+        Of a model of objects a call counts as the same where every field of the document is; ``fields`` tells of each.
 
         Args:
             model: that answered silently.
@@ -98,9 +99,12 @@ class Reports:
             slice_by: names of tags of calls; a loss in any value of theirs counts.
         """
         version = self._named(model)
-        self.gold_sample(version)
+        if not version.is_object:
+            self.gold_sample(version)
         found = evaluate.read_shadowed(self.store, version.version_id)
         said = evaluate.give_verdict(found.answers(slice_by), margin=margin, level=level)
+        if version.is_object:
+            said["fields"] = evaluate.field_verdicts(found.pairs, margin=margin, level=level)
         n_later = len(found.pairs) - found.n_judged
         if found.has_gold and not found.is_begun:
             said["not_told"].append("The calls that were drawn for people have not been answered yet.")

@@ -12,6 +12,7 @@ from homegrown.core.ids import new_id
 from homegrown.core.routing import Exit, ExitMode, Leaves
 from homegrown.errors import ForbiddenError, InputError
 from homegrown.workspace.staging import Staging
+from homegrown.workspace.switching_objects import SwitchingObjects
 
 if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion
@@ -50,7 +51,7 @@ class _Asked(NamedTuple):
     mode: ExitMode
 
 
-class Switching(Staging):
+class Switching(SwitchingObjects, Staging):
     """Mixed into ``Workspace``."""
 
     store: Store
@@ -67,6 +68,7 @@ class Switching(Staging):
         off: bool = False,
         back: bool = False,
         share: float | None = None,
+        by: str = "document",
     ) -> Switched:
         """Let models answer the calls of a route that they are sure of, in the upstream's place; with *off* no more.
 
@@ -97,6 +99,10 @@ class Switching(Staging):
                 did, as *off*.
             share: of the calls that it answers at all (or hears, as a shadow), above 0 and up to 1; all of them when
                 None.
+            by: of a model of objects what the bound is about: ``document``, each given whole or not at all; or
+                ``field``: at most *alpha* of the fields given differ. Documents of which every field is sure are given
+                without a call then; of the others the upstream is asked for the rest alone, where the request's
+                schema allows that, and else for all.
 
         Raises:
             NotFoundError: there is no such route or model.
@@ -122,7 +128,10 @@ class Switching(Staging):
                 raise InputError("alpha, delta and the share of audits lie between 0 and 1, such as 0.02 and 0.05.")
         mode = ExitMode.SHADOW if shadow else ExitMode.HOME
         plain = _Asked(alpha, delta, audit_share, share or 1.0, mode)
-        return self._switch_on(route, [self.store.models.version(m) for m in models], template, plain)
+        versions = [self.store.models.version(m) for m in models]
+        if any(v.is_object for v in versions):
+            return self._switch_object(route, versions, template, plain, by)
+        return self._switch_on(route, versions, template, plain)
 
     def _switch_on(
         self, route: GatewayRoute, versions: list[ModelVersion], template: str | None, asked: _Asked
@@ -133,16 +142,34 @@ class Switching(Staging):
         exit_id = new_id("exit")
         stages, found = self._calibrated(exit_id, line, calls, asked.alpha, asked.delta)
         bound, bounds = found.bound, found.bounds if len(stages) > 1 else ()
-        is_silent = asked.mode is ExitMode.SHADOW
-        if bound.threshold is None and not is_silent:
-            sentence = f"Nothing was switched. {bound.sentence}"
-            return Switched(route, route.config.exit, bound, sentence, bounds)
         exit = Exit(
             exit_id=exit_id, template_id=line.template.template_id,
             wordings=tuple(v.key for v in line.template.variants), mode=asked.mode, stages=stages, form=calls.form,
             order=calls.order, rest=calls.rest, alpha=asked.alpha, delta=asked.delta, audit_share=asked.audit_share,
             share=asked.share,
         )  # fmt: skip
+        return self._answer(route, exit, bound, bounds)
+
+    def _switch_object(
+        self, route: GatewayRoute, versions: list[ModelVersion], template: str | None, asked: _Asked, by: str
+    ) -> Switched:
+        """The same for a model of objects."""
+        model = self._judged_model(route, versions, template, by)
+        bound, exit_id = model.bound(asked.alpha, asked.delta), new_id("exit")
+        exit = Exit(
+            exit_id=exit_id, template_id=model.template.template_id,
+            wordings=tuple(v.key for v in model.template.variants), mode=asked.mode,
+            stages=(model.stage(exit_id, bound),), alpha=asked.alpha, delta=asked.delta, audit_share=asked.audit_share,
+            share=asked.share, object=model.exit,
+        )  # fmt: skip
+        return self._answer(route, exit, bound, ())
+
+    def _answer(self, route: GatewayRoute, exit: Exit, bound: Bound, bounds: tuple[Bound, ...]) -> Switched:
+        """Have it answer, or hear silently; nothing is switched where nothing can be vouched for."""
+        is_silent = exit.mode is ExitMode.SHADOW
+        if bound.threshold is None and not is_silent:
+            sentence = f"Nothing was switched. {bound.sentence}"
+            return Switched(route, route.config.exit, bound, sentence, bounds)
         made = self._place(
             route, exit, _before(route), threshold=exit.threshold, alpha=exit.alpha, delta=exit.delta, n=bound.n,
             n_home=bound.n_home, coverage=bound.coverage,

@@ -29,6 +29,7 @@ _BADGES = {"whole": "good", "failed": "wrong", "truncated": "doubt", "cancelled"
 #: what became of a call of a prompt that a model of ours learned, for a person
 WHAT = {
     "home": "answered at home",
+    "part": "some fields given at home, the others by the upstream",
     "spare": "answered at home, for the upstream failed",
     "audit": "checked: both answered, the upstream's went out",
     "unsure": "the model was not sure",
