@@ -126,6 +126,10 @@ def test_a_document_is_given_at_home_to_the_letter_as_the_upstream_writes_it(des
         model="bills", messages=[{"role": "system", "content": READS}, {"role": "user", "content": text}], stream=True
     )
     assert "".join(c.choices[0].delta.content or "" for c in stream if c.choices) == wanted
+    choices = desk.ws.exit_choices("bills", "bills", template=desk.found[READS].template_id)
+    assert [c.coverage for c in choices] == sorted(c.coverage for c in choices)
+    until(lambda: (r := desk.ws.exit_report("bills")) is not None and r.n_home == 2)
+    assert desk.ws.route_story("bills", template=desk.found[READS].template_id).version.is_object
     strange = desk.ask("nothing of the kind " * 5)
     assert strange.headers["x-homegrown-upstream"] == "stub"
     assert len(desk.bed.upstream.seen()) == 1
@@ -280,3 +284,13 @@ def test_checked_parts_are_held_against_the_whole(desk):
         assert got.parse().choices[0].message.content == told
         assert desk.bed.last(got.headers["x-homegrown-trace"]).tags[AT_HOME] == "audit"
         assert stage.stage.watch.n_wrong - n == pytest.approx(wrong)
+
+
+def test_the_api_switches_by_field_and_tells_of_each(desk):
+    key = desk.bed.served.key(Role.OWNER)
+    url = f"{desk.bed.served.origin}/api/v1/gateway/routes/bills/exit"
+    body = {"models": ["bills"], "alpha": 0.1, "template": desk.found[NOTES].template_id, "by": "field"}
+    said = httpx.put(url, json=body, headers={"authorization": f"Bearer {key}"}, timeout=60).json()
+    assert (said["switched"], said["bound"]["by"], said["bound"]["n_home"]) == (True, "field", 0)
+    assert [f["name"] for f in said["bound"]["fields"]] == ["who", "day", "total"]
+    assert said["bound"]["fields_coverage"] > 0.5

@@ -9,7 +9,7 @@ from homegrown.core.access import SYSTEM, Role
 from homegrown.studio import work
 from homegrown.workspace import connect
 from homegrown.workspace.verbs import run_verb
-from tests.monitor.calls import call, message, rng, topics
+from tests.monitor.calls import bills, call, message, rng, topics
 from tests.studio.conftest import running, visiting
 from tests.studio.test_browser import AXE
 
@@ -105,6 +105,24 @@ def test_accepting_is_a_job_with_the_edited_names(traffic):
         assert owner.post("/monitor/accept", data={"template_id": free.template_id}).status_code == 422
         assert owner.post("/monitor/tag", data={"tag": "nothing"}).status_code == 422
         assert owner.post("/monitor/tag", data={"tag": "feature=triage"}).status_code == 303
+
+
+def test_documents_are_accepted_as_one_task_of_objects(traffic):
+    calls, _ = bills(60, start=2000)
+    traffic.ws.store.captured_imports.add(calls)
+    one = next(p.template for p in traffic.ws.find_tasks().proposals if p.template.is_object)
+    with traffic.client() as owner:
+        listed = owner.get("/monitor").text
+        page = owner.get(f"/monitor/{one.template_id}").text
+        assert "JSON documents: who (span), day (date), total (number), kind (choice), note (free)" in listed
+        assert "stands in the text in 100% of" in page
+        assert "the whole document" in page
+        sent = owner.post("/monitor/accept", data={"template_id": one.template_id, "field": "{}", "name": "bill"})
+        job = work.queue(traffic.ws).get(sent.headers["location"].partition("job=")[2])
+        assert run_verb(traffic.ws, job.verb, job.arguments)["task"] == "bill"
+        kinds = owner.get(f"/monitor/{one.template_id}?field=kind").text
+        assert 'value="offer"' in kinds
+        assert "Add what came since" in owner.get(f"/monitor/{one.template_id}").text
 
 
 def test_files_come_in_by_the_page_and_bad_lines_are_listed(traffic):

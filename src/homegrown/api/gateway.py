@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -175,10 +175,23 @@ class SwitchBody(s.Strict):
     template: Id | None = None
     shadow: bool = False
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    by: Literal["document", "field"] = "document"
+
+
+class HomeFieldOut(msgspec.Struct):
+    """One field of documents: of how many it is given at home, and in how many of these it differs."""
+
+    name: str
+    n_home: int
+    n_differ: int
+    coverage: float
 
 
 class BoundOut(msgspec.Struct):
-    """What the held-out calls say of a bound: `threshold` is null where none can be vouched for."""
+    """What the held-out calls say of a bound: `threshold` is null where none can be vouched for.
+
+    Of a model of objects `n`, `n_home` and `coverage` are of whole documents, and `by` says what `alpha` bounds.
+    """
 
     alpha: float
     delta: float
@@ -191,6 +204,11 @@ class BoundOut(msgspec.Struct):
     agreement: float
     n_more: int | None
     sentence: str
+    by: str | None = None
+    fields_coverage: float | None = None
+    fields_coverage_ci95: tuple[float, float] | None = None
+    fields_differ: float | None = None
+    fields: list[HomeFieldOut] = msgspec.field(default_factory=list)
 
 
 class SwitchedOut(msgspec.Struct):

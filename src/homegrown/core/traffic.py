@@ -232,3 +232,9 @@ class Template:
     def learnable(self) -> tuple[Field, ...]:
         """The fields of which one Task of objects can be made."""
         return tuple(f.field for f in self.fields if f.field is not None)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether its answers are best learnt as objects: by more than one closed set."""
+        names = {f.name for f in self.learnable}
+        return len(names) > 1 or bool(names - {f.name for f in self.shape.closed()})

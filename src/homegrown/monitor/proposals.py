@@ -155,7 +155,7 @@ def suitability(template: Template) -> tuple[Suits, str]:
         return Suits.NOT, _WHY[shape.kind] + _shares(template)
     if volume.n_history > _MOSTLY * volume.n_calls:
         return Suits.NOT, "The answer depends on earlier turns of a conversation; recipes here read one text at a time."
-    if template.learnable and (len(template.fields) > 1 or not closed):
+    if template.is_object:
         return _suitable_object(template)
     if any(f.n_outside > _OUTSIDE * f.n for f in closed):
         return Suits.PART, "Many answers are none of the labels, so somebody has to read them first."

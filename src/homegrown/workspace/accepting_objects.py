@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 def is_object(template: Template, field: str | None) -> bool:
     """Whether a template becomes a Task of objects, where somebody names *field* or nothing.
 
-    A document with one field that is a closed set is a Task of classes, as ever.
+    A document of which one closed set can be learnt, and nothing else, is a Task of classes, as ever.
     """
-    if field is None:
-        return bool(template.learnable) and (len(template.fields) > 1 or not template.shape.closed())
-    return field == OBJECT
+    return template.is_object if field is None else field == OBJECT
 
 
 def accept_object(store: Store, template: Template, task_name: str, progress: Progress) -> Accepted:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
-from homegrown.core.traffic import AnswerKind
+from homegrown.core.traffic import OBJECT, AnswerKind
 from homegrown.errors import HomegrownError, InputError
 from homegrown.monitor import Suits
 from homegrown.monitor.proposals import suitability
@@ -20,7 +20,7 @@ from homegrown.workspace.accepting import field_of
 from homegrown.workspace.uploads import MAX_BYTES
 
 if TYPE_CHECKING:
-    from homegrown.core.traffic import FieldShape, Template
+    from homegrown.core.traffic import FieldShape, ObjectField, Template
     from homegrown.jobs import Job
     from homegrown.monitor import Bill, Proposal
     from homegrown.web import Call
@@ -111,6 +111,7 @@ class TemplatePage:
     fields: tuple[str, ...]
     classes: tuple[tuple[str, str], ...]
     is_several: bool
+    object_fields: tuple[tuple[str, str, str], ...]
     may_build: bool
     problem: str
     as_code: AsCode
@@ -149,8 +150,8 @@ def _page(call: Call, *, imported: Imported | None = None, problem: str = "") ->
         unlearnable=found.bill.unlearnable,
         loose=found.bill.loose,
         of=_OF[found.bill.by],
-        proposals=tuple(r for r, p in zip(rows, found.proposals, strict=True) if p.learnable and p.suits != Suits.NOT),
-        others=tuple(r for r, p in zip(rows, found.proposals, strict=True) if not p.learnable or p.suits == Suits.NOT),
+        proposals=tuple(r for r, p in zip(rows, found.proposals, strict=True) if _can(p)),
+        others=tuple(r for r, p in zip(rows, found.proposals, strict=True) if not _can(p)),
         imported=imported,
         problem=problem,
         may_build=call.actor.may(Permission.BUILD),
@@ -165,6 +166,10 @@ def _page(call: Call, *, imported: Imported | None = None, problem: str = "") ->
             python='ws.import_calls("calls.jsonl")\nws.find_tasks().proposals',
         ),
     )
+
+
+def _can(p: Proposal) -> bool:
+    return p.suits != Suits.NOT and bool(p.learnable or p.template.learnable)
 
 
 def _job(call: Call) -> Job | None:
@@ -204,7 +209,7 @@ def _row(p: Proposal) -> ProposalRow:
         badge=_BADGES[p.suits],
         says=_SAID[p.suits],
         reason=p.reason,
-        answers="; ".join(map(_answers, t.shape.fields)) or "no answers",
+        answers=_documents(t) if t.is_object else "; ".join(map(_answers, t.shape.fields)) or "no answers",
         n_calls=t.volume.n_calls,
         month="" if p.calls_month is None else f"{p.calls_month:,.0f} a month",
         cost="" if p.cost_month_usd is None else _usd(p.cost_month_usd),
@@ -214,6 +219,10 @@ def _row(p: Proposal) -> ProposalRow:
 
 def _task_href(t: Template) -> str:
     return next((f"/label/tasks/{task_id}" for task_id in t.tasks.values()), "")
+
+
+def _documents(t: Template) -> str:
+    return "JSON documents: " + ", ".join(f"{f.name} ({f.field.type.value if f.field else 'free'})" for f in t.fields)
 
 
 def _answers(one: FieldShape) -> str:
@@ -271,7 +280,8 @@ def _template_page(call: Call, wanted: str, problem: str) -> TemplatePage:
     proposal = next((p for p in ws.traffic().proposals if p.template.template_id == t.template_id), None)
     suits, reason = suitability(t)
     closed = t.shape.closed()
-    one = next((f for f in closed if f.name == wanted), closed[0] if closed else None)
+    whole = t.is_object and wanted in ("", OBJECT)
+    one = None if whole else next((f for f in closed if f.name == wanted), closed[0] if closed else None)
     names = t.names.get(one.name, {}) if one else {}
     return TemplatePage(
         template_id=t.template_id,
@@ -284,10 +294,11 @@ def _template_page(call: Call, wanted: str, problem: str) -> TemplatePage:
         wordings=tuple(_wording(v.system.constants, v.user.constants) for v in t.variants[:_WORDINGS]),
         n_wordings=len(t.variants),
         calls=tuple(CallRow(parts=c.parts, answer=c.answer) for c in ws.template_calls(t.template_id, _CALLS)),
-        field=one.name if one else "",
-        fields=tuple(f.name for f in closed),
+        field=one.name if one else OBJECT if whole else "",
+        fields=(*((OBJECT,) if t.is_object else ()), *(f.name for f in closed)),
         classes=tuple((c, names.get(c, c) or "") for c in one.classes) if one else (),
         is_several=bool(one) and one.kind == AnswerKind.CLASSES,
+        object_fields=tuple(map(_field_row, t.fields)) if whole else (),
         may_build=call.actor.may(Permission.BUILD),
         problem=problem,
         as_code=AsCode(
@@ -296,6 +307,14 @@ def _template_page(call: Call, wanted: str, problem: str) -> TemplatePage:
             sql="select label_source, class, count(*) as n from votes where kind = 'model' group by all",
         ),
     )
+
+
+def _field_row(one: ObjectField) -> tuple[str, str, str]:
+    """Name, type, and how much of it can be learnt."""
+    if one.field is None:
+        return one.name, "not learnt here", f"{one.why}."
+    several = " (several)" if one.field.takes_many else ""
+    return one.name, one.field.type.value + several, f"stands in the text in {one.share:.0%} of {one.n:,} answers"
 
 
 def _wording(system: tuple[str, ...], user: tuple[str, ...]) -> str:
@@ -325,6 +344,9 @@ def accept(call: Call) -> Response:
     """``POST /monitor/accept``: make a Task of a template, as a job; an emptied name means none of the classes."""
     ws = call.ws
     t = ws.store.templates.get(posted(call, "template_id"))
+    if t.is_object and posted(call, "field") == OBJECT:
+        whole = {"template_id": t.template_id, "name": posted(call, "name").strip() or None, "field": OBJECT}
+        return go(f"/monitor?job={work.submit(ws, call.actor, 'accept_task', whole)}")
     one = field_of(t, posted(call, "field") if len(t.shape.closed()) > 1 else None)
     names: dict[str, str | None] = {}
     for number, label in enumerate(one.classes):
