@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from homegrown.cli.demo_script import Got, Script
-    from homegrown.cli.demo_texts import Texts
     from homegrown.cli.demo_upstream import Book, LocalUpstream
     from homegrown.server import RunningServer
     from homegrown.workspace import Workspace
@@ -47,6 +46,7 @@ class Plan:
     delta: float
     seed: int
     recipe: str = "linear"
+    by: str = "document"
     calls_per_day: float = CALLS_PER_DAY
 
 
@@ -55,6 +55,7 @@ class Story:
     """All parts that play, and what they found so far.
 
     Attributes:
+        texts: ``demo_texts.Texts``; of ``FieldsStory`` ``demo_receipts.Receipts``.
         say: a line for a person.
         progress: hears how many calls are done.
         found: the document, as far as it is known.
@@ -64,7 +65,7 @@ class Story:
     server: RunningServer
     upstream: LocalUpstream
     script: Script
-    texts: Texts
+    texts: Any
     book: Book
     plan: Plan
     say: Callable[[str], None]
@@ -75,20 +76,7 @@ class Story:
     def play(self) -> dict[str, Any]:
         """The whole story; returns the document."""
         started = time.monotonic()
-        t = self.texts
-        self.found = {
-            "simulated": True,
-            "what_is_simulated": "the model API: what it says, how long it takes and what it costs; machines' prices",
-            "source": {"name": t.source, "credit": t.credit, "n_labels": len(t.labels)},
-            "calls": {
-                "taught": len(t.taught), "shadow": len(t.shadow), "after": len(t.after), "stopped": len(t.last),
-                "free_text": len(t.letters),
-            },
-            "always_confused": self.book.instead,
-            "latency_of_upstream_s": self.book.latency_s,
-            "alpha": self.plan.alpha, "delta": self.plan.delta, "seed": self.plan.seed,
-            "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)},
-        }  # fmt: skip
+        self.found = self._head()
         for name, part in (
             ("traffic", self._traffic), ("tasks", self._tasks), ("train", self._train), ("shadow", self._shadow),
             ("switch", self._switch), ("after", self._after), ("cost", self._cost), ("stopped", self._stopped),
@@ -106,16 +94,24 @@ class Story:
 
     # The parts
 
+    def _head(self) -> dict[str, Any]:
+        t = self.texts
+        return {
+            "simulated": True,
+            "what_is_simulated": "the model API: what it says, how long it takes and what it costs; machines' prices",
+            "source": {"name": t.source, "credit": t.credit, "n_labels": len(t.labels)},
+            "calls": {
+                "taught": len(t.taught), "shadow": len(t.shadow), "after": len(t.after), "stopped": len(t.last),
+                "free_text": len(t.letters),
+            },
+            "always_confused": self.book.instead,
+            "latency_of_upstream_s": self.book.latency_s,
+            "alpha": self.plan.alpha, "delta": self.plan.delta, "seed": self.plan.seed,
+            "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)},
+        }  # fmt: skip
+
     def _traffic(self) -> None:
-        price = self.ws.prices().get(PriceKind.UPSTREAM, PRICED_LIKE).details
-        if not isinstance(price, UpstreamPrice):
-            raise HomegrownError(f"The price list has no model API {PRICED_LIKE!r}.")
-        sent, answered = price.price_in_usd, price.price_out_usd
-        self.ws.add_upstream(
-            UPSTREAM, self.upstream.base_url, model=ANY_MODEL, private=True, price_in_usd=sent, price_out_usd=answered
-        )
-        self.ws.set_price("upstream", UPSTREAM, is_simulated=True, price_in_usd=sent, price_out_usd=answered)
-        self.ws.put_route(DEFAULT_ROUTE, upstreams=[UPSTREAM])
+        sent, answered = self._priced()
         self.say(
             f"\n1. A script calls a model API. Its address is changed to {self.server.address}/v1; nothing else is.\n"
             f"   The API is simulated, on this machine, at {self.upstream.base_url}: it says what is right but for "
@@ -125,6 +121,22 @@ class Story:
         )
         letters = self._letters(first=True)
         bodies = self._mixed(self.texts.ask([t for t, _ in self.texts.taught]), self.texts.ask_letters(letters))
+        self._collect(bodies)
+
+    def _priced(self) -> tuple[float, float]:
+        """Register the API with its simulated price, and route every call to it."""
+        price = self.ws.prices().get(PriceKind.UPSTREAM, PRICED_LIKE).details
+        if not isinstance(price, UpstreamPrice):
+            raise HomegrownError(f"The price list has no model API {PRICED_LIKE!r}.")
+        sent, answered = price.price_in_usd, price.price_out_usd
+        self.ws.add_upstream(
+            UPSTREAM, self.upstream.base_url, model=ANY_MODEL, private=True, price_in_usd=sent, price_out_usd=answered
+        )
+        self.ws.set_price("upstream", UPSTREAM, is_simulated=True, price_in_usd=sent, price_out_usd=answered)
+        self.ws.put_route(DEFAULT_ROUTE, upstreams=[UPSTREAM])
+        return sent, answered
+
+    def _collect(self, bodies: list[dict[str, Any]]) -> None:
         started = time.monotonic()
         self._send(bodies, FAST)
         rate = len(bodies) / (time.monotonic() - started)
@@ -195,8 +207,8 @@ class Story:
         self.found |= {
             "verdict": judged["verdict"],
             "verdict_of": "the student where it is sure, the API elsewhere" if mixed else "the student for every call",
-            "verdict_sentence": judged["sentence"], "verdict_details": _told(judged),
-            "verdict_without_fallback": _told(wholly),
+            "verdict_sentence": judged["sentence"], "verdict_details": told(judged),
+            "verdict_without_fallback": told(wholly),
         }  # fmt: skip
 
     def _switch(self) -> None:
@@ -251,13 +263,17 @@ class Story:
             self.say(f"  It fell back to the API by itself on the way: {fell.details}")
 
     def _cost(self) -> None:
-        c, calls = self._counted, self._asked
-        share = (c.n_home + c.n_audit) / c.n if c.n else 0.0
+        c = self._counted
+        self._compare((c.n_home + c.n_audit) / c.n if c.n else 0.0, c.n_audit / max(1, c.n_home + c.n_audit))
+
+    def _compare(self, share: float, audit_share: float) -> None:
+        """What the prompt's calls cost by the API alone, and where a share of that is saved."""
+        calls = self._asked
         sent = sum(x.n_tokens_in or 0 for x in calls) / max(1, len(calls))
         answered = sum(x.n_tokens_out or 0 for x in calls) / max(1, len(calls))
         done = self.ws.compare_costs(
             upstream=UPSTREAM, calls_per_day=self.plan.calls_per_day, n_tokens_in=sent, n_tokens_out=answered,
-            coverage=share, audit_share=c.n_audit / max(1, c.n_home + c.n_audit),
+            coverage=share, audit_share=audit_share,
         )  # fmt: skip
         api, home = done.option("api"), done.option(done.home)
         before, after = api.monthly_usd[1], home.monthly_usd[1] if share else api.monthly_usd[1]
@@ -305,8 +321,9 @@ class Story:
     # What they share
 
     def _switched(self, *, shadow: bool) -> Switched:
+        plan = self.plan
         return self.ws.switch_route(
-            DEFAULT_ROUTE, MODEL_NAME, alpha=self.plan.alpha, delta=self.plan.delta, shadow=shadow
+            DEFAULT_ROUTE, MODEL_NAME, alpha=plan.alpha, delta=plan.delta, shadow=shadow, by=plan.by
         )
 
     def _letters(self, *, first: bool) -> list[str]:
@@ -340,7 +357,7 @@ class Story:
     def _until_seen(self, *, shadow: bool) -> None:
         """Until the server follows what was switched; calls that come before go to the API as ever."""
         until = time.monotonic() + _WAIT_S
-        probe = self.texts.ask([self.texts.taught[0][0]])
+        probe = self._probe()
         while time.monotonic() < until:
             self.script.send(probe, f"{self.server.address}/v1", self.server.key, at_once=1)
             what = self.ws.calls(limit=1)[0].tags.get(AT_HOME)
@@ -349,8 +366,12 @@ class Story:
             time.sleep(0.2)
         raise HomegrownError(f"The server did not follow the switch within {_WAIT_S:.0f} s.")
 
+    def _probe(self) -> list[dict[str, Any]]:
+        return self.texts.ask([self.texts.taught[0][0]])
 
-def _told(verdict: dict[str, Any]) -> dict[str, Any]:
+
+def told(verdict: dict[str, Any]) -> dict[str, Any]:
+    """What the document tells of a verdict."""
     names = ("verdict", "sentence", "n", "n_differ", "n_more", "margin", "level", "against", "student_accuracy",
              "incumbent_accuracy")  # fmt: skip
     return {n: verdict.get(n) for n in names}

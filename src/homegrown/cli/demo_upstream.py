@@ -59,17 +59,23 @@ class Book:
         labels: what is right, by message.
         instead: labels that it always confuses, and what it says in their place.
         latency_s: median of the simulated latency.
+        documents: what stands in a document, by message; the system prompt is answered with these then, and where the
+            request has a JSON Schema with the fields that it names alone.
     """
 
     system: str
     labels: dict[str, str]
     instead: dict[str, str] = field(default_factory=dict)
     latency_s: float = 0.1
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def answer(self, system: str, text: str) -> str:
-        """What it says to a message."""
+    def answer(self, system: str, text: str, wanted: list[str] | None = None) -> str:
+        """What it says to a message; of a document the fields *wanted*, all when None."""
         if system != self.system:
             return _letter(text)
+        if self.documents:
+            found = self.documents.get(text, {})
+            return json.dumps({n: found.get(n) for n in wanted or found}, ensure_ascii=False)
         right = self.labels.get(text) or min(self.labels.values())
         return self.instead.get(right, right)
 
@@ -119,7 +125,7 @@ class _Api:
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"error": {"message": "This is no chat.", "type": "invalid_request_error"}}, 400)
         text = said.get("user", "")
-        content = self._book.answer(said.get("system", ""), text)
+        content = self._book.answer(said.get("system", ""), text, _wanted(asked))
         # By the message alone: asked again it takes as long, and says the same.
         await asyncio.sleep(self._book.latency_s * _drawn(text).lognormal(0.0, SPREAD))
         sent = sum(map(len, said.values())) // _CHARS_PER_TOKEN
@@ -138,6 +144,14 @@ class _Api:
     async def models(self, _: Request) -> Response:
         """``GET /v1/models``."""
         return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": SIMULATED}]})
+
+
+def _wanted(asked: dict[str, Any]) -> list[str] | None:
+    """The fields that the request's schema names; None without one."""
+    try:
+        return list(asked["response_format"]["json_schema"]["schema"]["properties"])
+    except (KeyError, TypeError):
+        return None
 
 
 async def _events(head: dict[str, Any], content: str, usage: dict[str, int] | None) -> AsyncIterator[bytes]:

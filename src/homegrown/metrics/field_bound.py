@@ -109,7 +109,7 @@ def field_bound(
         if _p_value(answered, wrong, alpha, _n_able(ceiling, cut)) > delta:
             break
         best = float(cut)
-    more = 0 if best is not None else _more(able, wrong, cuts, ceiling, alpha, delta)
+    more = 0 if best is not None else _more(able, wrong, ceiling, alpha, delta)
     answered = able > best if best is not None else np.zeros((n, m), bool)
     n_wrong = int((answered & wrong).sum())
     shares = answered.mean(1)
@@ -126,8 +126,10 @@ def planned_fields(
 ) -> np.ndarray:
     """Thresholds for ``field_bound``, planned on how sure the model was of other documents, whether right or wrong.
 
-    They are quantiles of those confidences. The first is where *n* documents would refute an error of *alpha* though
-    a quarter as many of the fields are wrong, and one at least; where there is none, though none is wrong.
+    They are quantiles of those confidences: those at which *n* documents would refute an error of *alpha* though a
+    quarter as many of the fields are wrong, and one at least; where there is none, though none is wrong. The others are
+    left out, for a test without power would end the sequence: where a second field begins to pass, the stake must bear
+    both being wrong while few of the second are answered yet.
 
     Args:
         confidence: float [k, m], of other documents; k at least 1.
@@ -157,8 +159,8 @@ def planned_fields(
         each = float(np.log1p(-rate * (1 - alpha * n_each.mean())) - np.log1p(rate * alpha * n_each.mean()))
         clean[i] = n * float(np.log1p(rate * alpha * n_each).mean())
         spoilt[i] = clean[i] + n_wrong * each
-    enough = next((e for g in (spoilt, clean) if len(e := np.flatnonzero(g >= wanted))), [int(np.argmax(clean))])
-    return cuts[int(enough[0]) :]
+    enough = next((e for g in (spoilt, clean) if len(e := np.flatnonzero(g >= wanted))), np.array([np.argmax(clean)]))
+    return cuts[enough]
 
 
 def _n_able(ceiling: np.ndarray, cut: float) -> int:
@@ -166,12 +168,10 @@ def _n_able(ceiling: np.ndarray, cut: float) -> int:
     return max(1, int((ceiling > cut).sum()))
 
 
-def _more(
-    able: np.ndarray, wrong: np.ndarray, cuts: np.ndarray, ceiling: np.ndarray, alpha: float, delta: float
-) -> int | None:
+def _more(able: np.ndarray, wrong: np.ndarray, ceiling: np.ndarray, alpha: float, delta: float) -> int | None:
     """About how many more documents, if they are like these."""
-    n, best = len(able), None
-    for cut in cuts:
+    n, best, finite = len(able), None, able[np.isfinite(able)]
+    for cut in np.unique(np.quantile(finite, np.linspace(0, 1, STEPS), method="lower") - _HAIR) if len(finite) else ():
         k = _n_able(ceiling, cut)
         x = ((able > cut) * (wrong - alpha)).sum(1)
         gain = float(np.log1p(-_BETS[0] / (k * (1 - alpha)) * np.minimum(x, k * (1 - alpha))).mean())

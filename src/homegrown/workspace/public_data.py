@@ -64,6 +64,13 @@ def demo_data(*, is_offline: bool = False) -> DemoData:
     return DemoData(own, None, "message", "intent", "support", question, credit)
 
 
+def receipts_file() -> Path | None:
+    """The receipts of SROIE in the folder ``HOMEGROWN_DATA``; None without. They are fetched from nowhere."""
+    folder = os.environ.get("HOMEGROWN_DATA")
+    file = Path(folder) / "receipts_sroie" / "receipts.jsonl.gz" if folder else None
+    return file if file is not None and file.is_file() else None
+
+
 def examples_folder() -> Path:
     """Where the examples lie: beside the source in a checkout, inside the package when installed."""
     checkout = Path(__file__).parents[3] / "examples"
