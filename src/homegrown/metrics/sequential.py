@@ -124,8 +124,12 @@ class MeanSequence:
         return bounds[0], -bounds[1]
 
 
-def proportion(k: int, n: int, level: float = 0.05, *, prior: tuple[float, float] = (0.5, 0.5)) -> tuple[float, float]:
+def proportion(
+    k: float, n: int, level: float = 0.05, *, prior: tuple[float, float] = (0.5, 0.5)
+) -> tuple[float, float]:
     """Bounds of a proportion after *k* of *n*; both together are ever wrong with probability at most *level*.
+
+    They hold for the mean of shares between 0 and 1 that add up to *k*, too: none varies more than an outcome would.
 
     Robbins' mixture over a beta prior (Robbins 1970, Annals of Mathematical Statistics 41:1397; Howard, Ramdas,
     McAuliffe, Sekhon 2021, Annals of Statistics 49:1055, section 3): closed form, no matter when one stops.
