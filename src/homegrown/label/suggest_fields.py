@@ -1,0 +1,90 @@
+"""What the fields of a record may hold, and why one thinks so: for who labels it, as a suggestion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from homegrown.core.schema import Field, FieldType
+from homegrown.core.tasks import LabelSourceKind
+from homegrown.store.lance_tables import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from homegrown.core.models import ObjectAnswer
+    from homegrown.core.tasks import Task
+    from homegrown.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSuggestion:
+    """What one field may hold.
+
+    Attributes:
+        answer: as ``core.schema`` has it; None: it is not in the text.
+        share: how sure that is, 0 to 1.
+        why: in words.
+    """
+
+    field_id: str
+    answer: dict[str, Any] | None
+    share: float
+    why: str
+
+
+def answers_heard(store: Store, task: Task, record_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """What rules, models and imports say of a few records, each as field id → answer; of fields that are there."""
+    if not store.votes.table.exists or not record_ids:
+        return {}
+    sources = {
+        s["label_source_id"]
+        for s in store.tasks.label_sources(task.task_id)
+        if s["kind"] != LabelSourceKind.PERSON.value
+    }
+    where = f"record_id IN {quoted(record_ids)} AND value IS NOT NULL"
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in store.votes.table.scan(["record_id", "label_source_id", "value"], where=where).to_pylist():
+        if row["label_source_id"] in sources:
+            said = msgspec.json.decode(row["value"]).get("fields", {})
+            found.setdefault(row["record_id"], []).append(present(task.fields, said))
+    return found
+
+
+def present(fields: Sequence[Field], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what was said, what still can be: of fields and choices that the task has now.
+
+    Example:
+        >>> present([Field("f_1", "day", FieldType.DATE)], {"f_1": None, "f_gone": {"value": "1"}})
+        {'f_1': None}
+    """
+    found: dict[str, Any] = {}
+    for one in fields:
+        if one.field_id not in said:
+            continue
+        answer = said[one.field_id]
+        if answer is not None and one.type is FieldType.CHOICE:
+            kept = [c.class_id for c in one.choices if c.class_id in answer.get("choices", ())]
+            if not kept:
+                continue
+            answer = {**answer, "choices": kept}
+        found[one.field_id] = answer
+    return found
+
+
+def from_model(fields: Sequence[Field], name: str, said: ObjectAnswer) -> list[FieldSuggestion]:
+    """A model's answer, field by field.
+
+    Example:
+        >>> from homegrown.core.models import FieldAnswer, ObjectAnswer
+        >>> said = ObjectAnswer({"f_1": FieldAnswer({"value": "2026-01-02"}, 0.9)})
+        >>> from_model([Field("f_1", "day", FieldType.DATE)], "receipt@1", said)[0].why
+        'receipt@1 is 90% sure'
+    """
+    answers = present(fields, {field_id: a.answer for field_id, a in said.fields.items()})
+    return [
+        FieldSuggestion(i, answer, prob := said.fields[i].prob, f"{name} is {prob:.0%} sure")
+        for i, answer in answers.items()
+    ]
