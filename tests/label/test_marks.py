@@ -6,7 +6,7 @@ from homegrown.core.choices import TaskClass
 from homegrown.core.schema import Field, FieldType
 from homegrown.errors import InputError
 from homegrown.inference.candidates import Reading
-from homegrown.label.marks import read_mark, read_words, said_value
+from homegrown.label.marks import read_mark, read_typed, read_words, said_value
 
 WHO = Field("f_who", "who", FieldType.SPAN)
 DAY = Field("f_day", "day", FieldType.DATE)
@@ -46,6 +46,10 @@ def test_typed_words_are_looked_for_in_the_text():
     assert read_words(DAY, TEXT, "3 April 2026", Reading()).answers[0]["spans"] == [at("03/04/2026")]
     assert "12.75, which does not stand in the text" in read_words(SUM, TEXT, "12.75", Reading()).problem
     assert read_words(DAY, TEXT, "soon", Reading()).problem == "“soon” is no date."
+    assert read_typed(SUM, TEXT, "12.50", *at("1Z.50"), Reading()).answers == (
+        {"value": "12.50", "spans": [at("1Z.50")]},
+    )  # fmt: skip
+    assert "says 13, and the words" in read_typed(SUM, TEXT, "13", *at("RM12.50"), Reading()).problem
     twice = read_words(SUM, "5 and 5", "5.00", Reading())
     assert twice.answers == ({"value": "5.00"},), "it stands twice: no place is made up"
 

@@ -115,6 +115,25 @@ def read_words(one: Field, text: str, words: str, reading: Reading) -> ReadMark:
     return ReadMark(tuple(standing), len(standing) == 1 or one.type is not FieldType.DATE)
 
 
+def read_typed(one: Field, text: str, words: str, start: int, end: int, reading: Reading) -> ReadMark:
+    """What somebody types of a value whose words are marked: these may say it badly, but nothing else.
+
+    Example:
+        >>> total = Field("f_1", "total", FieldType.MONEY)
+        >>> read_typed(total, "in all 1Z.50", "12.50", 7, 12, Reading()).answers
+        ({'value': '12.50', 'spans': [[7, 12]]},)
+    """
+    check_spans(text, [Span(start, end, one.field_id)])
+    found = [{**value, "spans": [[start, end]]} for value in values_of(one.type, words, reading)]
+    if not found:
+        return ReadMark(problem=f"“{words[:_SHOWN]}” is no {_KIND[one.type]}.")
+    try:
+        _check_value(one, found[0], text, reading)
+    except InputError as error:
+        return ReadMark(problem=error.message)
+    return ReadMark((found[0],))
+
+
 def _placed(one: Field, text: str, value: dict[str, Any], reading: Reading) -> dict[str, Any] | None:
     """A value with its place; without one where it stands at several, None where it stands nowhere."""
     places = _places(one, text, value["value"], reading)

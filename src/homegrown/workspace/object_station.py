@@ -12,7 +12,7 @@ from homegrown.core.tasks import LabelSourceKind
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import InputError, NotFoundError
 from homegrown.inference.candidates import Reading, candidates
-from homegrown.label.marks import ReadMark, read_mark, read_words, said_value
+from homegrown.label.marks import VALUES, ReadMark, read_mark, read_typed, read_words, said_value
 from homegrown.label.suggest_fields import FieldSuggestion, answers_heard, from_model
 from homegrown.workspace.object_advice import ObjectAdvisor
 
@@ -55,7 +55,7 @@ class ObjectStation:
             record_id: of the record.
             field: the field's id or name.
             span: first code point of the marked words, and after the last.
-            words: typed instead.
+            words: typed instead; with *span* of a value: what the marked words say.
             exact: take the marked words alone; else the whole date or amount of which they are a part.
 
         Raises:
@@ -72,12 +72,14 @@ class ObjectStation:
             raise InputError(f"The task {asked.name!r} has no field {field[:80]!r}.")
         if one.type in (FieldType.CHOICE, FieldType.BOOLEAN, FieldType.LIST):
             raise InputError(f"“{one.name}” ({one.type.value}) is not filled with words of the text.")
-        if (span is None) == (words is None):
-            raise InputError("Say either which words are marked (span), or what was typed (words).")
+        if span is None and words is None:
+            raise InputError("Say which words are marked (span), or what was typed (words).")
         text = self.store.records.texts([record_id]).get(record_id)
         if text is None:
             raise NotFoundError("There is no such record here. It may have been forgotten.")
         reading = self.reading(asked)
+        if span is not None and words is not None and one.type in VALUES:
+            return read_typed(one, text, words, *span, reading)
         if span is not None:
             return read_mark(one, text, *span, reading, exact=exact)
         return read_words(one, text, words or "", reading)
