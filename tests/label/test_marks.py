@@ -44,6 +44,8 @@ def test_typed_words_are_looked_for_in_the_text():
         "value": "12.50", "currency": "MYR", "spans": [at("RM12.50")],
     }  # fmt: skip
     assert read_words(DAY, TEXT, "3 April 2026", Reading()).answers[0]["spans"] == [at("03/04/2026")]
+    for reading, is_sure in ((Reading(), False), (Reading(day_first=True), True)):
+        assert read_words(DAY, TEXT, "03/04/2026", reading).is_sure is is_sure
     assert "12.75, which does not stand in the text" in read_words(SUM, TEXT, "12.75", Reading()).problem
     assert read_words(DAY, TEXT, "soon", Reading()).problem == "“soon” is no date."
     assert read_typed(SUM, TEXT, "12.50", *at("1Z.50"), Reading()).answers == (

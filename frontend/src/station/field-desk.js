@@ -72,6 +72,7 @@ export class FieldDesk extends Desk {
     this.#isOpen = false;
     this.untell();
     this.#held = new Map(Object.entries(before ?? this.#draft() ?? {}).map(([id, answer]) => [id, this.#holding(answer)]));
+    if (before) this.#keepDraft();
     this.#suggest();
     this.#active = "";
     this.#advance();

@@ -74,8 +74,12 @@ def read_mark(one: Field, text: str, start: int, end: int, reading: Reading, *, 
     found = values_of(one.type, text[slice(*place)], reading) if wider else own
     if not found:
         return ReadMark(problem=f"“{text[start:end][:_SHOWN]}” is no {_KIND[one.type]}.")
-    unsure = one.type is FieldType.DATE and reading.day_first is None and len(found) > 1
-    return ReadMark(tuple({**value, "spans": [list(place)]} for value in found), not unsure)
+    return ReadMark(tuple({**value, "spans": [list(place)]} for value in found), not _is_unsure(one, found, reading))
+
+
+def _is_unsure(one: Field, found: Sequence[object], reading: Reading) -> bool:
+    """Whether a date could be two, and nothing says which: 03/04/2026."""
+    return one.type is FieldType.DATE and reading.day_first is None and len(found) > 1
 
 
 def _around(one: Field, text: str, start: int, end: int, reading: Reading) -> tuple[int, int] | None:
@@ -112,7 +116,7 @@ def read_words(one: Field, text: str, words: str, reading: Reading) -> ReadMark:
     standing = [p for p in placed if p is not None]
     if not standing:
         return ReadMark(problem=_stands_nowhere(one, found[0]))
-    return ReadMark(tuple(standing), len(standing) == 1 or one.type is not FieldType.DATE)
+    return ReadMark(tuple(standing), not _is_unsure(one, standing, reading))
 
 
 def read_typed(one: Field, text: str, words: str, start: int, end: int, reading: Reading) -> ReadMark:

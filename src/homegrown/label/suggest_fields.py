@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 
+MOST_SURE = 0.99
+
+
 @dataclass(frozen=True, slots=True)
 class FieldSuggestion:
     """What one field may hold.
@@ -85,6 +88,11 @@ def from_model(fields: Sequence[Field], name: str, said: ObjectAnswer) -> list[F
     """
     answers = present(fields, {field_id: a.answer for field_id, a in said.fields.items()})
     return [
-        FieldSuggestion(i, answer, prob := said.fields[i].prob, f"{name} is {prob:.0%} sure")
+        FieldSuggestion(i, answer, prob := said.fields[i].prob, f"{name} is {_percent(prob)} sure")
         for i, answer in answers.items()
     ]
+
+
+def _percent(prob: float) -> str:
+    """Never all of it: a model is not sure."""
+    return "more than 99%" if prob > MOST_SURE else f"{prob:.0%}"
