@@ -100,7 +100,9 @@ def test_an_import_is_suggested_and_says_how_dates_are_written(tmp_path):
         ids = {f.name: f.field_id for f in task.fields}
         start, end = told[ids["who"]].answer["spans"][0]
         assert waiting.record.text[start:end] == waiting.record.text.split("\n")[1]
-        assert told[ids["day"]].why == "an import, a rule or a teacher says so"
+        assert told[ids["day"]].why == "the column “answer” says so"
+        start, end = told[ids["total"]].answer["spans"][0]  # a value alone is shown where it stands
+        assert waiting.record.text[start:end].endswith(" EUR")
         assert ws.reading("receipt").day_first is True
         ws.task("receipt", fields={k: v for k, v in FIELDS.items() if k != "day"})
         (waiting,) = ws.task("receipt").next_records(1).records

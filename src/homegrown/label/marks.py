@@ -25,6 +25,7 @@ VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 _KIND = {FieldType.NUMBER: "number", FieldType.MONEY: "amount of money", FieldType.DATE: "date"}
 _SHOWN = 80
 _NEAR = 100
+_LONG = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,19 @@ def read_typed(one: Field, text: str, words: str, start: int, end: int, reading:
     except InputError as error:
         return ReadMark(problem=error.message)
     return ReadMark((found[0],))
+
+
+def with_place(one: Field, text: str, answer: dict[str, Any] | None, reading: Reading) -> dict[str, Any] | None:
+    """An answer with the place of its value, where it has none and the value stands at one place alone.
+
+    Example:
+        >>> with_place(Field("f_1", "n", FieldType.NUMBER), "12 boxes", {"value": "12"}, Reading())
+        {'value': '12', 'spans': [[0, 2]]}
+    """
+    if answer is None or one.type not in VALUES or answer.get("spans") or len(text) > _LONG:
+        return answer
+    places = _places(one, text, answer["value"], reading) or []
+    return {**answer, "spans": [list(places[0])]} if len(places) == 1 else answer
 
 
 def _placed(one: Field, text: str, value: dict[str, Any], reading: Reading) -> dict[str, Any] | None:

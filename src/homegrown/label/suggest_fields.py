@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.schema import Field, FieldType
-from homegrown.core.tasks import LabelSourceKind
+from homegrown.label.suggest import WHO
 from homegrown.store.lance_tables import quoted
 
 if TYPE_CHECKING:
@@ -38,21 +38,26 @@ class FieldSuggestion:
     why: str
 
 
-def answers_heard(store: Store, task: Task, record_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """What rules, models and imports say of a few records, each as field id → answer; of fields that are there."""
+@dataclass(frozen=True, slots=True)
+class HeardAnswer:
+    """What one source says of a record: *who* in words, and field id → answer, of fields that are there."""
+
+    who: str
+    fields: dict[str, Any]
+
+
+def answers_heard(store: Store, task: Task, record_ids: Sequence[str]) -> dict[str, list[HeardAnswer]]:
+    """What rules, models and imports say of a few records; only of each source's newest version."""
     if not store.votes.table.exists or not record_ids:
         return {}
-    sources = {
-        s["label_source_id"]
-        for s in store.tasks.label_sources(task.task_id)
-        if s["kind"] != LabelSourceKind.PERSON.value
-    }
+    sources = {s["label_source_id"]: s for s in store.tasks.label_sources(task.task_id)}
     where = f"record_id IN {quoted(record_ids)} AND value IS NOT NULL"
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[HeardAnswer]] = {}
     for row in store.votes.table.scan(["record_id", "label_source_id", "value"], where=where).to_pylist():
-        if row["label_source_id"] in sources:
-            said = msgspec.json.decode(row["value"]).get("fields", {})
-            found.setdefault(row["record_id"], []).append(present(task.fields, said))
+        source = sources.get(row["label_source_id"])
+        if source is not None and source["kind"] in WHO:
+            said = present(task.fields, msgspec.json.decode(row["value"]).get("fields", {}))
+            found.setdefault(row["record_id"], []).append(HeardAnswer(WHO[source["kind"]].format(source["name"]), said))
     return found
 
 

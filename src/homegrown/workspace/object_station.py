@@ -12,8 +12,9 @@ from homegrown.core.tasks import LabelSourceKind
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import InputError, NotFoundError
 from homegrown.inference.candidates import Reading, candidates
-from homegrown.label.marks import VALUES, ReadMark, read_mark, read_typed, read_words, said_value
-from homegrown.label.suggest_fields import FieldSuggestion, answers_heard, from_model
+from homegrown.label.marks import VALUES, ReadMark, read_mark, read_typed, read_words, said_value, with_place
+from homegrown.label.suggest import says
+from homegrown.label.suggest_fields import FieldSuggestion, HeardAnswer, answers_heard, from_model
 from homegrown.workspace.object_advice import ObjectAdvisor
 
 if TYPE_CHECKING:
@@ -118,18 +119,22 @@ class ObjectStation:
         said = self.object_advisor.advise(task, texts, wait=wait)
         found = {i: from_model(task.fields, name, answer) for i, (name, answer) in said.items()}
         others = answers_heard(self.store, task, [i for i in texts if i not in found])
-        return found | {i: _joined(task.fields, answers) for i, answers in others.items()}
+        reading = self.reading(task) if others else Reading()
+        return found | {i: _joined(task.fields, texts[i], heard, reading) for i, heard in others.items()}
 
     def _said_value(self, task: Task, said: Any, text: str) -> dict[str, Any]:
         return said_value(task.fields, said, text, self.reading(task))
 
 
-def _joined(fields: tuple[Field, ...], answers: list[dict[str, Any]]) -> list[FieldSuggestion]:
-    answer, shares = joined_fields(fields, answers)
-    sources = (
-        f"{len(answers)} sources together say so" if len(answers) > 1 else "an import, a rule or a teacher says so"
-    )
-    return [FieldSuggestion(i, a, share, sources) for (i, a), share in zip(answer.items(), shares, strict=True)]
+def _joined(fields: tuple[Field, ...], text: str, heard: list[HeardAnswer], reading: Reading) -> list[FieldSuggestion]:
+    answers, shares = joined_fields(fields, [h.fields for h in heard])
+    by_id = {f.field_id: f for f in fields}
+    return [
+        FieldSuggestion(
+            i, with_place(by_id[i], text, answer, reading), share, says([h.who for h in heard if i in h.fields])
+        )
+        for (i, answer), share in zip(answers.items(), shares, strict=True)
+    ]
 
 
 def _dates(text: str) -> list[str]:
