@@ -1,10 +1,13 @@
 """The station's verbs for tasks of objects: what waits, what is kept, what is refused, and what comes first."""
 
 import json
+import time
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from homegrown.cli.label_queue import command as queue_command
 from homegrown.core.assignments import Submission
 from homegrown.core.ids import new_id
 from homegrown.core.models import FieldAnswer, ObjectAnswer
@@ -29,6 +32,20 @@ def field_ids(ws):
 
 def vote(record_id, fields, base=None):
     return Submission(new_id("c"), "vote", record_id, {"fields": fields}, base)
+
+
+def ordered(ws, n, is_one):
+    """A page of *n* records once all of them come for such a reason; the order is worked out in the background."""
+    started = time.monotonic()
+    while True:
+        ws.release_records("receipt")
+        ws.reorder("receipt")
+        page = ws.next_records("receipt", n)
+        if all(is_one(w.assignment.reason) for w in page.records):
+            return page
+        assert time.monotonic() - started < 60, [w.assignment.reason for w in page.records]
+        ws.lines.close()
+        ws.object_advisor.close()
 
 
 def test_a_document_is_kept_as_one_vote_by_field_and_taken_back(ws):
@@ -104,6 +121,9 @@ def test_an_import_is_suggested_and_says_how_dates_are_written(tmp_path):
         start, end = told[ids["total"]].answer["spans"][0]  # a value alone is shown where it stands
         assert waiting.record.text[start:end].endswith(" EUR")
         assert ws.reading("receipt").day_first is True
+        shown = CliRunner().invoke(queue_command, ["receipt", "-n", "1", "--json", "--workspace", str(tmp_path / "ws")])
+        answers = json.loads(shown.stdout)["records"][0]["answers"]
+        assert answers["day"]["answer"]["value"] == told[ids["day"]].answer["value"]
         ws.task("receipt", fields={k: v for k, v in FIELDS.items() if k != "day"})
         (waiting,) = ws.task("receipt").next_records(1).records
         assert ids["day"] not in {a.field_id for a in waiting.answers}, "a field that is gone is not suggested"
@@ -139,16 +159,19 @@ def test_a_model_suggests_and_orders_the_queue(tmp_path):
         told = {a.field_id: a for a in page.records[0].answers}
         assert set(told) == set(field_ids(ws).values())
         assert all(a.why.startswith("receipt@1 is ") for a in told.values())
-        ws.lines.close()
-        ws.object_advisor.close()  # until the order is worked out
-        ws.release_records("receipt")
-        ws.reorder("receipt")
-        ws.next_records("receipt", 1)
-        ws.lines.close()
-        ws.release_records("receipt")
-        page = ws.next_records("receipt", 66)
-        reasons = [w.assignment.reason for w in page.records]
-        assert all(r.startswith("the model is least sure of “") for r in reasons)
+        page = ordered(ws, 66, lambda reason: reason.startswith("the model is least sure of “"))
         assert {w.record.text[:5] for w in page.records[:4]} == {"Quote"}, (
             "what it never saw is what it is least sure of"
         )
+
+
+def test_without_a_model_those_that_are_typical_of_many_come_first(tmp_path):
+    many = [f"Invoice {i}: the garden tools were sent to Leeds and {i} EUR are due" for i in range(30)]
+    few = ["The choir sings on Sunday", "Whales sleep upright in the sea"]
+    (tmp_path / "in.jsonl").write_text("\n".join(json.dumps({"text": t}) for t in [*few, *many]), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        ws.task("receipt", fields=FIELDS)
+        ws.embed()
+        ordered(ws, 32, lambda reason: "are alike" in reason or reason.startswith("Like no other"))
+        assert ws.invite("receipt", "Anna").link

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from homegrown import label
 from homegrown.core.assignments import Choice
 from homegrown.errors import HomegrownError
 
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from homegrown.core.protocols import ObjectPredictor
     from homegrown.core.tasks import Task
     from homegrown.store import Store
+    from homegrown.store.vectors import VectorStore
 
 KEPT = 5_000
 AT_ONCE_CHARS = 200_000
 LOOKED_AT = 1_000
 AGAIN_AFTER = 200
 """So many votes later the order is worked out anew: the first of it are labelled by then."""
+COLD_AGAIN_AFTER = 20
 _BATCH = 50
 
 
@@ -35,10 +38,16 @@ class ObjectAdvisor:
     Args:
         store: the workspace.
         predictor: loads a model.
+        vectors: the vectors of records; None where nothing is embedded.
     """
 
-    def __init__(self, store: Store, predictor: Callable[[ModelVersion], ObjectPredictor]) -> None:
-        self._store, self._predictor = store, predictor
+    def __init__(
+        self,
+        store: Store,
+        predictor: Callable[[ModelVersion], ObjectPredictor],
+        vectors: Callable[[], VectorStore | None],
+    ) -> None:
+        self._store, self._predictor, self._vectors = store, predictor, vectors
         self._said: OrderedDict[tuple[str, str], ObjectAnswer] = OrderedDict()
         self._loaded: set[str] = set()
         self._orders: dict[str, tuple[object, list[Choice]]] = {}
@@ -90,7 +99,10 @@ class ObjectAdvisor:
                 self._working[key].start()
 
     def __call__(self, task: Task, waiting: Sequence[str]) -> list[Choice]:
-        """The records of which the champion is least sure first; none until it has looked at them."""
+        """The records of which the champion is least sure first; none until it has looked at them.
+
+        Without a champion those that are typical of many, where records have vectors (see ``label.choose``).
+        """
         wanted = self._wanted(task)
         held = self._orders.get(task.task_id)
         if wanted is not None and (held is None or held[0] != wanted):
@@ -109,16 +121,20 @@ class ObjectAdvisor:
 
     def _wanted(self, task: Task) -> tuple[str, int] | None:
         version = self._store.models.champion(task.task_id)
-        if version is None:
+        if version is None and not self._store.has_vectors:
             return None
-        return version.version_id, self._store.person_votes.n_given(task.task_id) // AGAIN_AFTER
+        after = AGAIN_AFTER if version else COLD_AGAIN_AFTER
+        return version.version_id if version else "", self._store.person_votes.n_given(task.task_id) // after
 
     def _put_in_order(self, task: Task, wanted: tuple[str, int], waiting: list[str]) -> None:
         self._orders[task.task_id] = wanted, []  # what a damaged model cannot rate stays as it is
         version = self._store.models.champion(task.task_id)
-        if version is None:
-            return
         spoken = {record_id for record_id, _ in self._store.person_votes.standing(task.task_id)}
+        if version is None:
+            stored = self._vectors()
+            if stored is not None:
+                self._orders[task.task_id] = wanted, label.typical_records(self._store, stored, task, spoken)
+            return
         ids = [i for i in waiting if i not in spoken][:LOOKED_AT]
         self._ask(version, self._store.records.texts(ids))
         said = {i: found for i in ids if (found := self._said.get((version.version_id, i))) is not None}

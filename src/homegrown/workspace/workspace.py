@@ -121,7 +121,7 @@ class Workspace(
         self._object_predictors: dict[str, ObjectPredictor] = {}
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, self._vectors)
-        self.object_advisor = ObjectAdvisor(store, self.object_predictor)
+        self.object_advisor = ObjectAdvisor(store, self.object_predictor, self._vectors)
         self._kept: dict[str, Any] = {}
         self._choices: dict[tuple[Any, ...], list[Bound]] = {}
         self._known_votes = Kept(known_votes)

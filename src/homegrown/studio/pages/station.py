@@ -54,7 +54,8 @@ def _station(call: Call, *, reviews: bool) -> Response:
     if not reviews:
         # The order is made while the browser still draws the page.
         threading.Thread(target=ws.warm_queue, args=(task, selection or None), name="warm", daemon=True).start()
-    back = f"/label/tasks/{task.task_id}/people" if call.actor.may(Permission.REVIEW) else "/label/mine"
+    room = f"/label/tasks/{task.task_id}" + ("" if task.fields else "/people")
+    back = room if call.actor.may(Permission.REVIEW) else "/label/mine"
     setup = {
         "task_id": task.task_id,
         "task": task.name,
