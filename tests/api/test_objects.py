@@ -57,6 +57,58 @@ def test_openai_s_client_gets_it_as_json_whole_and_streamed(receipts):
     )
 
 
+def test_what_waits_comes_with_what_the_model_suggests_and_an_answer_is_kept_once(receipts):
+    task = receipts.ws.store.tasks.find("receipt")
+    at, fields = f"/api/v1/tasks/{task.task_id}", {f.name: f.field_id for f in task.fields}
+    with receipts.client(Role.OWNER) as client:
+        told = client.get(at).json()
+        assert [(f["name"], f["type"], f["is_required"]) for f in told["fields"][:1]] == [("who", "span", True)]
+
+        def waiting():
+            return client.get(f"{at}/queue", params={"n": 2}).json()["records"]
+
+        wait_for(lambda: all(r["answers"][0]["why"].startswith("receipt@1 is ") for r in waiting()), 60)
+        one, other = waiting()
+        answer = {a["field_id"]: a["answer"] for a in one["answers"]}
+        start, end = answer[fields["total"]]["spans"][0]
+        assert one["text"][start:end].endswith("EUR")
+        body = {"votes": [{"client_id": "object-vote-1", "record_id": one["record_id"], "answer": answer}]}
+        first, again = (client.post(f"{at}/votes", json=body).json() for _ in range(2))
+        assert first["votes"][0]["outcome"] == "kept"
+        assert first == again
+        mine = client.get(f"{at}/votes/mine").json()["votes"][0]
+        assert (mine["record_id"], mine["answer"], mine["class_ids"]) == (one["record_id"], answer, [])
+        clash = {
+            "votes": [{"client_id": "object-vote-2", "record_id": one["record_id"], "answer": {fields["who"]: None}}]
+        }
+        stale = client.post(f"{at}/votes", json=clash)
+        assert (stale.status_code, stale.json()["votes"][0]["stands"]["answer"]) == (409, answer)
+        for said, sentence in (
+            ({"answer": {fields["who"]: {"spans": [[0, 9999]]}}}, "does not lie in the text"),
+            ({"answer": {fields["total"]: {"value": "77777"}}}, "“total” says 77777, which does not stand in the text"),
+            ({"answer": {fields["day"]: {"value": "soon"}}}, "“day” is a date, such as 2026-11-25, and 'soon' is none"),
+            ({"answer": {"f_gone": None}}, "The task has no field 'f_gone'"),
+            ({"answer": {}}, "Nothing is said of any field"),
+            ({"class_ids": []}, "is answered with fields: send an “answer”"),
+        ):
+            vote = {"client_id": f"object-{abs(hash(sentence))}"[:40], "record_id": other["record_id"], **said}
+            refused = client.post(f"{at}/votes", json={"votes": [vote]})
+            assert (refused.status_code, sentence in refused.json()["error"]["message"]) == (422, True), refused.text
+        assert len(client.get(f"{at}/votes/mine").json()["votes"]) == 1
+        day = {"record_id": one["record_id"], "field": "day", "span": [one["text"].index("on ") + 3] * 2}
+        day["span"] = [day["span"][0], day["span"][0] + 2]
+        read = client.post(f"{at}/read", json=day).json()
+        assert read["answers"][0]["spans"] == answer[fields["day"]]["spans"]
+        bad = client.post(f"{at}/read", json={**day, "field": "spam"})
+        assert (bad.status_code, bad.json()["error"]["message"]) == (422, "The task 'receipt' has no field 'spam'.")
+        undo = {"client_id": "object-undo-1", "record_id": one["record_id"], "act": "undo", "undoes": "object-vote-1"}
+        assert client.post(f"{at}/votes", json={"votes": [undo]}).status_code == 200
+        made = {"name": "memo", "fields": {"who": "span*", "kind": ["a", "b"]}}
+        assert client.post("/api/v1/tasks", json=made).json()["fields"][1]["choices"][0]["name"] == "a"
+        both = client.post("/api/v1/tasks", json={**made, "classes": ["x"]})
+        assert (both.status_code, "name one of them" in both.text) == (422, True)
+
+
 def test_a_trace_quotes_no_text_that_is_not_to_be_kept(receipts):
     marker = "Zzyzx Qwfp"
     with receipts.client() as client:

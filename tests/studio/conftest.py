@@ -186,3 +186,10 @@ def visiting(browser, studio: Studio, *, width: int = 1280, theme: str = "light"
         assert not visit.trouble, visit.trouble
     finally:
         context.close()
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A studio over an empty workspace of the test's own."""
+    with connect(tmp_path / "own", actor=SYSTEM) as ws, running(ws) as studio:
+        yield studio

@@ -1,4 +1,4 @@
-"""The pictures of docs/label.md and docs/curate.md: ``python -m tests.studio.pictures`` walks the story and takes them.
+"""The pictures of docs/label.md, curate.md and station.md: ``python -m tests.studio.pictures`` walks and takes them.
 
 They show our own example texts (``examples/support-desk``) with their labels left out, at 1280 pixels, light. The labels are
 what the person who is played knows.
@@ -7,16 +7,19 @@ what the person who is played knows.
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
 from homegrown.core.access import SYSTEM
 from homegrown.workspace import connect
 from tests.studio.conftest import FLAGS, running, visiting
+from tests.studio.marking import drag_over
 from tests.studio.story import Person, plain
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +55,46 @@ def write_raw(path: Path, texts: list[str]) -> Path:
     return path
 
 
+INVOICE = """GREENHOUSE SUPPLIES LTD
+14 Canal Street, Leeds LS1 4BY
+
+Invoice 20981
+Date: 14 May 2026
+To: Anna Berger
+
+2 x moisture sensor          59.80
+1 x growing lamp, 40 W       74.50
+Carriage                      6.20
+
+Total due:           GBP 140.50
+Paid by card, with thanks.
+"""
+INVOICE_FIELDS = {
+    "seller": "span!",
+    "date": "date!",
+    "buyer": "span",
+    "items": "span*",
+    "total": "money!",
+    "paid": "boolean",
+}
+SAID = {"seller": "Greenhouse Supplies Ltd", "date": "14 May 2026", "total": "140.50 GBP", "paid": True}
+
+
+def take_fields(browser: Any, folder: Path) -> None:
+    """A document with fields at the station: some suggested, some marked by hand."""
+    (folder / "in.jsonl").write_text(json.dumps({"text": INVOICE, "answer": SAID}), encoding="utf-8")
+    with connect(folder / "invoices", actor=SYSTEM) as ws, running(ws) as studio, visiting(browser, studio) as visit:
+        ws.ingest(folder / "in.jsonl", text="text")
+        task = ws.task("invoice", fields=INVOICE_FIELDS)
+        task.import_answers("answer")
+        visit.go(f"/label/tasks/{task.noun.task_id}/station")
+        visit.page.wait_for_selector(".field-card[data-state=suggested]")
+        for words in ("Anna Berger", "moisture sensor", "growing lamp"):
+            drag_over(visit.page, INVOICE, words)
+        visit.page.wait_for_selector("mark >> text=growing lamp")
+        visit.page.screenshot(path=str(IMAGES / "station-fields.png"))
+
+
 def main() -> None:
     """Walk and take pictures."""
     chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
@@ -64,6 +107,7 @@ def main() -> None:
         sync_playwright() as driver,
     ):
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        take_fields(browser, Path(folder))
         with visiting(browser, studio) as visit:
 
             def look(name: str) -> None:

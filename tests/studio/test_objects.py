@@ -71,6 +71,8 @@ def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receip
         for one in (html, part):
             assert "<mark>77.25 EUR</mark>" in one
             assert "2026-03-12" in one
+            assert 'data-name="total">77.25 EUR</mark> in all &lt;script&gt;' in one
+            assert "77.25 EUR</td>" in one
         nothing = client.get("/serve/playground", params={**asked, "text": "nothing <b>here</b>"}).text
         assert "not there" in nothing
         assert "<b>here</b>" not in nothing

@@ -3,8 +3,9 @@
 
 /** @typedef {{ id: string, name: string, description: string }} LabelClass */
 /** @typedef {{ class_id: string, share: number, why: string }} Suggestion */
+/** @typedef {{ field_id: string, answer: any, share: number, why: string }} FieldSuggestion */
 /** @typedef {{ who: string, class_ids: string[], confidence: number | null }} Heard */
-/** @typedef {{ record_id: string, text: string, fields: Record<string, unknown>, reason: string, base: string | null, suggestions: Suggestion[], votes: Heard[] }} Waiting */
+/** @typedef {{ record_id: string, text: string, fields: Record<string, unknown>, reason: string, base: string | null, suggestions: Suggestion[], votes: Heard[], answers: FieldSuggestion[] }} Waiting */
 
 const DIGITS = "123456789";
 const LETTERS = "qwertyiopadjklzxvbnm"; // without the commands s f c u g h

@@ -10,7 +10,7 @@ const MOST_AT_ONCE = 50;
 // Where the server can never take it as it is; anything else is worth another try.
 const HOPELESS = new Set([400, 404, 409, 413, 415, 422]);
 
-/** @typedef {{ act?: string, client_id: string, record_id: string, class_ids?: string[], base?: string | null, undoes?: string, kind?: string, text?: string }} Body */
+/** @typedef {{ act?: string, client_id: string, record_id: string, class_ids?: string[], answer?: object, base?: string | null, undoes?: string, kind?: string, text?: string }} Body */
 /** @typedef {{ key: string, path: string, body: Body, note: { text: string, says: string } }} Item */
 
 /** An id that nobody else makes; also where the page is not served over TLS and `randomUUID` is missing. */

@@ -28,15 +28,14 @@ export function dialog(title, ...children) {
 }
 
 const KEYS = [
-  ["1 – 9, letters", "the class that shows this key"], ["/", "search the classes"], ["0", "none of these"],
-  ["Enter", "the suggestion; with several classes: that is all"], ["s", "skip: let somebody else say"],
+  ["s", "skip: let somebody else say"],
   ["f", "flag: something is wrong with this record"], ["c", "comment, or ask about the guidelines"],
   ["u", "undo, as far back as you like"], ["g", "guidelines"], ["h", "hide or show suggestions"], ["?", "this list"],
 ];
 
-/** The list of keys. */
-export function keyList() {
-  return make("dl", { class: "station-keys" }, ...KEYS.flatMap(([key, says]) => [make("dt", {}, make("kbd", {}, key)), make("dd", {}, says)]));
+/** The list of keys. @param {[string, string][]} own those by which one answers */
+export function keyList(own) {
+  return make("dl", { class: "station-keys" }, ...[...own, ...KEYS].flatMap(([key, says]) => [make("dt", {}, make("kbd", {}, key)), make("dd", {}, says)]));
 }
 
 /** A value of a field in a few words. @param {unknown} value */

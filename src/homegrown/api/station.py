@@ -10,9 +10,12 @@ from homegrown.api.schemas import Done, Limit, Name, Strict
 from homegrown.core.access import Permission
 from homegrown.core.assignments import Outcome, Submission
 from homegrown.core.models import OUT_OF_SCOPE
-from homegrown.label.suggest import named_ids
+from homegrown.core.schema import MOST_FIELDS
+from homegrown.core.tasks import TaskKind
+from homegrown.errors import InputError
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
+from homegrown.workspace.station import said_in
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -41,6 +44,15 @@ class SuggestionOut(msgspec.Struct):
     why: str
 
 
+class FieldSuggestionOut(msgspec.Struct):
+    """What a field of an answer may hold, as votes have it; null: it is not in the text. Offsets count code points."""
+
+    field_id: str
+    answer: Any
+    share: float
+    why: str
+
+
 class HeardOut(msgspec.Struct):
     """What somebody says of the record; an empty list means none of these."""
 
@@ -50,7 +62,10 @@ class HeardOut(msgspec.Struct):
 
 
 class WaitingOut(msgspec.Struct):
-    """A record that waits for the caller; ``base`` is the vote that stands where theirs would go."""
+    """A record that waits for the caller; ``base`` is the vote that stands where theirs would go.
+
+    Of a task whose answer is an object ``answers`` says what its fields may hold, and the last two are empty.
+    """
 
     record_id: str
     text: str
@@ -59,6 +74,7 @@ class WaitingOut(msgspec.Struct):
     base: str | None
     suggestions: list[SuggestionOut]
     votes: list[HeardOut]
+    answers: list[FieldSuggestionOut]
 
 
 class QueueOut(msgspec.Struct):
@@ -75,12 +91,17 @@ class SubmissionIn(Strict):
     ``client_id`` is made by the sender once and sent again with each repetition. ``class_ids`` of a vote may be empty:
     none of these. ``base`` names the vote that stood when this one was made, ``undoes`` the one that is taken back;
     each by its id or its client id.
+
+    Of a task whose answer is an object a vote has an ``answer`` instead: by field id what the field holds, null where
+    it is not in the text; a field that is left out was not looked at. Spans are pairs of offsets in code points, the
+    end exclusive. A number, date or amount that is left out beside its span is read from the words there.
     """
 
     client_id: ClientId
     record_id: Id
     act: Literal["vote", "undo", "skip"] = "vote"
     class_ids: Annotated[list[Id], msgspec.Meta(max_length=2000)] = msgspec.field(default_factory=list)
+    answer: Annotated[dict[str, Any], msgspec.Meta(max_length=MOST_FIELDS)] | None = None
     base: Id | None = None
     undoes: Id | None = None
 
@@ -98,6 +119,7 @@ class StandsOut(msgspec.Struct):
     actor_id: str
     class_ids: list[str]
     created_at: str
+    answer: dict[str, Any] | None = None
 
 
 class OutcomeOut(msgspec.Struct):
@@ -146,6 +168,7 @@ class MineOut(msgspec.Struct):
     text: str
     class_ids: list[str]
     created_at: str
+    answer: dict[str, Any] | None = None
 
 
 class MinesOut(msgspec.Struct):
@@ -165,6 +188,27 @@ class MineQuery(msgspec.Struct):
 
     limit: Limit = 20
     before: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+
+
+class ReadBody(Strict):
+    """Words of a record for a field, by its id or name: marked by a ``span`` of code points, or typed (``words``).
+
+    ``exact``: the marked words alone; else the whole date or amount of which they are a part.
+    """
+
+    record_id: Id
+    field: Id
+    span: tuple[int, int] | None = None
+    words: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    exact: bool = False
+
+
+class ReadOut(msgspec.Struct):
+    """What the words may mean, the likeliest first; where that is not sure, somebody must say which."""
+
+    answers: list[dict[str, Any]]
+    is_sure: bool
+    problem: str
 
 
 def _of(call: Call) -> Task:
@@ -199,6 +243,7 @@ def _waiting(one: Waiting) -> WaitingOut:
         base=one.base,
         suggestions=[SuggestionOut(s.class_id, s.share, s.why) for s in one.suggestions],
         votes=[HeardOut(v.who, [c for c in v.class_ids if c != OUT_OF_SCOPE], v.confidence) for v in one.votes],
+        answers=[FieldSuggestionOut(a.field_id, a.answer, a.share, a.why) for a in one.answers],
     )
 
 
@@ -214,10 +259,8 @@ def settle(call: Call) -> Response:
 
 def _kept(call: Call, *, settles: bool) -> Response:
     body: VotesBody = call.body
-    submissions = [
-        Submission(v.client_id, v.act, v.record_id, {"classes": v.class_ids}, v.base, v.undoes) for v in body.votes
-    ]
     task = _of(call)
+    submissions = [Submission(v.client_id, v.act, v.record_id, _value(task, v), v.base, v.undoes) for v in body.votes]
     outcomes = call.ws.submit(task, submissions, settles=settles)
     found = VotesOut([_outcome(task, o) for o in outcomes])
     if all(o.outcome == "kept" for o in outcomes):
@@ -232,10 +275,19 @@ def _kept(call: Call, *, settles: bool) -> Response:
     return json_response({"error": fault, "votes": found.votes}, 409 if is_stale else 422)
 
 
+def _value(task: Task, one: SubmissionIn) -> dict[str, Any]:
+    is_object = task.kind is TaskKind.OBJECT
+    if one.act == "vote" and (one.answer is not None) != is_object:
+        wanted = "fields: send an “answer”" if is_object else "classes: send “class_ids”"
+        raise InputError(f"The task {task.name!r} is answered with {wanted}.")
+    return {"fields": one.answer or {}} if is_object else {"classes": one.class_ids}
+
+
 def _outcome(task: Task, one: Outcome) -> OutcomeOut:
     told, stands = one.stands, None
     if told is not None:
-        stands = StandsOut(told["vote_id"], told["actor_id"], named_ids(task, told["value"]), told["created_at"])
+        said = said_in(task, told["value"])
+        stands = StandsOut(vote_id=told["vote_id"], actor_id=told["actor_id"], created_at=told["created_at"], **said)
     return OutcomeOut(one.client_id, one.outcome, one.vote_id, stands, one.reason)
 
 
@@ -243,6 +295,13 @@ def mine(call: Call) -> Response:
     """The caller's own votes, newest first, to go back by."""
     asked: MineQuery = call.query
     return json_response(MinesOut([MineOut(**row) for row in call.ws.my_votes(_of(call), asked.limit, asked.before)]))
+
+
+def read(call: Call) -> Response:
+    """What words mean for a field."""
+    body: ReadBody = call.body
+    found = call.ws.read_mark(_of(call), body.record_id, body.field, span=body.span, words=body.words, exact=body.exact)
+    return json_response(ReadOut(list(found.answers), found.is_sure, found.problem))
 
 
 def release(call: Call) -> Response:
@@ -269,6 +328,10 @@ ROUTES = (
     Route(
         f"{_TASK}/votes/mine", mine, Permission.ANNOTATE, query=MineQuery, answer=MinesOut,
         summary="The caller's own votes that stand, newest first.",
+    ),
+    Route(
+        f"{_TASK}/read", read, Permission.ANNOTATE, methods=("POST",), body=ReadBody, answer=ReadOut,
+        summary="What marked or typed words mean for a field of an answer; nothing is kept.",
     ),
     Route(
         f"{_TASK}/release", release, Permission.ANNOTATE, methods=("POST",), body=ReleaseBody, answer=ReleasedOut,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from homegrown.api.schemas import Name, Strict
 from homegrown.core.access import Permission
 from homegrown.core.classes import MAX_EXAMPLES, MAX_GUIDELINES, MAX_TEXT
+from homegrown.errors import InputError
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from homegrown.core.tasks import Task
+    from homegrown.core.schema import Field
+    from homegrown.core.tasks import Task, TaskClass
     from homegrown.web.call import Call
 
 Sentence = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
@@ -34,6 +36,19 @@ class ClassOut(msgspec.Struct):
     examples: list[str]
 
 
+class FieldOut(msgspec.Struct):
+    """A field of an answer that is an object; votes hold its id, which never changes. Choices are as classes are."""
+
+    field_id: str
+    name: str
+    type: str
+    description: str
+    is_required: bool
+    takes_many: bool
+    choices: list[ClassOut]
+    fields: list[FieldOut]
+
+
 class TaskOut(msgspec.Struct):
     """A task in its newest version; ``moved`` says what votes for classes that are no more mean now."""
 
@@ -45,6 +60,7 @@ class TaskOut(msgspec.Struct):
     guidelines: str
     column: str | None
     moved: dict[str, list[str]]
+    fields: list[FieldOut]
 
 
 class TasksOut(msgspec.Struct):
@@ -89,12 +105,16 @@ class VersionsOut(msgspec.Struct):
 
 
 class NewTaskBody(Strict):
-    """A question with its possible answers."""
+    """A question with its possible answers: classes, or the fields of an object.
+
+    ``fields`` is a JSON Schema, or has by name a type (``"date"``, ``"span*"``, ``"money!"``) or a list of choices.
+    """
 
     name: Name
-    classes: Annotated[list[Name], msgspec.Meta(max_length=1000)]
+    classes: Annotated[list[Name], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=list)
     many: bool = False
     guidelines: Guidelines = ""
+    fields: dict[str, Any] | None = None
 
 
 class NewClassBody(Strict):
@@ -141,9 +161,24 @@ class RestoreBody(Strict):
 
 
 def _out(task: Task) -> TaskOut:
-    classes = [ClassOut(c.class_id, c.name, c.description, list(c.examples)) for c in task.classes]
     moved = {k: list(v) for k, v in task.moved.items()}
-    return TaskOut(task.task_id, task.name, task.version, task.kind.value, classes, task.guidelines, task.column, moved)
+    return TaskOut(
+        task_id=task.task_id, name=task.name, version=task.version, kind=task.kind.value,
+        classes=[_class(c) for c in task.classes], guidelines=task.guidelines, column=task.column, moved=moved,
+        fields=[_field(f) for f in task.fields],
+    )  # fmt: skip
+
+
+def _class(one: TaskClass) -> ClassOut:
+    return ClassOut(one.class_id, one.name, one.description, list(one.examples))
+
+
+def _field(one: Field) -> FieldOut:
+    return FieldOut(
+        field_id=one.field_id, name=one.name, type=one.type.value, description=one.description,
+        is_required=one.is_required, takes_many=one.takes_many, choices=[_class(c) for c in one.choices],
+        fields=[_field(f) for f in one.fields],
+    )  # fmt: skip
 
 
 def _task(call: Call) -> Task:
@@ -156,9 +191,14 @@ def tasks(call: Call) -> Response:
 
 
 def new_task(call: Call) -> Response:
-    """Ask a new question; one that is there gets the classes that it lacks."""
+    """Ask a new question; one that is there gets the classes that it lacks, or the fields that are named."""
     body: NewTaskBody = call.body
-    found = call.ws.task(body.name, classes=body.classes, many=body.many, guidelines=body.guidelines)
+    if body.fields is None:
+        found = call.ws.task(body.name, classes=body.classes, many=body.many, guidelines=body.guidelines)
+    elif body.classes or body.many:
+        raise InputError("The answer is an object with fields, or a choice among classes: name one of them.")
+    else:
+        found = call.ws.task(body.name, fields=body.fields, guidelines=body.guidelines)
     return json_response(_out(found.noun))
 
 
@@ -228,7 +268,7 @@ ROUTES = (
     Route("/api/v1/tasks", tasks, Permission.READ, answer=TasksOut, summary="All tasks."),
     Route(
         "/api/v1/tasks", new_task, Permission.BUILD, methods=_POST, body=NewTaskBody, answer=TaskOut,
-        summary="Ask a new question; one that is there gets the classes that it lacks.",
+        summary="Ask a new question; one that is there gets the classes that it lacks, or the fields that are named.",
     ),
     Route(_ONE, task, Permission.READ, answer=TaskOut, summary="One task."),
     Route(f"{_ONE}/counts", counts, Permission.READ, answer=CountsOut, summary="How far a task is."),

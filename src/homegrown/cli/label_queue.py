@@ -22,13 +22,15 @@ def command(task: str, n: int, selection: str | None, conflicts: bool, workspace
     """Show the next records of TASK, with what they may be and why; they are held for you for ten minutes."""
     with connect(workspace) as ws:
         page = ws.conflicts(task, n) if conflicts else ws.next_records(task, n, selection=selection)
-        names = {c.class_id: c.name for c in ws.task(task).noun.classes}
+        asked = ws.task(task).noun
+        names = {c.class_id: c.name for c in asked.classes} | {f.field_id: f.name for f in asked.fields}
     records = [
         {
             "record_id": w.record.record_id,
             "text": w.record.text,
             "reason": w.assignment.reason,
             "suggestions": [{"class": names.get(s.class_id), "share": s.share, "why": s.why} for s in w.suggestions],
+            "answers": {names[a.field_id]: {"answer": a.answer, "share": a.share, "why": a.why} for a in w.answers},
             "votes": [{"who": v.who, "classes": [names.get(c) for c in v.class_ids]} for v in w.votes],
         }
         for w in page.records

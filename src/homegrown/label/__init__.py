@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from homegrown.label.cluster_class import covered_records, make_class, sample_of, take_back
     from homegrown.label.grouping import cluster_of, discover, divided, merged, renamed, undone
     from homegrown.label.next import MostUseful, NextRecords
+    from homegrown.label.typical import typical_records
 
 __getattr__ = on_demand(
     __name__,
@@ -29,6 +30,7 @@ __getattr__ = on_demand(
         "renamed": "homegrown.label.grouping",
         "sample_of": "homegrown.label.cluster_class",
         "take_back": "homegrown.label.cluster_class",
+        "typical_records": "homegrown.label.typical",
         "undone": "homegrown.label.grouping",
     },
 )
@@ -51,6 +53,7 @@ __all__ = [
     "sample_of",
     "take_back",
     "task_from_column",
+    "typical_records",
     "undone",
     "vote_value",
 ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 MOST = 9
-_WHO = {
+WHO = {
     LabelSourceKind.RULE.value: "the rule “{}”",
     LabelSourceKind.MODEL.value: "the model {}",
     LabelSourceKind.IMPORTED.value: "the column “{}”",
@@ -55,7 +55,7 @@ def bulk_votes(store: Store, task: Task, record_ids: Sequence[str]) -> dict[str,
         source = sources.get(row["label_source_id"])
         ids = None if source is None else meant_ids(task, msgspec.json.decode(row["value"]))
         if source is not None and ids is not None:
-            who = _WHO.get(source["kind"], "{}").format(source["name"])
+            who = WHO.get(source["kind"], "{}").format(source["name"])
             found.setdefault(row["record_id"], []).append(HeardVote(who, ids, row["confidence"]))
     return found
 
@@ -90,12 +90,13 @@ def from_votes(votes: Sequence[HeardVote]) -> list[Suggestion]:
     """
     counted = Counter(class_id for vote in votes for class_id in vote.class_ids)
     return [
-        Suggestion(class_id, n / len(votes), _says([v.who for v in votes if class_id in v.class_ids]))
+        Suggestion(class_id, n / len(votes), says([v.who for v in votes if class_id in v.class_ids]))
         for class_id, n in counted.most_common(MOST)
     ]
 
 
-def _says(who: list[str]) -> str:
+def says(who: list[str]) -> str:
+    """That these say so, in words."""
     if len(who) == 1:
         return f"{who[0]} says so"
     return f"{who[0]} and {len(who) - 1} other{'s' if len(who) > 2 else ''} say so"

@@ -73,6 +73,8 @@ class Invitations:
 
         def _task(self, task: Task | handles.Task | str) -> Task: ...
 
+        def _any_task(self, task: Task | handles.Task | str) -> Task: ...
+
     def invite(self, task: Task | handles.Task | str, name: str, role: str = "annotator") -> Invitation:
         """Invite somebody to label a task, or to review it; hand them the link, which works once within a week.
 
@@ -81,7 +83,7 @@ class Invitations:
         Example:
             >>> ws.invite("intent", "Anna").link  # doctest: +SKIP
         """
-        asked = self._task(task)
+        asked = self._any_task(task)
         if role not in {r.value for r in INVITED}:
             raise InputError("People are invited as annotator or reviewer.")
         made = People(self.store.db).invite(self.store.actor, name, Role(role))
@@ -91,7 +93,7 @@ class Invitations:
     def admit(self, task: Task | handles.Task | str, actor_id: str) -> None:
         """Let somebody who was invited label one more task."""
         may_invite(self.store.actor)
-        self._admit(actor_id, self._task(task))
+        self._admit(actor_id, self._any_task(task))
 
     def _admit(self, actor_id: str, task: Task) -> None:
         tasks = [*self.admitted(actor_id), task.task_id]
@@ -146,7 +148,7 @@ class Invitations:
 
     def questions(self, task: Task | handles.Task | str, *, kind: str = "question") -> list[dict[str, Any]]:
         """What people asked about the guidelines, or said by another *kind* of comment; open ones first."""
-        return self.store.comments.of_task(self._task(task).task_id, kind=kind)
+        return self.store.comments.of_task(self._any_task(task).task_id, kind=kind)
 
     def answer(self, comment_id: str, answer: str = "") -> None:
         """Close a question with an answer, or a flag or comment as seen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from homegrown.core.assignments import REVIEW, Assignment, Outcome, StationSettings, Submission
 from homegrown.core.models import OUT_OF_SCOPE
-from homegrown.core.tasks import LabelSourceKind, Task
+from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
 from homegrown.errors import HomegrownError, InputError, NotFoundError
 from homegrown.label.people import disputed, split_values
 from homegrown.label.person import value_of_ids
 from homegrown.label.queue import WAS_SPLIT, Chooser, Line, Lines, Undecided, make_line, stamp_of
 from homegrown.label.suggest import HeardVote, Suggestion, bulk_votes, from_votes, meant_ids, named_ids
+from homegrown.label.suggest_fields import FieldSuggestion
 from homegrown.store.comments import KINDS
 from homegrown.store.submissions import Sender
 from homegrown.workspace.task_counts import undecided_records
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from homegrown.store import Store
     from homegrown.workspace import handles
     from homegrown.workspace.advisor import Advisor
+    from homegrown.workspace.object_advice import ObjectAdvisor
 
 MOST_AT_ONCE = 200
 MOST_ROUNDS = 50
@@ -42,6 +44,7 @@ class Waiting:
         base: the caller's own vote that stands on it, or a reviewer's; None where there is none.
         suggestions: what it may be, the likeliest first.
         votes: what rules, models and imports say of it.
+        answers: of a task whose answer is an object, instead of the last two: what its fields may hold.
     """
 
     assignment: Assignment
@@ -50,6 +53,7 @@ class Waiting:
     base: str | None
     suggestions: list[Suggestion]
     votes: list[HeardVote]
+    answers: list[FieldSuggestion] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,22 @@ class Station:
     store: Store
     lines: Lines
     advisor: Advisor
+    object_advisor: ObjectAdvisor
     chooser: Chooser | None = None
 
     if TYPE_CHECKING:
 
         def _task(self, task: Task | handles.Task | str) -> Task: ...
+
+        def _any_task(self, task: Task | handles.Task | str) -> Task: ...
+
+        def _answers(self, task: Task, texts: dict[str, str], *, wait: bool) -> dict[str, list[FieldSuggestion]]:
+            """What the fields of some records may hold."""
+            ...
+
+        def _said_value(self, task: Task, said: Any, text: str) -> dict[str, Any]:
+            """The vote's value of what is said of a text."""
+            ...
 
         def selected_ids(self, name: str) -> list[str]:
             """Ids that a Selection names."""
@@ -99,7 +114,8 @@ class Station:
             task: the question, or its name.
             n: how many to hold, 1 to 200.
             selection: the name of a Selection to which this is limited.
-            chooser: decides the order; default: the workspace's own, else those that nobody labelled, shuffled.
+            chooser: decides the order; default: of a task of objects those of which its champion is least sure first,
+                of others the workspace's own; else those that nobody labelled, shuffled.
             wait: until a model that suggests is loaded, where there is one.
 
         Example:
@@ -108,15 +124,18 @@ class Station:
         """
         if not 1 <= n <= MOST_AT_ONCE:
             raise InputError(f"A page of the queue holds 1 to {MOST_AT_ONCE} records, not {n}.")
-        asked = self._task(task)
+        asked = self._any_task(task)
         settings = self.station_settings(asked)
-        line = self._line(asked, selection, chooser or self.chooser)
+        line = self._line(asked, selection, chooser or self._chooser(asked))
         assignments = self._handed(asked, line, n, settings.overlap)
         if selection is not None:
             inside = set(line.ids)
             assignments = [a for a in assignments if a.record_id in inside]
         n_mine = self.store.person_votes.n_of(self.store.actor, asked.task_id)
         return QueuePage(self._shown(asked, assignments, settings, wait=wait), line.n_waiting, n_mine)
+
+    def _chooser(self, task: Task) -> Chooser | None:
+        return self.object_advisor if task.kind is TaskKind.OBJECT else self.chooser
 
     def _line(self, task: Task, selection: str | None, chooser: Chooser | None) -> Line:
         store = self.store
@@ -134,8 +153,11 @@ class Station:
     def warm_queue(self, task: Task, selection: str | None = None) -> None:
         """Make the order of a task's queue where there is none yet, so that the first page need not wait for it."""
         with suppress(HomegrownError):  # the page itself says what is wrong
-            self._line(task, selection, self.chooser)
-            self.advisor.advise(task, {})
+            self._line(task, selection, self._chooser(task))
+            if task.kind is TaskKind.OBJECT:
+                self.object_advisor.advise(task, {})
+            else:
+                self.advisor.advise(task, {})
 
     def _handed(self, task: Task, line: Line, n: int, overlap: int) -> list[Assignment]:
         actor = self.store.actor
@@ -161,9 +183,13 @@ class Station:
         exam = set(self.store.exams.of_task(task.task_id))
         ids = [a.record_id for a in assignments]
         records = {r.record_id: r for r in self.store.records.get(ids)}
-        votes = bulk_votes(self.store, task, [i for i in ids if i not in exam])
-        texts = {i: (r.text, r.text_hash) for i, r in records.items() if i not in exam}
-        advice = self.advisor.advise(task, texts, wait=wait)
+        votes, advice, answers = {}, {}, {}
+        if task.kind is TaskKind.OBJECT:
+            answers = self._answers(task, {i: r.text for i, r in records.items() if i not in exam}, wait=wait)
+        else:
+            votes = bulk_votes(self.store, task, [i for i in ids if i not in exam])
+            texts = {i: (r.text, r.text_hash) for i, r in records.items() if i not in exam}
+            advice = self.advisor.advise(task, texts, wait=wait)
         bases = self.store.person_votes.bases(self.store.actor, task.task_id, ids)
         return [
             Waiting(
@@ -173,6 +199,7 @@ class Station:
                 base=bases.get(a.record_id),
                 suggestions=advice.get(a.record_id) or from_votes(votes.get(a.record_id, [])),
                 votes=votes.get(a.record_id, []),
+                answers=answers.get(a.record_id, []),
             )
             for a in assignments
             if a.record_id in records
@@ -185,19 +212,22 @@ class Station:
 
         Args:
             task: the question.
-            submissions: in order; the ``value`` of a vote is ``{"classes": [class id, …]}``, whatever the task's kind.
+            submissions: in order; the ``value`` of a vote is ``{"classes": [class id, …]}``, whether the task takes one
+                or several, and ``{"fields": {field id: answer}}`` where its answer is an object (``core.schema``).
             settles: the votes settle their records (a reviewer's): what other people said no longer counts.
 
         Returns:
             One outcome per submission. What cannot be kept holds up nothing else.
         """
-        asked = self._task(task)
-        here = self._present([s.record_id for s in submissions if s.act != "undo"])
+        asked = self._any_task(task)
+        wanted = [s.record_id for s in submissions if s.act != "undo"]
+        texts = self.store.records.texts(wanted) if asked.kind is TaskKind.OBJECT else {}
+        here = set(texts) if texts else self._present(wanted)
         ready: list[Submission] = []
         outcomes: dict[int, Outcome] = {}
         for number, one in enumerate(submissions):
             try:
-                ready.append(_checked(asked, one, here))
+                ready.append(self._checked(asked, one, here, texts))
             except (InputError, NotFoundError) as error:
                 outcomes[number] = Outcome(one.client_id, "refused", reason=error.message)
         if ready:
@@ -209,16 +239,31 @@ class Station:
                 line.reopen(s.record_id for s in submissions if s.act == "undo")
         return [outcomes[number] for number in range(len(submissions))]
 
+    def _checked(self, task: Task, one: Submission, here: set[str], texts: dict[str, str]) -> Submission:
+        """A submission with its value in the task's own form."""
+        if one.act == "undo":
+            return one
+        if one.record_id not in here:
+            raise NotFoundError("Its record is not here any more. It may have been forgotten.")
+        if one.act == "skip":
+            return one
+        said = one.value or {}
+        if task.kind is TaskKind.OBJECT:
+            value = self._said_value(task, said.get("fields", {}), texts[one.record_id])
+        else:
+            value = value_of_ids(task, said.get("classes", []))
+        return Submission(one.client_id, one.act, one.record_id, value, one.base)
+
     def my_votes(
         self, task: Task | handles.Task | str, limit: int = 20, before: str | None = None
     ) -> list[dict[str, Any]]:
         """The caller's own votes that stand, newest first, with their texts: the way back through what one said."""
-        asked = self._task(task)
+        asked = self._any_task(task)
         rows = self.store.person_votes.mine(self.store.actor, asked.task_id, limit, before)
         texts = self.store.records.texts([row["record_id"] for row in rows])
         return [
             {key: row[key] for key in ("vote_id", "client_id", "record_id", "created_at")}
-            | {"text": texts[row["record_id"]], "class_ids": named_ids(asked, msgspec.json.decode(row["value"]))}
+            | {"text": texts[row["record_id"]], **said_in(asked, msgspec.json.decode(row["value"]))}
             for row in rows
             if row["record_id"] in texts
         ]
@@ -258,7 +303,7 @@ class Station:
 
     def release_records(self, task: Task | handles.Task | str, record_ids: Sequence[str] | None = None) -> int:
         """Give back what the caller holds of a task, or *record_ids* of it; returns how many."""
-        asked = self._task(task)
+        asked = self._any_task(task)
         given = self.store.assignments.release(
             self.store.actor, asked.task_id, None if record_ids is None else list(record_ids)
         )
@@ -268,7 +313,7 @@ class Station:
 
     def reorder(self, task: Task | handles.Task | str) -> None:
         """Have the order of a task's queue made anew in the background, for a chooser that has learnt since."""
-        self.lines.outdate(self._task(task).task_id)
+        self.lines.outdate(self._any_task(task).task_id)
 
     def comment(
         self, task: Task | handles.Task | str, record_id: str, kind: str, text: str = "", client_id: str | None = None
@@ -284,12 +329,12 @@ class Station:
             raise InputError(f"A {kind} has 1 to {MOST_COMMENT_CHARS:,} characters.")
         if not self._present([record_id]):
             raise NotFoundError("There is no such record here. It may have been forgotten.")
-        task_id = self._task(task).task_id
+        task_id = self._any_task(task).task_id
         return self.store.comments.add(self.store.actor, task_id, record_id, kind, text.strip(), client_id)
 
     def station_settings(self, task: Task | handles.Task | str) -> StationSettings:
         """How people label a task."""
-        found = self.store.settings.get(f"station:{self._task(task).task_id}")
+        found = self.store.settings.get(f"station:{self._any_task(task).task_id}")
         return StationSettings() if found is None else msgspec.convert(found, StationSettings)
 
     def set_station(self, task: Task | handles.Task | str, settings: StationSettings) -> None:
@@ -300,18 +345,13 @@ class Station:
         """
         if not 1 <= settings.overlap <= 100:
             raise InputError("Between 1 and 100 people can be asked about each record.")
-        asked = self._task(task)
+        asked = self._any_task(task)
         self.store.settings.put(self.store.actor, f"station:{asked.task_id}", asdict(settings), "label.set_station")
         self.lines.forget(asked.task_id)
 
 
-def _checked(task: Task, one: Submission, here: set[str]) -> Submission:
-    """A submission with its value in the task's own form."""
-    if one.act == "undo":
-        return one
-    if one.record_id not in here:
-        raise NotFoundError("Its record is not here any more. It may have been forgotten.")
-    if one.act == "skip":
-        return one
-    value = value_of_ids(task, (one.value or {}).get("classes", []))
-    return Submission(one.client_id, one.act, one.record_id, value, one.base)
+def said_in(task: Task, value: dict[str, Any] | None) -> dict[str, Any]:
+    """What a vote's value says now: ``class_ids``, or of a task of objects ``answer``, by field id."""
+    if task.kind is TaskKind.OBJECT:
+        return {"class_ids": [], "answer": (value or {}).get("fields", {})}
+    return {"class_ids": named_ids(task, value)}

@@ -124,9 +124,5 @@ class Tasks:
             >>> ws.n_to_label()  # doctest: +SKIP
             7904
         """
-        known = (
-            self._task_counts.soon(self.store, task)
-            for task in self.store.tasks.all()
-            if task.kind is not TaskKind.OBJECT
-        )
+        known = (self._task_counts.soon(self.store, task) for task in self.store.tasks.all())
         return sum(counts.n_waiting for counts in known if counts is not None)

@@ -40,6 +40,8 @@ from homegrown.workspace.handles import Model, Task
 from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.leaving import Leaving
+from homegrown.workspace.object_advice import ObjectAdvisor
+from homegrown.workspace.object_station import ObjectStation
 from homegrown.workspace.objects import Objects, Said, objects_said
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
@@ -92,6 +94,7 @@ class Workspace(
     Invitations,
     Labelling,
     Objects,
+    ObjectStation,
     Leaving,
     Queries,
     Reports,
@@ -118,6 +121,7 @@ class Workspace(
         self._object_predictors: dict[str, ObjectPredictor] = {}
         self.lines = Lines()
         self.advisor = Advisor(store, self.predictor, self._vectors)
+        self.object_advisor = ObjectAdvisor(store, self.object_predictor, self._vectors)
         self._kept: dict[str, Any] = {}
         self._choices: dict[tuple[Any, ...], list[Bound]] = {}
         self._known_votes = Kept(known_votes)
@@ -331,6 +335,7 @@ class Workspace(
         """Release the workspace."""
         self.lines.close()
         self.advisor.close()
+        self.object_advisor.close()
         self.finish_choosing()
         self.store.close()
 

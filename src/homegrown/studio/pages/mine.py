@@ -14,6 +14,7 @@ from homegrown.studio.view import AsCode
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
     from homegrown.web import Call
 
 
@@ -42,13 +43,19 @@ def mine(call: Call) -> Response:
         TaskRow(
             name=task.name,
             href=f"/label/tasks/{task.task_id}/station",
-            says=f"{words.plural(len(task.classes), 'class', 'classes')}, "
+            says=f"{_answers(task)}, "
             f"{words.plural(ws.store.person_votes.n_of(call.actor, task.task_id), 'record')} by you so far",
         )
         for task in ws.my_tasks()
     ]
     as_code = AsCode(cli="homegrown label queue TASK", python="ws.my_tasks()\nws.next_records(TASK)")
     return show(call, MinePage(tasks=tuple(rows), as_code=as_code))
+
+
+def _answers(task: Task) -> str:
+    if task.fields:
+        return words.plural(len(task.fields), "field")
+    return words.plural(len(task.classes), "class", "classes")
 
 
 ROUTES = (Route("/label/mine", mine, Permission.ANNOTATE, shape=Shape.PAGE),)

@@ -12,6 +12,7 @@ from homegrown.core.access import Permission
 from homegrown.errors import HomegrownError
 from homegrown.studio import scores, search, words
 from homegrown.studio.answer import asked, part, show
+from homegrown.studio.marked_text import Piece, pieces
 from homegrown.studio.pages.label import said_of, vote_done
 from homegrown.studio.view import AsCode, Done
 from homegrown.web import Route, Shape
@@ -82,6 +83,7 @@ class Answer:
     said: str = ""
     problem: str = ""
     fields: tuple[FieldSaid, ...] = ()
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +201,10 @@ def _object(ws: Workspace, version: ModelVersion, text: str) -> Answer:
         )
         for name, found in said["fields"].items()
     )  # fmt: skip
+    marks = [(name, start, end) for name, found in said["fields"].items() for start, end in found["spans"]]
     return Answer(
         task=version.model_name, label="", is_none=False, probs=(), neighbours=(), neighbours_note="", fields=rows,
+        pieces=pieces(text, marks) if marks else (),
         how=f"Answered by the recipe {version.recipe} ({scores.title(version)}) in {words.duration(seconds)}",
     )  # fmt: skip
 
@@ -209,10 +213,15 @@ def _in_words(value: Any) -> str:
     if value is None or value == []:
         return "not there"
     if isinstance(value, dict):
-        return " ".join(str(v) for v in value.values() if v is not None)
+        return " ".join(_amount(v) for v in value.values() if v is not None)
     if isinstance(value, list):
         return "; ".join(map(_in_words, value))
     return str(value)
+
+
+def _amount(value: Any) -> str:
+    """A part of an amount of money or of a small object; 45.0 as people write it."""
+    return f"{value:.2f}" if isinstance(value, float) and round(value, 2) == value else _in_words(value)
 
 
 def _label(version: ModelVersion, row: np.ndarray, order: np.ndarray) -> str:

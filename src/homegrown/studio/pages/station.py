@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
 from homegrown.core.tasks import TaskKind
+from homegrown.errors import UnsuitableLabelsError
 from homegrown.studio import words
 from homegrown.studio.answer import asked, show
 from homegrown.studio.view import AsCode
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
+    from homegrown.core.schema import Field
     from homegrown.core.tasks import Task
     from homegrown.web import Call
 
@@ -46,11 +48,14 @@ def review(call: Call) -> Response:
 def _station(call: Call, *, reviews: bool) -> Response:
     ws, task = call.ws, call.ws.store.tasks.get(call.path["task_id"])
     ws.check_may_label(task)
+    if reviews and task.kind is TaskKind.OBJECT:
+        raise UnsuitableLabelsError("Disagreements are settled here for tasks that are answered with classes.")
     selection = asked(call, "selection")
     if not reviews:
         # The order is made while the browser still draws the page.
         threading.Thread(target=ws.warm_queue, args=(task, selection or None), name="warm", daemon=True).start()
-    back = f"/label/tasks/{task.task_id}/people" if call.actor.may(Permission.REVIEW) else "/label/mine"
+    room = f"/label/tasks/{task.task_id}" + ("" if task.fields else "/people")
+    back = room if call.actor.may(Permission.REVIEW) else "/label/mine"
     setup = {
         "task_id": task.task_id,
         "task": task.name,
@@ -61,6 +66,8 @@ def _station(call: Call, *, reviews: bool) -> Response:
         "selection": selection,
         "hides": ws.station_settings(task).hides_suggestions,
         "classes": [{"id": c.class_id, "name": c.name, "description": c.description} for c in task.classes],
+        "fields": [_field(one) for one in task.fields],
+        "suggests": bool(task.fields) and ws.store.models.champion(task.task_id) is not None,
     }
     page = StationPage(
         task=task.name,
@@ -69,6 +76,15 @@ def _station(call: Call, *, reviews: bool) -> Response:
         as_code=_as_code(task, reviews=reviews),
     )
     return show(call, page)
+
+
+def _field(one: Field) -> dict[str, Any]:
+    """What the browser needs of a field."""
+    options = [{"id": c.class_id, "name": c.name} for c in one.choices]
+    return {
+        "id": one.field_id, "name": one.name, "type": one.type.value, "description": one.description,
+        "required": one.is_required, "many": one.takes_many, "options": options,
+    }  # fmt: skip
 
 
 def _as_code(task: Task, *, reviews: bool) -> AsCode:

@@ -13,6 +13,7 @@ from homegrown.core.tasks import TaskKind
 from homegrown.errors import InputError
 from homegrown.studio import words
 from homegrown.studio.answer import asked, go, posted, show
+from homegrown.studio.field_form import TYPES, FieldForm, form_of
 from homegrown.studio.guide import label_more
 from homegrown.studio.sentences import sentence
 from homegrown.studio.view import AsCode, Done
@@ -38,6 +39,10 @@ ROOMS = (
 )
 
 
+#: those of a task whose answer is an object
+OBJECT_ROOMS = (("Label", "station", "Mark words in one text after another, by keys or by mouse."),)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskRow:
     """A task with what waits in it."""
@@ -60,6 +65,8 @@ class LabelPage:
     tasks: tuple[TaskRow, ...]
     n_records: int
     can_build: bool
+    form: FieldForm
+    asks_fields: bool
     as_code: AsCode
 
 
@@ -118,6 +125,7 @@ class TaskPage:
     kind: str
     classes: tuple[ClassRow, ...]
     fields: tuple[FieldRow, ...]
+    form: FieldForm
     n_voted: int
     n_records: int
     n_undecided: int
@@ -133,17 +141,25 @@ class TaskPage:
 
 def tasks(call: Call) -> Response:
     """``GET /label``."""
+    return show_all(call, FieldForm())
+
+
+def show_all(call: Call, form: FieldForm, status: int = 200) -> Response:
+    """Every task, with what stands in the form that names the fields of a new one."""
     page = LabelPage(
         tasks=tuple(_row(call.ws, task) for task in call.ws.store.tasks.all()),
         n_records=call.ws.store.records.count(),
         can_build=call.actor.may(Permission.BUILD),
+        form=form,
+        asks_fields=form.is_begun or asked(call, "ask") == "fields",
         as_code=AsCode(
             cli="homegrown label tasks list",
-            python='task = ws.task("intent", classes=["refund", "card lost"])',
+            python='task = ws.task("intent", classes=["refund", "card lost"])\n'
+            'task = ws.task("receipt", fields={"company": "span!", "total": "money"})',
             sql="select task, count(distinct record_id) as n from votes group by all",
         ),
     )
-    return show(call, page)
+    return show(call, page, status)
 
 
 def _row(ws: Workspace, task: Task) -> TaskRow:
@@ -174,6 +190,11 @@ def _kind(task: Task) -> str:
 def task(call: Call) -> Response:
     """``GET /label/tasks/{task_id}``."""
     found = call.ws.store.tasks.get(call.path["task_id"])
+    return show_one(call, found, form_of(found.fields))
+
+
+def show_one(call: Call, found: Task, form: FieldForm, status: int = 200) -> Response:
+    """One task, with what stands in the form that changes its fields."""
     counts = call.ws.task_counts(found)
     history = call.ws.task_history(found)
     most = max([c.n_votes for c in counts.classes], default=0) or 1
@@ -191,8 +212,9 @@ def task(call: Call) -> Response:
         n_gone=counts.n_gone,
         guidelines=found.guidelines,
         versions=_versions(history),
-        rooms=() if found.fields else _rooms(found.task_id),
+        rooms=_rooms(found),
         fields=tuple(_field(one) for one in found.fields),
+        form=form,
         can_build=call.actor.may(Permission.BUILD),
         done=_done(history, asked(call, "did")),
         as_code=AsCode(
@@ -207,14 +229,16 @@ def task(call: Call) -> Response:
         ),
     )
     n_silent = counts.n_records - counts.n_voted
-    is_waiting = n_silent > 0 and not found.fields
-    return show(call, page, step=label_more(found.task_id, n_silent) if is_waiting else None)
+    return show(call, page, status, step=label_more(found.task_id, n_silent) if n_silent > 0 else None)
 
 
 def _field(one: Field) -> FieldRow:
     inside = [c.name for c in one.choices] + [f"{f.name} ({f.type.value})" for f in one.fields]
-    how = [*(["several"] if one.takes_many else []), *(["must be there"] if one.is_required else [])]
-    return FieldRow(name=one.name, type=", ".join([one.type.value, *how]), inside=inside, description=one.description)
+    says = dict(TYPES).get(one.type.value + ("*" if one.takes_many else ""), "a list of objects")
+    return FieldRow(
+        name=one.name, type=says + (", always there" if one.is_required else ""), inside=inside,
+        description=one.description,
+    )  # fmt: skip
 
 
 def _class(one: TaskClass, n_votes: float, share: float) -> ClassRow:
@@ -229,8 +253,9 @@ def _class(one: TaskClass, n_votes: float, share: float) -> ClassRow:
     )
 
 
-def _rooms(task_id: str) -> tuple[RoomLink, ...]:
-    return tuple(RoomLink(name=name, href=f"/label/tasks/{task_id}/{end}", says=says) for name, end, says in ROOMS)
+def _rooms(task: Task) -> tuple[RoomLink, ...]:
+    rooms = OBJECT_ROOMS if task.fields else ROOMS
+    return tuple(RoomLink(name=name, href=f"/label/tasks/{task.task_id}/{end}", says=says) for name, end, says in rooms)
 
 
 def _versions(history: list[TaskVersion]) -> tuple[VersionRow, ...]:
@@ -269,14 +294,23 @@ def _done(history: list[TaskVersion], version: str) -> Done | None:
 
 def new_task(call: Call) -> Response:
     """``POST /label/tasks``: ask a new question."""
-    name = posted(call, "name").strip()
-    if not name or len(name) > 200 or not name.isprintable():
-        raise InputError("A task needs a name of at most 200 characters.")
-    if call.ws.store.tasks.find(name) is not None:
-        raise InputError(f"There is a task {name!r} already. Choose another name, or open it and change it.")
+    name = new_name(call.ws, posted(call, "name").strip())
     many = bool(posted(call, "many"))
     found = call.ws.task(name, classes=_several(call, "classes"), many=many, guidelines=posted(call, "guidelines"))
     return go(f"/label/tasks/{found.noun.task_id}")
+
+
+def new_name(ws: Workspace, name: str) -> str:
+    """The name of a task that is to be made.
+
+    Raises:
+        InputError: it is none, or there is a task of that name.
+    """
+    if not name or len(name) > 200 or not name.isprintable():
+        raise InputError("A task needs a name of at most 200 characters.")
+    if ws.store.tasks.find(name) is not None:
+        raise InputError(f"There is a task {name!r} already. Choose another name, or open it and change it.")
+    return name
 
 
 def _several(call: Call, name: str) -> list[str]:
