@@ -221,6 +221,18 @@ def test_the_verdict_draws_cases_and_people_settle_it(leaving):
         assert (after["n_waiting"], after["ours"]["value"] < after["theirs"]["value"]) == (0, True)
         assert any("lost" in w["lost"] for w in after["wheres"])
         assert {w["what"].split(" ")[0] for w in after["wheres"]} >= {"it", "channel"}
+        assert after["slices"] == []
+        sliced = programs.get(where, params={"margin": "0.05", "slice": ["channel", "nothing"]}).json()
+        document = ws.verdict(version, margin=0.05, slice_by=["channel"])
+        assert [s["where"] for s in sliced["slices"]] == [
+            "all calls",
+            *(f"channel = {s['value']}" for s in document["slices"]),
+        ]
+        assert [s["says"].split()[0] for s in sliced["slices"][1:]] == [s["verdict"] for s in document["slices"]]
+        assert [s["n"] for s in sliced["slices"][1:]] == [s["n"] for s in document["slices"]]
+        html = owner.get(where, params={"slice": "channel"}).text
+        assert "Each slice by itself" in html
+        assert 'value="channel" checked' in html
         assert owner.get(where, params={"margin": "5"}).status_code == 422
         assert owner.get("/evaluate/verdict/nobody").status_code == 404
 
@@ -248,7 +260,7 @@ def test_the_pages_are_clean_to_axe_and_fit(chromium, leaving, width, theme):
     ws.switch_route(ROUTE, "wish", alpha=0.1, share=0.5)
     pages = {
         "gateway": "/gateway", "calls": "/gateway/calls", "call": "/gateway/calls/trace_odd", "answering": at(leaving),
-        "verdict": f"/evaluate/verdict/{leaving.version.version_id}",
+        "verdict": f"/evaluate/verdict/{leaving.version.version_id}?slice=channel",
     }  # fmt: skip
     with visiting(chromium, leaving, width=width, theme=theme) as visit:
         for name, path in pages.items():
