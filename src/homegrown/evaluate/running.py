@@ -64,7 +64,7 @@ def running(answers: Answers, *, margin: float = MARGIN, level: float = LEVEL, p
     _, values, _ = differences(answers)
     if not len(values):
         return []
-    seen = sequence(float(max(1.0, np.abs(values).max())), margin)
+    seen = sequence(float(max(1.0, np.abs(values).max())), margin, (level, level))
     step = BATCH * max(1, round(len(values) / points / BATCH))
     found = []
     for start in range(0, len(values), step):
