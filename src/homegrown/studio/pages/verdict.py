@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from starlette.responses import Response
 
 from homegrown import evaluate
@@ -221,9 +222,18 @@ def _point(p: Point) -> PointRow:
 def _where(w: Where) -> WhereRow:
     lost = f"{w.n_lost:,} lost, {w.n_won:,} won" if w.n_lost or w.n_won else "nobody has judged"
     return WhereRow(
-        what=f"{w.field} = {w.value}" if w.field else f"it says {w.value}",
+        what=f"{w.field} = {w.value}" if w.field else f"it says {_spoken(w.value)}",
         agreement=_figure(w.n_same / w.n, w.agreement_ci95, w.n), lost=lost,
     )  # fmt: skip
+
+
+def _spoken(answer: str) -> str:
+    """A set of classes as it is said."""
+    try:
+        names = msgspec.json.decode(answer, type=list[str])
+    except msgspec.DecodeError:
+        return answer
+    return ", ".join(names) or "none of these"
 
 
 def _station(sample: GoldSample) -> str:
