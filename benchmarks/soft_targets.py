@@ -45,10 +45,11 @@ def probabilities(name: str, data: Texts, seed: int) -> np.ndarray:
         words = CountVectorizer(binary=True, min_df=2)
         trees = ExtraTreesClassifier(300, random_state=seed).fit(words.fit_transform(own), data.gold[data.own])
         return trees.predict_proba(words.transform(data.said))
-    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2, dtype=np.float32)
-    rows, targets = letters.fit_transform(own), np.eye(len(data.names), dtype=np.float32)[data.gold[data.own]]
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2)
+    rows = letters.fit_transform(own).astype(np.float32)
+    targets = np.eye(len(data.names), dtype=np.float32)[data.gold[data.own]]
     head = fit_head(rows, targets, np.ones(len(targets), np.float32), 30.0)
-    return softmax(head.logits(letters.transform(data.said)))
+    return softmax(head.logits(letters.transform(data.said).astype(np.float32)))
 
 
 def told(names: list[str], probs: np.ndarray, said: int) -> list[dict[str, Any]]:
