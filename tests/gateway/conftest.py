@@ -114,9 +114,9 @@ def listening(answer):
         yield listener.getsockname()[1]
 
 
-def started(root, upstream, capture, *more, environment=None):
-    """A gateway in a process of its own, and its address."""
-    command = [sys.executable, "-m", "homegrown", "gateway", "--upstream", upstream.base_url, "--private"]
+def started(root, upstream, capture, *more, environment=None, program=("-m", "homegrown")):
+    """A gateway in a process of its own, and its address; *program* is what Python runs."""
+    command = [sys.executable, *program, "gateway", "--upstream", upstream.base_url, "--private"]
     process = subprocess.Popen(
         [*command, "--port", "0", "--capture", capture, "--workspace", str(root), *more],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,

@@ -18,12 +18,14 @@ from homegrown.core.ids import new_id, text_hash, timestamp
 from homegrown.core.models import Recipe
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
+from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import ForbiddenError, InputError, NotFoundError, WorkspaceBusyError
 from homegrown.govern.access import Access
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.store import Store, tables
 from homegrown.store.captured import Begun, Ended
 from homegrown.store.spool import Spool
+from homegrown.store.votes import vote_table
 from homegrown.workspace import connect
 from homegrown.workspace.bulk import Checked, Filter
 
@@ -60,6 +62,7 @@ def fill(root):
     assert len(ws.sql(f"select predict('intent', text) from records where search('{CANARY}')")) == 1
     store = ws.store
     record_id = ws.sql(f"select record_id from records where fields->>'email' = '{EMAIL}'").rows()[0]["record_id"]
+    add_told(ws)
     add_sql_rows(store, task, endpoint, record_id)
     add_calls(store)
     for folder in ("reports", "exports", "cache", "tmp", "backups"):
@@ -106,6 +109,20 @@ def add_sql_rows(store, task, endpoint, record_id):
             )
         )  # fmt: skip
         add_label_rows(connection, task, record_id)
+
+
+def add_told(ws):
+    """A model's votes on every record, each with how probable it held the classes, and a snapshot that learnt them."""
+    store = ws.store
+    ws.task("told", classes=["card", "refund"])
+    task = store.tasks.find("told")
+    ids = store.records.scan(["record_id"])["record_id"].to_pylist()
+    one, other = task.class_ids
+    source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, "m (traffic)", {})
+    votes = [json.dumps({"class": (one, other)[i % 2]}) for i in range(len(ids))]
+    probs = [json.dumps({(one, other)[i % 2]: 0.75, (other, one)[i % 2]: 0.25}) for i in range(len(ids))]
+    store.votes.replace(source_id, vote_table(task, source_id, ids, votes, probs=probs))
+    ws.snapshot(task, test_share=0.05)
 
 
 def add_calls(store):
@@ -195,6 +212,17 @@ def test_what_labelling_kept_of_a_record_goes_with_it(forgotten):
             for name in ("assignments", "comments", "issues", "derivations", "upstream_answers")
         }
     assert left == {"assignments": 0, "comments": 0, "issues": 0, "derivations": 0, "upstream_answers": 1}
+
+
+def test_what_a_model_told_of_a_record_goes_with_it(forgotten):
+    ws, _, record_id, *_ = forgotten
+    told = [r for r in ws.store.votes.table.scan().to_pylist() if r["probs"]]
+    assert told
+    assert record_id not in {r["record_id"] for r in told}
+    (found,) = ws.sql(f"select snapshot_id from snapshots where task_id = '{told[0]['task_id']}'").rows()
+    kept = {r["record_id"]: r["told"] for r in ws.store.snapshots.read(found["snapshot_id"]).to_pylist()}
+    assert kept[record_id] is None
+    assert sum(t is not None for t in kept.values()) > 30
 
 
 def test_what_was_touched_is_named_and_what_was_not_is_kept(forgotten):

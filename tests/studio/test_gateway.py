@@ -1,8 +1,10 @@
 """The way out of a model API in the studio: over HTTP, and looked at in a real browser, with hostile text everywhere."""
 
 import re
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -11,13 +13,17 @@ import sqlalchemy as sa
 from homegrown.core.access import SYSTEM, Role
 from homegrown.core.ids import new_id, timestamp
 from homegrown.core.models import Recipe
+from homegrown.core.progress import Silent
 from homegrown.core.traces import AT_HOME, SELECTED, CallState
+from homegrown.errors import InputError
 from homegrown.inference.recall import MEASURED
+from homegrown.jobs import JobQueue
 from homegrown.serve.fallback import Policy, Stage, Why
 from homegrown.store import tables
 from homegrown.store.route_traffic import OUTCOMES
 from homegrown.studio.pages.gateway_calls import WHAT
 from homegrown.workspace import connect
+from homegrown.workspace.verbs import run_verb
 from tests.monitor.calls import call, message, rng, topics
 from tests.studio.conftest import running, visiting
 from tests.studio.test_browser import AXE
@@ -70,6 +76,28 @@ def leaving(tmp_path_factory):
 
 def at(studio):
     return f"/gateway/routes/{studio.ws.store.routes.get(ROUTE).name.replace('/', '%2F')}"
+
+
+def ended(ws, sent):
+    """The page to which a form led, once the job that it started is done: here there is no worker to do it."""
+    where = sent.headers["location"]
+    job_id = parse_qs(urlsplit(where).query)["job"][0]
+    queue = JobQueue(ws.store.db)
+    job, steps = queue.begin(SYSTEM, job_id), Steps()
+    doing = copy(ws)
+    doing.progress = steps
+    queue.end(SYSTEM, job_id, "succeeded", result=run_verb(doing, job.verb, job.arguments))
+    assert steps.done
+    return where
+
+
+class Steps(Silent):
+    """Hears how far a job is."""
+
+    done = 0
+
+    def advance(self, n=1, **facts):
+        self.done += n
 
 
 def clean(html):
@@ -156,9 +184,15 @@ def test_the_story_of_a_route_is_told_and_undone_with_one_click(leaving):
         with leaving.client(Role.BUILDER) as builder:
             assert builder.post("/gateway/switch", data=form).status_code == 403
         silent = owner.post("/gateway/switch", data=form | {"do": "shadow"})
-        assert "answers silently now" in owner.get(silent.headers["location"]).text
+        assert "answers silently now" in owner.get(ended(ws, silent)).text
         done = owner.post("/gateway/switch", data=form)
-        told = owner.get(done.headers["location"]).text
+        waits = owner.get(done.headers["location"]).text
+        assert 'id="switching"' in waits
+        assert "You may leave" in waits
+        with leaving.client(Role.BUILDER) as builder:
+            job_id = parse_qs(urlsplit(done.headers["location"]).query)["job"][0]
+            assert builder.post(f"/jobs/{job_id}/resume").status_code == 403
+        told = owner.get(ended(ws, done)).text
         assert "answers what it is sure of" in told
         assert 'action="/gateway/back"' in told
         exit = ws.store.routes.get(ROUTE).config.exit
@@ -171,17 +205,42 @@ def test_the_story_of_a_route_is_told_and_undone_with_one_click(leaving):
         assert "The upstream answers every call again" in owner.get(gone.headers["location"]).text
         assert ws.store.routes.get(ROUTE).config.exit is None
         impossible = owner.post("/gateway/switch", data=form | {"alpha": "0.0005"})
-        assert impossible.status_code == 422
-        assert "Nothing was switched" in impossible.text
+        assert "Nothing was switched" in owner.get(ended(ws, impossible)).text
+        assert owner.post("/gateway/switch", data=form | {"model": "nobody"}).status_code == 404
         assert owner.post("/gateway/switch", data=form | {"alpha": "x"}).status_code == 422
         assert owner.get("/gateway/routes/nothing").status_code == 404
+
+
+def test_a_chain_of_models_is_switched_on_and_told_step_by_step(leaving):
+    ws = leaving.ws
+    second = ws.train(ws.store.models.snapshot(leaving.version.snapshot_id), Recipe("lexical", {}, 7), "wish")
+    ids = [second.version_id, leaving.version.version_id]
+    with leaving.client() as owner, leaving.client(accept="application/json") as programs:
+        page = programs.get(at(leaving), params={"model": ids[0]}).json()
+        assert [one["model_id"] for one in page["then"]] == ids[1:]
+        asked = dict(parse_qsl(urlsplit(page["bounds_href"]).query))
+        table = owner.get("/gateway/bounds", params={**asked, "then": ids[1]}).text
+        assert "There is no call on which wish@1 could be judged" in table  # for wish@2 answers all of them
+        form = {"route": ROUTE, "model": ids[0], "then": [ids[1], ""], "do": "home", "alpha": "0.1"}
+        where = owner.post("/gateway/switch", data=form).headers["location"]
+        queue, job_id = JobQueue(ws.store.db), parse_qs(urlsplit(where).query)["job"][0]
+        job = queue.get(job_id)
+        assert job.arguments["models"] == ids
+        with pytest.raises(InputError) as error:
+            run_verb(ws, job.verb, job.arguments)
+        queue.end(SYSTEM, job_id, "failed", error=error.value.message)
+        assert "could be judged" in owner.get(where).text
+        alone = owner.post("/gateway/switch", data=form | {"then": ["", ""]})
+        look = owner.get(ended(ws, alone), headers={"HX-Request": "true"}).text
+        assert "See what it does" in look
+        owner.post("/gateway/off", data={"route": ROUTE})
 
 
 def test_a_route_that_fell_back_says_why(leaving):
     ws = leaving.ws
     with leaving.client() as owner:
         form = {"route": ROUTE, "model": leaving.version.version_id, "do": "home", "alpha": "0.1"}
-        assert owner.post("/gateway/switch", data=form).status_code == 303
+        ended(ws, owner.post("/gateway/switch", data=form))
         exit = ws.store.routes.get(ROUTE).config.exit
         stage, r = Stage(Policy(0.5, 0.1, 0.05, 0.5)), np.random.default_rng(0)
         for i in range(200):
@@ -221,6 +280,18 @@ def test_the_verdict_draws_cases_and_people_settle_it(leaving):
         assert (after["n_waiting"], after["ours"]["value"] < after["theirs"]["value"]) == (0, True)
         assert any("lost" in w["lost"] for w in after["wheres"])
         assert {w["what"].split(" ")[0] for w in after["wheres"]} >= {"it", "channel"}
+        assert after["slices"] == []
+        sliced = programs.get(where, params={"margin": "0.05", "slice": ["channel", "nothing"]}).json()
+        document = ws.verdict(version, margin=0.05, slice_by=["channel"])
+        assert [s["where"] for s in sliced["slices"]] == [
+            "all calls",
+            *(f"channel = {s['value']}" for s in document["slices"]),
+        ]
+        assert [s["says"].split()[0] for s in sliced["slices"][1:]] == [s["verdict"] for s in document["slices"]]
+        assert [s["n"] for s in sliced["slices"][1:]] == [s["n"] for s in document["slices"]]
+        html = owner.get(where, params={"slice": "channel"}).text
+        assert "Each slice by itself" in html
+        assert 'value="channel" checked' in html
         assert owner.get(where, params={"margin": "5"}).status_code == 422
         assert owner.get("/evaluate/verdict/nobody").status_code == 404
 
@@ -248,7 +319,7 @@ def test_the_pages_are_clean_to_axe_and_fit(chromium, leaving, width, theme):
     ws.switch_route(ROUTE, "wish", alpha=0.1, share=0.5)
     pages = {
         "gateway": "/gateway", "calls": "/gateway/calls", "call": "/gateway/calls/trace_odd", "answering": at(leaving),
-        "verdict": f"/evaluate/verdict/{leaving.version.version_id}",
+        "verdict": f"/evaluate/verdict/{leaving.version.version_id}?slice=channel",
     }  # fmt: skip
     with visiting(chromium, leaving, width=width, theme=theme) as visit:
         for name, path in pages.items():

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from homegrown.cli.main import cli
 from homegrown.core.access import SYSTEM, Actor, Role
 from homegrown.core.models import Recipe
+from homegrown.core.routing import set_of
 from homegrown.core.traces import AT_HOME
 from homegrown.errors import EmptyDataError, ForbiddenError, InputError
 from homegrown.evaluate.shadowed import AGREED_SHARE, Pair, Shadowed, is_drawn, read_shadowed
@@ -220,3 +221,45 @@ def test_the_terminal_draws_too(made, monkeypatch):
     assert ws.gold_sample("wish").n_waiting == 4
     facts = CliRunner().invoke(cli, ["evaluate", "wish@1", "--gold-sample", "2", "--json"], catch_exceptions=False)
     assert json.loads(facts.output)["n_waiting"] == 6
+
+
+MANY = "Say what the customer wants, all that apply: card, refund, login. Answer by the labels alone, with commas."
+
+
+def wishes(r):
+    """A message of one or two topics, and which."""
+    some = sorted(r.permutation(list(ABOUT))[: 1 + int(r.integers(2))].tolist())
+    return " and ".join(message(r, topic) for topic in some), some
+
+
+def test_several_labels_at_once_are_one_answer_of_a_person(tmp_path):
+    with connect(tmp_path / "desk", actor=SYSTEM) as ws:
+        r = rng(3)
+        asked = [wishes(r) for _ in range(300)]
+        ws.store.captured_imports.add([call(i, MANY, t, ", ".join(some)) for i, (t, some) in enumerate(asked)])
+        task = ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="wish").task
+        version = ws.train(ws.snapshot(task), Recipe("lexical", {}, 0), "wish")
+        truth, made, rows = {}, [], []
+        for i in range(200):
+            text, some = wishes(r)
+            truth[text] = some
+            theirs = some[:1] if i % 20 == 0 else some  # now and then the upstream forgets one
+            made.append(call(1000 + i, MANY, text, ", ".join(theirs)))
+            rows.append({"trace_id": made[-1].trace_id, "version_id": version.version_id, "answer": set_of(some), "prob": 0.9,
+                         "agrees": int(some == theirs), "latency_s": 0.002, "created_at": made[-1].created_at})  # fmt: skip
+        ws.store.captured_imports.add(made)
+        with ws.store.db.write() as connection:
+            connection.execute(sa.insert(tables.shadow_answers), rows)
+        ws.rename_class(task, "card", "cards")
+        drawn = ws.draw_gold(version, 200)
+        assert drawn.n_waiting > 0
+        for record in ws.store.records.get(ws.selected_ids(drawn.selection)):
+            ws.vote(record.record_id, "wish", ["cards" if t == "card" else t for t in truth[record.text]])
+        assert ws.gold_sample(version).n_open == 0
+        settled = [p for p in read_shadowed(ws.store, version.version_id).pairs if p.weight]
+        assert all(p.gold == p.answer for p in settled)
+        assert {p.upstream == p.gold for p in settled if not p.agrees} == {False}
+        assert any("cards" in p.gold for p in settled)
+        said = ws.verdict(version)
+        assert said["against"] == "gold"
+        assert said["overall"]["difference"] > 0

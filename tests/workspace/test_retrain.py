@@ -16,12 +16,14 @@ from homegrown.jobs import JobQueue, Schedules
 from homegrown.metrics.noninferior import non_inferior
 from homegrown.workspace import connect
 from homegrown.workspace.verbs import run_verb
+from tests.monitor.calls import ABOUT, rng, topics
 
 WORDS = {
     "card": ["card", "plastic", "chip", "contactless"],
     "refund": ["refund", "money", "return", "repaid"],
     "login": ["login", "password", "account", "locked"],
 }
+SYSTEM_SAYS = "Say what the customer wants: card, refund or login. Answer by the label alone."
 N = 150
 LOOSE = 0.2
 
@@ -120,6 +122,40 @@ def test_a_small_gold_set_says_how_many_more_it_needs(ws, tmp_path):
     assert done["n_more"] > 100
     assert done["sentence"].startswith(f"NEED {done['n_more']:,} MORE gold records")
     assert ws.store.models.version("topic").number == 1
+
+
+def test_a_student_better_than_its_upstream_is_judged_by_people_where_they_spoke(tmp_path):
+    with connect(tmp_path / "traffic") as ws:
+        calls = topics(rng(), 400, [SYSTEM_SAYS])
+        for c in calls:  # the upstream takes every lost card for a login
+            if "card is lost" in c.request["messages"][-1]["content"]:
+                c.response["choices"][0]["message"]["content"] = "login"
+        ws.store.captured_imports.add(calls)
+        task = ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="wish").task
+        snapshot = ws.snapshot(task, test_share=0.4)
+        ws.train(snapshot, Recipe("lexical"), "wish")
+        rows = ws.store.snapshots.read(snapshot.snapshot_id).to_pylist()
+        texts = ws.store.records.texts([r["record_id"] for r in rows])
+        lost = [r for r in rows if "card is lost" in texts[r["record_id"]]]
+        for row in lost:
+            if row["split"] != "test":
+                ws.vote(row["record_id"], task, "card")
+
+        asks = ws.retrain("wish", margin=0.02)
+        assert (asks["verdict"], asks["against"], asks["promoted"]) == ("NEED", "upstream", False), asks
+        assert "nobody has judged" in asks["sentence"]
+        assert asks["overall"]["difference"] < 0  # by the upstream's word it is worse
+        selection = next(s for s in ws.selections() if s.name == asks["selection"])
+        chosen = {r["record_id"] for r in ws.sql(selection.sql).rows()}
+        assert chosen == set(asks["to_judge"])
+        assert chosen & {r["record_id"] for r in lost if r["split"] == "test"}
+
+        for record_id in chosen:
+            topic = next(t for t, some in ABOUT.items() if any(one in texts[record_id] for one in some))
+            ws.vote(record_id, task, topic)
+        done = ws.retrain("wish", margin=LOOSE)
+        assert (done["verdict"], done["against"], done["to_judge"]) == ("SWITCH", "gold", []), done
+        assert done["overall"]["difference"] > 0
 
 
 def test_nothing_new_trains_nothing(ws):

@@ -1,14 +1,18 @@
 """From calls to a Task: found, accepted under other names, improved on by people, and added to later."""
 
 import json
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from homegrown.core.models import Recipe
 from homegrown.core.tasks import TaskKind
 from homegrown.core.traffic import OBJECT
 from homegrown.errors import EmptyDataError, InputError, NotFoundError, UnsuitableLabelsError
 from homegrown.monitor import Suits
+from homegrown.store.snapshots import probs_matrix, told_matrix
 from homegrown.workspace import connect
 from homegrown.workspace.verbs import run_verb
 from tests.monitor.calls import ABOUT, bills, call, message, rng, topics
@@ -298,3 +302,33 @@ def test_calls_without_a_noted_cost_are_priced_as_the_charges_are(ws):
     ws.find_tasks()
     assert ws.traffic().bill.is_simulated
     assert ws.traffic().bill.cost_usd == pytest.approx(2 * (expected - 5.0) + 5.0)
+
+
+def test_what_an_upstream_told_of_its_answers_reaches_the_student_and_no_test_row(ws):
+    calls = topics(rng(), 240, TOPIC[:1])
+    for c in calls:
+        choice = c.response["choices"][0]
+        said = choice["message"]["content"]
+        other = "login" if said != "login" else "card"
+        top = [{"token": said, "logprob": math.log(0.7)}, {"token": other, "logprob": math.log(0.3)}]
+        choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
+    _keep(ws, calls)
+    task = ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="topic").task
+    corrected = ws.record_of(calls[0].request["messages"][-1]["content"])
+    ws.vote(corrected, task, "refund")
+    snapshot = ws.snapshot(task)
+    rows = ws.store.snapshots.read(snapshot.snapshot_id)
+    told, splits = told_matrix(rows), rows["split"].to_pylist()
+    people = np.array([r == corrected for r in rows["record_id"].to_pylist()])
+    learnt = np.array([s in ("train", "valid") for s in splits]) & ~people
+    assert np.isnan(told[~learnt]).all()
+    assert np.allclose(np.sort(told[learnt], 1), [0, 0.3, 0.7])
+    assert (told[learnt].argmax(1) == probs_matrix(rows)[learnt].argmax(1)).all()
+    version = ws.train(snapshot, Recipe("linear", {"strengths": [0.1]}), "topic")
+    found = version.details["report"]["softness"]
+    assert found["right"] >= found["right_without"]
+    ws.rename_class(task, "card", "cards")
+    ws.merge_classes(task, ["login", "refund"], "rest")
+    merged = told_matrix(ws.store.snapshots.read(ws.snapshot(ws.store.tasks.get(task.task_id)).snapshot_id))
+    assert set(merged[np.isfinite(merged)].round(2).tolist()) == {np.float32(x) for x in (0, 0.3, 0.7, 1)}
+    assert np.allclose(merged[np.isfinite(merged).all(1)].sum(1), 1)

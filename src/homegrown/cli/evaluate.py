@@ -74,7 +74,7 @@ def command(
             found = _verdict_of_file(Path(model), columns, slice_by, loss)
         else:
             with connect(workspace) as ws:
-                found = ws.verdict(model, margin=loss)
+                found = ws.verdict(model, margin=loss, slice_by=() if slice_by is None else (slice_by,))
         emit(found, lambda: "\n".join(lines(found)), as_json=as_json)
         return
     if margin is not None or any(columns.values()):

@@ -46,6 +46,8 @@ class Examples:
         record_ids: n ids.
         values: of answers that are objects: n mappings from field id to answer (``core.schema``); a field that is left
             out was not looked at. There are no classes then, and *probs* is [n, 0].
+        told: float32 [n, n_classes], how probable the model whose vote is the label held each class; NaN in rows of
+            which nothing was told; None where it is so of all.
     """
 
     texts: list[str]
@@ -53,6 +55,7 @@ class Examples:
     weights: np.ndarray
     record_ids: list[str]
     values: tuple[Mapping[str, Any], ...] = ()
+    told: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.texts)

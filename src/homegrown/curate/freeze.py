@@ -23,10 +23,11 @@ from homegrown.curate.labels import Labels, read_labels
 from homegrown.curate.nearby import Near
 from homegrown.curate.object_labels import ObjectLabels, read_object_labels
 from homegrown.curate.rulings import Honoured, as_originals, masked, without
+from homegrown.curate.told import read_told
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
 from homegrown.curate.warnings import warnings_about
 from homegrown.errors import EmptyDataError, InputError
-from homegrown.store.snapshots import snapshot_schema
+from homegrown.store.snapshots import snapshot_schema, told_field
 from homegrown.store.vouched import vouched
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def freeze(
     labels = _apart(store, task, plan, join, near, records, labels, split)
     stratum = labels.stratum()
     weights = _weights(store, task, records, labels)
-    table = _table(shown, labels, weights, split, group, kept)
+    told = _told(store, task, plan, records, labels, split)
+    table = _table(shown, labels, weights, split, group, kept, told)
     order = task.class_ids if task.kind is not TaskKind.OBJECT else tuple(f.field_id for f in task.fields)
     facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": order, "plan": _named(plan)}
     snapshot_id = store.snapshots.write(table, facts)
@@ -321,6 +323,19 @@ def _weights(store: Store, task: Task, records: pa.Table, labels: AnyLabels) -> 
     return np.where(guess, np.minimum(weights, GUESSED), weights).astype(np.float32)
 
 
+def _told(
+    store: Store, task: Task, plan: SplitPlan, records: pa.Table, labels: AnyLabels, split: np.ndarray
+) -> np.ndarray | None:
+    """What models told of the rows to learn from, float32 [n, n_classes], NaN elsewhere; None where nothing was."""
+    if not isinstance(labels, Labels) or task.kind is not TaskKind.CLASS:
+        return None
+    ids = records["record_id"].combine_chunks()
+    found = read_told(store, task, ids, labels.dense(np.arange(len(ids))), exclude_terms=plan.exclude_terms)
+    if found is not None:
+        found[~np.isin(split, (splits.TRAIN, splits.VALID))] = np.nan
+    return found
+
+
 def _table(
     records: pa.Table,
     labels: AnyLabels,
@@ -328,6 +343,7 @@ def _table(
     split: np.ndarray,
     group: np.ndarray | None,
     kept: np.ndarray,
+    told: np.ndarray | None,
 ) -> pa.Table:
     n = len(kept)
     chosen = records.select(["record_id", "text_hash"]).take(pa.array(kept))
@@ -343,7 +359,13 @@ def _table(
         pa.array(weights[kept]),
     ]
     field, said = labels.stored(kept)
-    return pa.Table.from_arrays([*columns, said], schema=snapshot_schema(field))
+    if told is None or not np.isfinite(told[kept]).any():
+        return pa.Table.from_arrays([*columns, said], schema=snapshot_schema(field))
+    some, width = told[kept], told.shape[1]
+    missing = pa.array(~np.isfinite(some).all(1))
+    flat = pa.array(np.nan_to_num(some).reshape(-1))
+    columns += [said, pa.FixedSizeListArray.from_arrays(flat, width, mask=missing)]
+    return pa.Table.from_arrays(columns, schema=snapshot_schema(field, told_field(width)))
 
 
 def _test_digest(table: pa.Table) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from homegrown.errors import EmptyDataError, InputError
+from homegrown.evaluate import people
 from homegrown.evaluate.answers import Rows, answer, learnt_from, split_rows
 from homegrown.evaluate.slices import MIN_ROWS, parts_of
 from homegrown.metrics.noninferior import LOSES, OPEN, NonInferior, non_inferior
@@ -38,6 +39,10 @@ def challenge(
     classes became since counts as the same: a merged class is what it became, and of one that was split the whole is as
     right as its part, for both.
 
+    Where an upstream's answers are labels, what people say of a row judges it, whatever was frozen. Where both models
+    answer alike nobody has to say who is right. Rows on which they differ and that nobody has judged are judged by the
+    upstream, which tells against a student that is better than it: a loss there is a reason to ask, not to refuse.
+
     Args:
         store: the workspace.
         champion: the version that stands, loaded.
@@ -47,7 +52,9 @@ def challenge(
         slices: names of fields; every value with at least ``slices.MIN_ROWS`` rows is a slice.
 
     Returns:
-        ``verdict, n_more, margin, overall, slices, reasons, not_told, n_left_out``.
+        ``verdict, n_more, margin, overall, slices, reasons, not_told, n_left_out``; ``against`` (``gold``, ``upstream``
+        or ``both``), ``n_gold`` rows whose label somebody vouched for, ``to_judge``: ids of the records on which the
+        two differ and that nobody has judged.
 
     Raises:
         EmptyDataError: no gold row is left to judge on.
@@ -65,21 +72,67 @@ def challenge(
     fair &= ~rows.truth.any(1) | (rows.truth @ np.array([bool(task.meaning(c)) for c in frozen.class_ids], bool))
     if not fair.any():
         raise EmptyDataError("No row of the gold snapshot is left that neither model learnt from: freeze a new one.")
-    old, new = (_right(task, frozen, rows, *one)[fair] for one in (champion, challenger))
+    is_gold, said_by_people = people.gold(store, task, rows.record_ids)
+    truth = _Truth.of(task, frozen, rows, said_by_people)
+    said = [_said(task, truth, rows, *one) for one in (champion, challenger)]
+    old, new = (right[fair] for right, _ in said)
+    waits = fair & ~is_gold & (said[0][1] != said[1][1]).any(1)
     overall = non_inferior(new, old, margin)
     parts, not_told = _parts(rows, slices, fair, new, old, margin)
-    return {**_verdict(overall, parts, margin), "not_told": not_told, "n_left_out": int((~fair).sum())}
+    found = {**_verdict(overall, parts, margin), "not_told": not_told, "n_left_out": int((~fair).sum())}
+    return found | _judged(found, fair, is_gold, [rows.record_ids[i] for i in np.flatnonzero(waits)])
 
 
-def _right(task: Task, frozen: Task, rows: Rows, version: ModelVersion, model: Predictor) -> np.ndarray:
-    """Which rows a model gets right, bool [n], by what its classes and the frozen ones mean now."""
-    meant = [[set(task.meaning(c)) for c in ids] for ids in (frozen.class_ids, version.class_ids)]
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """What rows are: bool [n, k], the classes as they were frozen, then those that the task has now."""
+
+    class_ids: tuple[str, ...]
+    flags: np.ndarray
+
+    @classmethod
+    def of(cls, task: Task, frozen: Task, rows: Rows, said: dict[str, frozenset[str]]) -> _Truth:
+        """The frozen labels, those of the records in *said* by what people say."""
+        now = np.zeros((len(rows.record_ids), len(task.class_ids)), bool)
+        flags = np.hstack([rows.truth, now])
+        for i, record_id in enumerate(rows.record_ids):
+            if record_id in said:
+                flags[i] = [*[False] * len(frozen.class_ids), *[c in said[record_id] for c in task.class_ids]]
+        return cls((*frozen.class_ids, *task.class_ids), flags)
+
+
+def _said(
+    task: Task, truth: _Truth, rows: Rows, version: ModelVersion, model: Predictor
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows a model gets right, bool [n], by what its classes and the true ones mean now; and what it says.
+
+    The latter by the classes of the task, bool [n, n_classes].
+    """
+    meant = [[set(task.meaning(c)) for c in ids] for ids in (truth.class_ids, version.class_ids)]
     same = np.array([[bool(a & b) for b in meant[1]] for a in meant[0]], bool)
     said = answer(model, rows).said
     # Every true class is met by an answer, and every answer by a true class.
-    missed = rows.truth & ~(said @ same.T)
-    wrong = said & ~(rows.truth @ same)
-    return np.asarray(~missed.any(1) & ~wrong.any(1))
+    missed = truth.flags & ~(said @ same.T)
+    wrong = said & ~(truth.flags @ same)
+    means = np.array([[c in ids for c in task.class_ids] for ids in meant[1]], bool)
+    return np.asarray(~missed.any(1) & ~wrong.any(1)), said @ means
+
+
+def _judged(found: dict[str, Any], fair: np.ndarray, is_gold: np.ndarray, to_judge: list[str]) -> dict[str, Any]:
+    """Whose word the verdict rests on; a loss by the upstream's word alone is a question to people."""
+    n, n_gold = int(fair.sum()), int((fair & is_gold).sum())
+    facts: dict[str, Any] = {"n_gold": n_gold, "to_judge": to_judge}
+    facts["against"] = "gold" if n_gold == n or not to_judge else "both" if n_gold else "upstream"
+    if not to_judge:
+        return facts
+    waits = (
+        f"The two differ on {len(to_judge):,} records that nobody has judged; there the upstream's answer counts as "
+        "right, which tells against a model that is better than it. Let people say what these are."
+    )
+    facts["not_told"] = [*found["not_told"], waits]
+    if found["verdict"] == KEEP:
+        facts |= {"verdict": NEED, "n_more": len(to_judge), "reasons": [*found["reasons"], waits]}
+    return facts
 
 
 def _parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,7 @@ def running(answers: Answers, *, margin: float = MARGIN, level: float = LEVEL, p
     _, values, _ = differences(answers)
     if not len(values):
         return []
-    seen = sequence(float(max(1.0, np.abs(values).max())), margin)
+    seen = sequence(float(max(1.0, np.abs(values).max())), margin, (level, level))
     step = BATCH * max(1, round(len(values) / points / BATCH))
     found = []
     for start in range(0, len(values), step):
@@ -74,21 +74,28 @@ def running(answers: Answers, *, margin: float = MARGIN, level: float = LEVEL, p
     return found
 
 
+def telling(found: Shadowed) -> list[str]:
+    """Names of the tags of calls that a verdict can be sliced by: those with a few values each, in order."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for pair in found.pairs:
+        for name, value in pair.tags.items():
+            if name != AT_HOME:
+                values[name].add(value)
+    return sorted(name for name, some in values.items() if 1 < len(some) <= _MOST_VALUES)
+
+
 def where(found: Shadowed, most: int = 12) -> list[Where]:
     """Where the two differ most, by what our model said and by the tags of calls; the most differing calls first."""
     groups: dict[tuple[str, str], list[Pair]] = defaultdict(list)
-    values: dict[str, Counter[str]] = defaultdict(Counter)
     for pair in found.pairs:
         groups["", pair.answer or "none of these"].append(pair)
         for name, value in pair.tags.items():
-            if name != AT_HOME:
-                values[name][value] += 1
-                groups[name, value].append(pair)
-    telling = {name for name, counts in values.items() if 1 < len(counts) <= _MOST_VALUES}
+            groups[name, value].append(pair)
+    tags = telling(found)
     rows = [
         _of(field, value, pairs)
         for (field, value), pairs in groups.items()
-        if len(pairs) >= _FEWEST and (not field or field in telling)
+        if len(pairs) >= _FEWEST and (not field or field in tags)
     ]
     rows = [r for r in rows if r.n_same < r.n]
     return sorted(rows, key=lambda r: (-(r.n_lost - r.n_won), -(r.n - r.n_same), r.field, r.value))[:most]

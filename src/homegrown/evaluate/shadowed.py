@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import sqlalchemy as sa
 
+from homegrown.core.routing import set_of
 from homegrown.core.traces import AT_HOME, SELECTED
 from homegrown.errors import EmptyDataError
 from homegrown.evaluate.verdict import Answers, give_verdict
@@ -18,7 +19,7 @@ from homegrown.store import tables
 from homegrown.store.exams import GOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from homegrown.store import Store
 
@@ -166,7 +167,7 @@ def read_shadowed(store: Store, version_id: str) -> Shadowed:
         is_unreadable = row["weight"] == 0
         if tags.get(AT_HOME) in SELECTED or is_unreadable:
             continue
-        names = {n: row[n] if row[n] is None else now.get(row[n], row[n]) for n in ("answer", "upstream", "gold")}
+        names = {n: row[n] if row[n] is None else now(row[n]) for n in ("answer", "upstream", "gold")}
         found.append(Pair(**{**row, **names, "agrees": bool(row["agrees"]), "tags": tags}))
     if not found:
         raise EmptyDataError("This version has no shadow answers yet: let it answer a share of live traffic silently.")
@@ -202,11 +203,11 @@ def shadow_answers(store: Store, version_id: str, slice_by: Sequence[str] = ()) 
     return read_shadowed(store, version_id).answers(slice_by)
 
 
-def _names_now(store: Store, version_id: str) -> dict[str, str]:
-    """What classes that a version knows are called by now; those that were split keep the name that it knows."""
+def _names_now(store: Store, version_id: str) -> Callable[[str], str]:
+    """What an answer in a version's names is called by now, a set too; classes that were split keep its name."""
     version = store.models.version(version_id)
     if version.is_object:  # what is kept of documents names no classes
-        return {}
+        return str
     task = store.tasks.get(version.task_id)
     names = dict(zip(task.class_ids, task.class_names, strict=True))
     found = {}
@@ -214,4 +215,10 @@ def _names_now(store: Store, version_id: str) -> dict[str, str]:
         means = task.meaning(class_id)
         if len(means) == 1:
             found[name] = names.get(means[0], name)
-    return found
+
+    def now(said: str) -> str:
+        if version.multi and said.startswith("["):
+            return set_of(found.get(name, name) for name in msgspec.json.decode(said))
+        return found.get(said, said)
+
+    return now

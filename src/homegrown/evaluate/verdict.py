@@ -160,13 +160,13 @@ def _parts(a: Answers, rows: np.ndarray) -> tuple[list[_Part], list[str]]:
     return found, not_told
 
 
-def sequence(highest: float, margin: float) -> MeanSequence:
+def sequence(highest: float, margin: float, levels: tuple[float, float] = (LEVEL, LEVEL)) -> MeanSequence:
     """The running comparison, before the first call; no weighted difference is larger than *highest*."""
-    return MeanSequence(-highest, highest, aim=margin, marks=(-margin, 0.0), within=(-1.0, 1.0))
+    return MeanSequence(-highest, highest, aim=margin, marks=(-margin, 0.0), within=(-1.0, 1.0), levels=levels)
 
 
 def _judge(values: np.ndarray, highest: float, margin: float, level: float, level_keep: float) -> dict[str, Any]:
-    seen = sequence(highest, margin)
+    seen = sequence(highest, margin, (level, level_keep))
     seen.update(values)
     enough, enough_keep = float(np.log(1 / level)), float(np.log(1 / level_keep))
     bears, loses = seen.evidence_above(-margin), seen.evidence_below(0.0)

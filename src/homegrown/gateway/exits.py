@@ -34,6 +34,8 @@ KEEP_EVERY_S = 0.4
 FOLLOW_EVERY_S = 0.05
 HOME_WITHIN_S = 2.0
 """A model that has not answered by then is not waited for: the upstream is asked."""
+READY_WITHIN_S = 30.0
+"""Calls that come while the server starts wait so long for the models of its routes; then they pass without them."""
 MOST_LATER = 64
 MOST_ROWS = 20_000
 
@@ -48,6 +50,7 @@ class Exits:
         self._rows: list[Observed] = []
         self._later: set[asyncio.Task[None]] = set()
         self._followed: Table | None = None
+        self._has_followed = asyncio.Event()
 
     # What is loaded
 
@@ -56,6 +59,14 @@ class Exits:
         found = self._loaded.get(route.route_id)
         exit = route.config.exit
         return found if found is not None and exit is not None and found.exit.exit_id == exit.exit_id else None
+
+    async def ready(self) -> None:
+        """Until the models of all routes are loaded, or known to be broken; at most ``READY_WITHIN_S``.
+
+        With the upstream down nothing else could answer the first calls.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._has_followed.wait(), READY_WITHIN_S)
 
     async def keep_up(self) -> None:
         """Follow the routes, and keep what was observed, for ever."""
@@ -90,6 +101,7 @@ class Exits:
         self._loaded = {k: v for k, v in self._loaded.items() if v.exit.exit_id in live}
         self._broken = {k: v for k, v in self._broken.items() if k in live}
         self._followed = table
+        self._has_followed.set()
 
     async def _keep_earlier(self, table: Table) -> None:
         """The stages of those that answer no more and that one may go back to."""

@@ -74,6 +74,7 @@ class Gateway:
         loops = (self.board.keep_up(), self.board.age_out(), self.admission.watch(), self.exits.keep_up())
         tasks = [asyncio.create_task(t) for t in loops]
         try:
+            await self.exits.ready()
             yield self
         finally:
             for task in tasks:

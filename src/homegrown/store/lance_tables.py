@@ -88,9 +88,15 @@ class LanceTable:
         return self.dataset().count_rows(filter=where) if self.exists else 0
 
     def append(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Add rows in one commit: all of them are there afterwards, or none."""
-        self.dataset()
+        """Add rows in one commit: all of them are there afterwards, or none.
+
+        A table that was made before a column came gets it first, empty in all earlier rows.
+        """
+        found = self.dataset()
         with translated(self.path):
+            missing = [f for f in self.schema if f.name not in found.schema.names]
+            if missing:
+                found.add_columns(pa.schema(missing))
             reader = pa.RecordBatchReader.from_batches(self.schema, batches)
             lance.write_dataset(reader, str(self.path), mode="append", data_storage_version=_VERSION)
 

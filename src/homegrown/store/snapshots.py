@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VALUE = pa.field("value", pa.string())
 """Labels that are objects, as canonical JSON; null where there is none."""
+TOLD = "told"
 
 
 def probs_field(n_classes: int) -> pa.Field:
@@ -27,8 +28,16 @@ def probs_field(n_classes: int) -> pa.Field:
     return pa.field("probs", pa.list_(pa.float32(), n_classes), nullable=False)
 
 
-def snapshot_schema(labels: pa.Field) -> pa.Schema:
-    """record_id, text_hash, split, group, weight, labels (``probs_field`` or ``VALUE``); sorted by record_id."""
+def told_field(n_classes: int) -> pa.Field:
+    """How probable the model whose vote is the label held each class, in class order; null where it did not tell."""
+    return pa.field(TOLD, pa.list_(pa.float32(), n_classes))
+
+
+def snapshot_schema(labels: pa.Field, told: pa.Field | None = None) -> pa.Schema:
+    """record_id, text_hash, split, group, weight, labels (``probs_field`` or ``VALUE``); sorted by record_id.
+
+    Where a model told how probable it held each class, ``told_field`` comes last.
+    """
     return pa.schema(
         [
             pa.field("record_id", pa.string(), nullable=False),
@@ -37,6 +46,7 @@ def snapshot_schema(labels: pa.Field) -> pa.Schema:
             pa.field("group", pa.string()),
             pa.field("weight", pa.float32(), nullable=False),
             labels,
+            *([] if told is None else [told]),
         ]
     )
 
@@ -50,7 +60,8 @@ def rows_digest(rows: pa.Table) -> str:
         labels = ordered["probs"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype("<f4").tobytes()
     parts = [_string_bytes(ordered[c]) for c in ("record_id", "text_hash", "split", "group")]
     weights = ordered["weight"].to_numpy().astype("<f4")
-    return digest(*parts, weights.tobytes(), labels)
+    told = [told_matrix(ordered).astype("<f4").tobytes()] if TOLD in ordered.column_names else []
+    return digest(*parts, weights.tobytes(), labels, *told)
 
 
 def _string_bytes(column: pa.ChunkedArray) -> bytes:
@@ -92,20 +103,22 @@ class SnapshotStore:
         return rows
 
     def forget(self, snapshot_id: str, record_ids: list[str]) -> None:
-        """Take out of a snapshot what objects say of some records: dates, amounts and places are data of theirs.
+        """Take out of a snapshot what objects say of some records, and what a model told of its answers.
 
-        The rows stay, so that it is still known what trained a model; the snapshot's name tells what it was once.
+        Dates, amounts and places are data of theirs. The rows stay, so that it is still known what trained a model; the
+        snapshot's name tells what it was once.
         """
         rows = self.read(snapshot_id)
-        if VALUE.name not in rows.column_names:
-            return
         gone = pc.is_in(rows["record_id"], value_set=pa.array(record_ids, pa.string()))
-        if not pc.any(pc.and_(gone, pc.is_valid(rows[VALUE.name]))).as_py():
+        held = [n for n in (VALUE.name, TOLD) if n in rows.column_names]
+        held = [n for n in held if pc.any(pc.and_(gone, pc.is_valid(rows[n]))).as_py()]
+        if not held:
             return
-        cleaned = pc.if_else(gone, pa.scalar(None, pa.string()), rows[VALUE.name])
+        for name in held:
+            at, field = rows.schema.get_field_index(name), rows.schema.field(name)
+            rows = rows.set_column(at, field, pc.if_else(gone, pa.scalar(None, field.type), rows[name]))
         buffer = io.BytesIO()
-        at = rows.schema.get_field_index(VALUE.name)
-        pq.write_table(rows.set_column(at, VALUE, cleaned), buffer, compression="zstd")
+        pq.write_table(rows, buffer, compression="zstd")
         write_atomic(self._folder / snapshot_id / "rows.parquet", buffer.getvalue())
 
     def splits(self, snapshot_id: str, record_ids: list[str]) -> dict[str, str]:
@@ -134,3 +147,12 @@ def probs_matrix(rows: pa.Table) -> np.ndarray:
     column = rows["probs"].combine_chunks()
     width = column.type.list_size
     return np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, width)
+
+
+def told_matrix(rows: pa.Table) -> np.ndarray:
+    """The ``told`` column as float32 [n, n_classes]; NaN in rows where nothing was told."""
+    column = rows[TOLD].combine_chunks()
+    known = column.is_valid().to_numpy(zero_copy_only=False)
+    found = np.full((len(column), column.type.list_size), np.nan, np.float32)
+    found[known] = column.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
+    return found

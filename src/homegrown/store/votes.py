@@ -24,8 +24,10 @@ VOTES = pa.schema(
         pa.field("value", pa.string()),
         pa.field("confidence", pa.float32()),
         pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("probs", pa.string()),
     ]
 )
+"""``probs``: where a model told how probable it held each class, JSON, class id → probability; it came last."""
 
 
 def vote_table(
@@ -34,6 +36,7 @@ def vote_table(
     record_ids: Sequence[str] | pa.Array | pa.ChunkedArray,
     values: Sequence[str | None] | pa.Array | pa.ChunkedArray,
     confidence: Sequence[float | None] | pa.ChunkedArray | None = None,
+    probs: Sequence[str | None] | None = None,
 ) -> pa.Table:
     """Votes of one source of labels as ``replace`` takes them.
 
@@ -43,6 +46,7 @@ def vote_table(
         record_ids: on what, n ids.
         values: n values as canonical JSON; None abstains.
         confidence: n probabilities, where they are known.
+        probs: n distributions over the classes as JSON (``VOTES``), where they are known.
     """
     n = len(record_ids)
     columns = [
@@ -52,6 +56,7 @@ def vote_table(
         _column(values, pa.string()),
         pa.nulls(n, pa.float32()) if confidence is None else _column(confidence, pa.float32()),
         pa.repeat(pa.scalar(now(), pa.timestamp("us", tz="UTC")), n),
+        pa.nulls(n, pa.string()) if probs is None else _column(probs, pa.string()),
     ]
     return pa.Table.from_arrays(columns, schema=VOTES)
 
@@ -96,7 +101,7 @@ class VoteStore:
         """Give the votes of one label source to another one, which had none."""
         if not self.table.exists:
             return
-        votes = self.table.scan(where=_by([label_source_id]))
+        votes = _whole(self.table.scan(where=_by([label_source_id])))
         at = votes.schema.get_field_index("label_source_id")
         self.replace(new_id, votes.set_column(at, VOTES.field(at), pa.repeat(new_id, votes.num_rows)))
 
@@ -116,7 +121,15 @@ class VoteStore:
         """All bulk votes of a task."""
         if not self.table.exists:
             return VOTES.empty_table()
-        return self.table.scan(where=f"task_id IN {quoted([task_id])}")
+        return _whole(self.table.scan(where=f"task_id IN {quoted([task_id])}"))
+
+
+def _whole(votes: pa.Table) -> pa.Table:
+    """*votes* with every column of ``VOTES``: a table that was made before the last one came has it not."""
+    missing = [f for f in VOTES if f.name not in votes.column_names]
+    for field in missing:
+        votes = votes.append_column(field, pa.nulls(votes.num_rows, field.type))
+    return votes
 
 
 def _by(label_source_ids: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ _NAMES = {
     "bulk": "Label in bulk",
     "import_votes": "Bring in labels of",
     "index": "Index the words of all records",
+    "switch_route": "Switch",
 }
 #: the stations of learning from a file, and the beginnings of the stage names that belong to each
 STEPS = (

@@ -11,14 +11,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from scipy.stats import beta
-
 from homegrown.core.models import Fitted
 from homegrown.errors import InputError
 from homegrown.train.finetune import fit_finetune
 from homegrown.train.finetune_fit import FinetuneOptions
-from homegrown.train.judge import right
+from homegrown.train.judge import SURE, right, worth_it
 from homegrown.train.lexical import LexicalOptions, fit_lexical
 from homegrown.train.linear import LinearOptions, fit_linear
 from homegrown.train.options import parse_options
@@ -40,7 +37,7 @@ RUNGS = ("lexical", "static", "linear", "views", "finetune")
 CROSSED = ("lexical", "linear", "views")
 #: share of the budget that has to be left for a rung to be tried
 LEAST_LEFT = {"static": 0.5, "views": 0.4, "finetune": 0.3}
-SURE, SURE_WITH_FEW, SURE_WITH_WEAK = 0.75, 0.5, 0.95
+SURE_WITH_FEW, SURE_WITH_WEAK = 0.5, 0.95
 GOOD_ENOUGH = 0.995
 
 
@@ -163,25 +160,3 @@ class _Climb:
         after = right(rung.judge_logits, probs, multi=multi)
         sure = SURE_WITH_FEW if self._parts.few else SURE_WITH_WEAK if self._parts.weak else SURE
         return worth_it(before, after, self._options.least_gain, sure=sure, other=self._best.recipe.trainer)
-
-
-def worth_it(
-    before: np.ndarray, after: np.ndarray, least_gain: float, *, sure: float = SURE, other: str = "before"
-) -> tuple[bool, str]:
-    """Whether a larger model is worth it, from who was right on each of the same rows; bool [n] each.
-
-    Taken when it gains at least *least_gain* and is the better one with probability *sure*, by the rows on which
-    exactly one of the two is right (the rows of McNemar 1947) under a uniform prior. With few labels there are too few
-    validation rows to show anything; then the larger number is enough. With weak ones rightness is agreement with
-    votes, of which some are wrong: then more is asked for.
-
-    Example:
-        >>> worth_it(np.array([True] * 90 + [False] * 10), np.array([True] * 98 + [False] * 2), 0.003)[0]
-        True
-    """
-    wins, losses, n = int((after & ~before).sum()), int((before & ~after).sum()), len(before)
-    gain = (wins - losses) / n if n else 0.0
-    better = float(beta.sf(0.5, wins + 1, losses + 1))
-    taken = gain >= least_gain and better >= sure
-    word = "taken" if taken else "not worth it"
-    return taken, f"{word}: {wins} won, {losses} lost to {other} on {n} rows ({gain:+.1%}, better with {better:.0%})"

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from homegrown.core.models import Examples, TrainingData
 from homegrown.core.tasks import Task, TaskKind
-from homegrown.store.snapshots import VALUE, probs_matrix
+from homegrown.store.snapshots import TOLD, VALUE, probs_matrix, told_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,4 +53,6 @@ def _part(rows: pa.Table, split: str, texts: dict[str, str]) -> Examples:
     ids = part["record_id"].to_pylist()
     keep = np.array([i in texts for i in ids], bool)
     kept = [i for i in ids if i in texts]
-    return Examples([texts[i] for i in kept], probs_matrix(part)[keep], part["weight"].to_numpy()[keep], kept)
+    told = told_matrix(part)[keep] if TOLD in part.column_names else None
+    weights = part["weight"].to_numpy()[keep]
+    return Examples([texts[i] for i in kept], probs_matrix(part)[keep], weights, kept, told=told)

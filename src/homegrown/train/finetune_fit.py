@@ -12,12 +12,12 @@ import torch
 
 from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.readout import softmax
-from homegrown.metrics.neighbours import neighbours, spread
 from homegrown.train.checkpoints import Checkpoints
 from homegrown.train.descent import Descent, Schedule
 from homegrown.train.encoder_net import EncoderNet, TokenisedTexts
 from homegrown.train.judge import REJECT_SHARE
 from homegrown.train.softmax import Head, fit_head
+from homegrown.train.students import LABELLED_WEIGHT, SHARPEN, guessed, unlabelled_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,7 @@ if TYPE_CHECKING:
     from homegrown.train.parts import Parts
 
 START_STRENGTH, FRESH_STRENGTH = 0.03, 0.03
-SHARPEN = 1.5
-# Chosen on the unlabelled rows of Banking77's few-shot split, whose labels are known: of the soft ones 88% are right
-# with ten labels per class in place of 85%, with five 85% in place of 80%.
-N_NEIGHBOURS, NEARNESS, GUESS_WEIGHT = 10, 10.0, 0.3
-LABELLED_WEIGHT = 3.0
 STUDENT_BATCH = 32
-MAX_UNLABELLED = 20_000
 MAX_COMPARED = 300
 N_TIMED_STEPS = 4
 
@@ -96,12 +90,7 @@ class Fitter:
         return len(self.unlabelled_rows)
 
     def _pick_unlabelled(self) -> list[str]:
-        known = set(self.parts.both.texts)
-        texts = sorted({t for t in self.parts.data.unlabelled if t.strip()} - known) if self.parts.few else []
-        if len(texts) > MAX_UNLABELLED:
-            rows = np.random.default_rng(self.seed).permutation(len(texts))[:MAX_UNLABELLED]
-            texts = [texts[i] for i in np.sort(rows)]
-        return texts
+        return unlabelled_texts(self.parts, self.seed) if self.parts.few else []
 
     def prepare(self, plan: FinetuneOptions) -> None:
         """Load the encoder and read the texts, once."""
@@ -147,26 +136,22 @@ class Fitter:
         if self.parts.data.multi:
             frozen = first.logits(self._frozen[self.unlabelled_rows])
             probs = (probs + self._answers(SHARPEN * frozen)) / 2
-            certain = probs.max(1)
+            certain = probs.max(1) ** 2
         else:
-            probs = self._by_neighbours(rows, probs)
-            certain = probs.max(1)
-            probs = probs**SHARPEN
-            probs /= probs.sum(1, keepdims=True)
+            probs, certain = self._by_neighbours(rows, probs)
         targets = np.vstack([self._targets[rows], probs]).astype(np.float32)
-        weights = np.concatenate([LABELLED_WEIGHT * self._weights[rows], certain**2]).astype(np.float32)
+        weights = np.concatenate([LABELLED_WEIGHT * self._weights[rows], certain]).astype(np.float32)
         schedule = Schedule(plan.student_epochs, plan.rate or 1e-4, batch=STUDENT_BATCH, seed=self.seed + number)
         return self._phase(name, first, np.concatenate([rows, self.unlabelled_rows]), targets, weights, schedule)
 
-    def _by_neighbours(self, rows: np.ndarray, guesses: np.ndarray) -> np.ndarray:
-        """Probabilities of the unlabelled texts from the labels of *rows* and the *guesses*, spread among near texts.
+    def _by_neighbours(self, rows: np.ndarray, guesses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``students.guessed``: from the labels of *rows* and the *guesses*.
 
         Two texts are as near as the frozen and the trained encoder find them on average.
         """
         texts = np.concatenate([rows, self.unlabelled_rows])
         both = np.hstack([self._frozen[texts], self._texts.vectors(texts)]) / np.float32(np.sqrt(2))
-        start = np.vstack([self._targets[rows], GUESS_WEIGHT * guesses])
-        return spread(neighbours(both, N_NEIGHBOURS), start, power=NEARNESS)[len(rows) :]
+        return guessed(both, self._targets[rows], guesses)
 
     def _answers(self, logits: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-logits)) if self.parts.data.multi else softmax(logits)

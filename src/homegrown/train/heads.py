@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,8 @@ WEAK_BELOW = 10_000
 #: rules cover some classes and not others, and can then do more harm than good
 TRUSTS = (0.0, 0.03, 0.1, 0.3, 1.0)
 SURE, FEWEST_SURE, MOST_SURE = 0.999, 40, 0.9
+#: how far labels give way to what the model behind them told (Hinton and others 2015, section 2), by held-out rows
+SOFTNESS = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,14 @@ class FittedHead:
         judging: the head fitted on the ``fit`` rows alone; its logits on the ``judge`` rows may be compared.
         readout: calibrated on held-out rows.
         report: ``judge`` on the held-out rows, with the strength and how it was chosen.
+        softness: how far labels gave way to what was told (``Parts.softness``); 0 where nothing was.
     """
 
     head: Head
     judging: Head
     readout: Readout
     report: dict[str, Any]
+    softness: float = 0.0
 
 
 def choose_head(
@@ -81,22 +85,24 @@ def choose_head(
     everyone = parts.both if crossed else parts.judge
     sure = None if multi else sure_rows(everyone)
     trusts = (1.0,) if sure is None else TRUSTS
-    n_fits = len(trusts) * len(strengths) * (len(cuts) if crossed else 1)
+    softly = [replace(parts, softness=s) for s in (SOFTNESS if parts.is_told else (0.0,))]
+    ways = [(some, trust) for some in softly for trust in trusts]
+    n_fits = len(ways) * len(strengths) * (len(cuts) if crossed else 1)
     progress.start(stage, n_fits + (2 if crossed else 1), "fits")
     voted = parts.voted_rows if crossed and parts.n_guessed else np.arange(len(everyone))
     judged = voted if sure is None else sure
     held_out = subset(everyone, judged)
-    targets = parts.targets(parts.both)
     added: list[np.ndarray] = []
     logits: list[np.ndarray] = []
     paths: list[Head] = []
-    for trust in trusts:
+    for some, trust in ways:
         if crossed:
+            targets = some.targets(parts.both)
             weights = trusted(parts.weights(parts.both), parts.both, trust)
             found = crossed_logits(both_inputs, targets, weights, strengths, cuts, multi=multi, progress=progress)
         else:
             weights = trusted(parts.weights(parts.fit), parts.fit, trust)
-            path = fit_path(fit_inputs, parts.targets(parts.fit), weights, strengths, multi=multi)
+            path = fit_path(fit_inputs, some.targets(parts.fit), weights, strengths, multi=multi)
             found = [h.logits(judge_inputs) for h in path]
             paths += path
             progress.advance(len(strengths))
@@ -104,21 +110,25 @@ def choose_head(
         logits += [(rows + line)[judged] for rows, line in zip(found, moved, strict=True)]
         added += moved
     best = best_of(logits, held_out, multi=multi)
-    trust, strength = trusts[best // len(strengths)], sorted(strengths)[best % len(strengths)]
+    (chosen, trust), strength = ways[best // len(strengths)], sorted(strengths)[best % len(strengths)]
     readout = fit_readout(logits[best], held_out.probs, multi=multi, none_column=parts.none_column, reject=reject)
     report = {**judge(readout, logits[best], held_out), "strength": strength, "cross_validated": crossed}
     if len(trusts) > 1:
         report["trust"] = trust
+    if parts.is_told:
+        n_right = [int(right(rows, held_out.probs, multi=multi).sum()) for rows in logits]
+        n_hard = max(n_right[: len(trusts) * len(strengths)])
+        report["softness"] = {"chosen": chosen.softness, "right": n_right[best], "right_without": n_hard}
     fit_weights = trusted(parts.weights(parts.fit), parts.fit, trust)
     judging = (
-        fit_head(fit_inputs, parts.targets(parts.fit), fit_weights, strength, multi=multi) if crossed else paths[best]
+        fit_head(fit_inputs, chosen.targets(parts.fit), fit_weights, strength, multi=multi) if crossed else paths[best]
     )
     start = judging if len(parts.fit) else None
     weights = trusted(parts.weights(parts.both), parts.both, trust)
-    head = fit_head(both_inputs, targets, weights, strength, multi=multi, start=start)
+    head = fit_head(both_inputs, chosen.targets(parts.both), weights, strength, multi=multi, start=start)
     progress.advance(2 if crossed else 1)
     progress.finish()
-    return FittedHead(head.plus(added[best]), judging.plus(added[best]), readout, report)
+    return FittedHead(head.plus(added[best]), judging.plus(added[best]), readout, report, chosen.softness)
 
 
 def balance(parts: Parts, logits: np.ndarray, held_out: Examples) -> np.ndarray:
@@ -129,11 +139,20 @@ def balance(parts: Parts, logits: np.ndarray, held_out: Examples) -> np.ndarray:
 
 
 def trust_said(report: dict[str, Any]) -> list[str]:
-    """What was decided about labels that nobody looked at, in a sentence; none where there was nothing to decide."""
-    if "trust" not in report:
-        return []
-    much = "not at all" if not report["trust"] else f"{report['trust']:g} times as much"
-    return [f"labels that nobody looked at count {much}: best on the {report['n']:,} that people or a file gave"]
+    """What was decided about labels that nobody looked at, and about what models told of theirs, a sentence each."""
+    said = []
+    if "trust" in report:
+        much = "not at all" if not report["trust"] else f"{report['trust']:g} times as much"
+        said.append(
+            f"labels that nobody looked at count {much}: best on the {report['n']:,} that people or a file gave"
+        )
+    if "softness" in report:
+        found = report["softness"]
+        which = "the probabilities that were told were learnt" if found["chosen"] else "answers alone were learnt"
+        said.append(
+            f"{which}: {found['right']:,} right of {report['n']:,}, {found['right_without']:,} by answers alone"
+        )
+    return said
 
 
 def sure_rows(examples: Examples) -> np.ndarray | None:

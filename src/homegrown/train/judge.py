@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.stats import beta
 
 from homegrown.inference.readout import Readout, scope_score, softmax
 from homegrown.metrics.intervals import wilson
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from homegrown.core.models import Examples
 
 REJECT_SHARE = 0.003
+SURE = 0.75
 
 
 def with_none_column(probs: np.ndarray) -> np.ndarray:
@@ -116,3 +118,25 @@ def judge(readout: Readout, logits: np.ndarray, examples: Examples) -> dict[str,
         "temperature": readout.temperature,
         "scope": scope,
     }
+
+
+def worth_it(
+    before: np.ndarray, after: np.ndarray, least_gain: float, *, sure: float = SURE, other: str = "before"
+) -> tuple[bool, str]:
+    """Whether a larger model is worth it, from who was right on each of the same rows; bool [n] each.
+
+    Taken when it gains at least *least_gain* and is the better one with probability *sure*, by the rows on which
+    exactly one of the two is right (the rows of McNemar 1947) under a uniform prior. With few labels there are too few
+    validation rows to show anything; then the larger number is enough. With weak ones rightness is agreement with
+    votes, of which some are wrong: then more is asked for.
+
+    Example:
+        >>> worth_it(np.array([True] * 90 + [False] * 10), np.array([True] * 98 + [False] * 2), 0.003)[0]
+        True
+    """
+    wins, losses, n = int((after & ~before).sum()), int((before & ~after).sum()), len(before)
+    gain = (wins - losses) / n if n else 0.0
+    better = float(beta.sf(0.5, wins + 1, losses + 1))
+    taken = gain >= least_gain and better >= sure
+    word = "taken" if taken else "not worth it"
+    return taken, f"{word}: {wins} won, {losses} lost to {other} on {n} rows ({gain:+.1%}, better with {better:.0%})"

@@ -16,6 +16,7 @@ from homegrown.train.judge import REJECT_SHARE
 from homegrown.train.options import parse_options
 from homegrown.train.robust import reweighted
 from homegrown.train.rung import Rung, finish
+from homegrown.train.students import noisy_students
 from homegrown.train.weak import ready_parts
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ class LinearOptions:
         strengths: candidates for the inverse of the regularisation.
         reject: share of right answers that "none of these" may cost.
         robust: also fit with doubtful labels made light (``train.robust``), and keep what does better on held-out rows.
+        rounds: of students on texts without a label (``train.students``), kept as held-out rows say; 0 leaves them out.
     """
 
     strengths: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
     reject: float = REJECT_SHARE
     robust: bool = False
+    rounds: int = 2
 
 
 class LinearTrainer:
@@ -80,6 +83,11 @@ def fit_linear(parts: Parts, options: LinearOptions, seed: int, encoder: Encoder
     if options.robust:
         fitted, decision = _more_robust(fitted, choose, parts, np.vstack([fit_vectors, judge_vectors]), seed)
         decisions.append(decision)
+    fitted, more = noisy_students(
+        parts, fitted, lambda texts, by: by.encode(texts), encoder,
+        rounds=options.rounds, seed=seed, progress=progress, reject=options.reject,
+    )  # fmt: skip
+    decisions += more
     model = LinearModel(encoder, parts.data.class_names, fitted.head.weight, fitted.head.bias, fitted.readout)
     report = {**fitted.report, "seconds": time.monotonic() - started, "warnings": list(parts.warnings)}
     how = "five-fold cross-validation" if report["cross_validated"] else f"{report['n']} validation rows"

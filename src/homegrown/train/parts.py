@@ -32,6 +32,7 @@ class Parts:
         warnings: sentences for the report.
         weak: the labels were corrected by ``train.weak``: the likeliest class is learnt, not the probabilities.
         n_guessed: the last of the ``fit`` rows, on which nobody voted; they judge nothing.
+        softness: how far the labels give way to what a model told of its vote (``Examples.told``), 0 to 1.
     """
 
     data: TrainingData
@@ -42,6 +43,12 @@ class Parts:
     warnings: tuple[str, ...]
     weak: bool = False
     n_guessed: int = 0
+    softness: float = 0.0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is something to learn from beside the labels: a model told how probable it held each class."""
+        return not self.weak and self.both.told is not None and bool(np.isfinite(self.both.told).any())
 
     @property
     def few(self) -> bool:
@@ -56,7 +63,12 @@ class Parts:
 
     def targets(self, examples: Examples) -> np.ndarray:
         """float32 [n, n_outputs]: the probabilities, with the none column where there is one."""
-        probs = with_none_column(examples.probs) if self.none_column else examples.probs
+        probs = examples.probs
+        if self.softness and examples.told is not None and not self.weak:
+            known = np.isfinite(examples.told).all(1, keepdims=True)
+            mixed = self.softness * np.nan_to_num(examples.told) + (1 - self.softness) * probs
+            probs = np.where(known, mixed, probs).astype(np.float32)
+        probs = with_none_column(probs) if self.none_column else probs
         return hard(probs) if self.weak else probs
 
     def weights(self, examples: Examples) -> np.ndarray:
@@ -115,6 +127,7 @@ def subset(examples: Examples, rows: np.ndarray) -> Examples:
         probs=examples.probs[rows],
         weights=examples.weights[rows],
         record_ids=[examples.record_ids[i] for i in rows],
+        told=None if examples.told is None else examples.told[rows],
     )
 
 
@@ -125,6 +138,15 @@ def join_examples(first: Examples, second: Examples) -> Examples:
         np.vstack([first.probs, second.probs]),
         np.concatenate([first.weights, second.weights]),
         [*first.record_ids, *second.record_ids],
+        told=_joined_told(first, second),
+    )
+
+
+def _joined_told(first: Examples, second: Examples) -> np.ndarray | None:
+    if first.told is None and second.told is None:
+        return None
+    return np.vstack(
+        [np.full(e.probs.shape, np.nan, np.float32) if e.told is None else e.told for e in (first, second)]
     )
 
 

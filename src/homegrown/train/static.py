@@ -19,7 +19,7 @@ from homegrown.inference.encoder_folder import bundled_folder
 from homegrown.inference.ngrams import HashedTexts, word_pairs
 from homegrown.inference.readout import softmax
 from homegrown.inference.static import StaticModel, StaticVectors
-from homegrown.train.heads import balance, choose_head
+from homegrown.train.heads import balance, choose_head, trust_said
 from homegrown.train.judge import REJECT_SHARE, fit_readout, judge, right
 from homegrown.train.options import parse_options
 from homegrown.train.rung import Rung, finish
@@ -98,9 +98,10 @@ def fit_static(parts: Parts, options: StaticOptions, seed: int, encoder: Encoder
         progress=progress,
         reject=options.reject,
     )
+    parts = replace(parts, softness=fitted.softness)
     features, head, readout, report = first, fitted.head, fitted.readout, fitted.report
     logits = fitted.judging.logits(judge_vectors)
-    decisions = [f"{len(first.keys):,} words and pairs in {options.dim} dimensions"]
+    decisions = [f"{len(first.keys):,} words and pairs in {options.dim} dimensions", *trust_said(report)]
     # Only a cross-fitted head knows how often it names each class among the texts on which nobody voted.
     if parts.n_guessed:
         options = replace(options, epochs=0)

@@ -21,6 +21,7 @@ from homegrown.train.heads import choose_head, trust_said
 from homegrown.train.lexical import LexicalOptions, most_features
 from homegrown.train.options import parse_options
 from homegrown.train.rung import Rung, finish
+from homegrown.train.students import noisy_students
 from homegrown.train.weak import ready_parts
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ViewsOptions(LexicalOptions):
-    """Options of ``views``: those of ``lexical``."""
+    """Options of ``views``: those of ``lexical``, and of ``linear``.
+
+    Attributes:
+        rounds: of students on texts without a label (``train.students``), kept as held-out rows say; 0 leaves them out.
+    """
+
+    rounds: int = 2
 
 
 class ViewsTrainer:
@@ -71,6 +78,10 @@ def fit_views(parts: Parts, options: ViewsOptions, seed: int, encoder: Encoder, 
         progress=progress,
         reject=options.reject,
     )
+    fitted, decisions = noisy_students(
+        parts, fitted, lambda texts, by: views._replace(encoder=by).rows(texts), encoder,
+        rounds=options.rounds, seed=seed, progress=progress, reject=options.reject,
+    )  # fmt: skip
     weight = fitted.head.weight
     dim = len(weight) - len(views.letters.buckets)
     # As in ``lexical``: the model answers the same before and after it was saved.
@@ -86,6 +97,7 @@ def fit_views(parts: Parts, options: ViewsOptions, seed: int, encoder: Encoder, 
             f"{len(views.letters.buckets):,} n-grams beside the encoder",
             f"strength {report['strength']:g}",
             *trust_said(report),
+            *decisions,
             *parts.warnings,
         ],
     )

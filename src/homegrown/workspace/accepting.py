@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from homegrown.errors import EmptyDataError, InputError, UnsuitableLabelsError
 from homegrown.ingest import IngestRequest, import_file
 from homegrown.monitor.proposals import suitability
 from homegrown.monitor.shapes import reader
+from homegrown.monitor.told import answer_prob, class_probs, tokens_of
 from homegrown.monitor.turns import said_in
 from homegrown.monitor.wordings import Matcher
 from homegrown.store.lance_tables import quoted
@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     from homegrown.core.traffic import FieldShape, Template
     from homegrown.store import Store
 
+    Tokens = list[dict[str, Any]]
+    Tell = Callable[[Tokens, str], Mapping[str, float]]
+
 _PIECE = 1000
+#: a class less probable than this is not kept
+LEAST_TOLD = 0.0005
 _ASSIGNED = 2000
 
 
@@ -76,10 +81,15 @@ class Accepted:
 
 @dataclass(slots=True)
 class Gathered:
-    """Texts by hash, and what each upstream said of each: counts by value, with the best known probability."""
+    """Texts by hash, and what each upstream said of each: counts by value, with the best known probability.
+
+    Attributes:
+        told: how probable each label was, added up over the calls that told; by upstream and hash.
+    """
 
     said: dict[str, dict[str, Counter[str | None]]] = field(default_factory=lambda: defaultdict(dict))
     probs: dict[tuple[str, str], float] = field(default_factory=dict)
+    told: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     n_calls: int = 0
     n_outside: int = 0
 
@@ -134,13 +144,18 @@ def accept(
         found = read(answer)
         return None if found is None else canonical_json(sorted(found)).decode()
 
-    found, hashes, n_added = brought(store, template, labels, source, progress)
+    def tell(tokens: Tokens, value: str) -> Mapping[str, float]:
+        said = msgspec.json.decode(value)
+        return class_probs(tokens, said[0], one.classes) or {} if said and one.kind is AnswerKind.CLASS else {}
+
+    found, hashes, n_added = brought(store, template, labels, source, progress, tell)
     task = _task(store, template, one, task_name, names)
     records = records_of(store, hashes)
     votes, terms = {}, {}
     for who, said in found.said.items():
         name, config = voter(store, task, template, one.name, who)
-        votes[name] = _vote(store, task, name, config, names, most_said(said, found, who), records)
+        told = {h: _told(task, names, probs) for (by, h), probs in found.told.items() if by == who}
+        votes[name] = _vote(store, task, name, config, names, most_said(said, found, who), records, told)
         if config["terms"]:
             terms[name] = config["terms"]
 
@@ -158,7 +173,12 @@ def accept(
 
 
 def brought(
-    store: Store, template: Template, read: Callable[[str], str | None], source: str, progress: Progress
+    store: Store,
+    template: Template,
+    read: Callable[[str], str | None],
+    source: str,
+    progress: Progress,
+    tell: Tell | None = None,
 ) -> tuple[Gathered, set[str], int]:
     """Make records of what changes in a template's calls.
 
@@ -168,6 +188,7 @@ def brought(
         read: what an answer says, as one text; None where it says nothing that can be used.
         source: of the records.
         progress: hears of each call.
+        tell: how probable each label was, by the tokens of an answer and what ``read`` made of it.
 
     Returns:
         What was said, the hashes of the texts, and how many of these were new here.
@@ -178,7 +199,7 @@ def brought(
     with tempfile.TemporaryDirectory(dir=store.layout.folder("tmp")) as folder:
         path = Path(folder) / "texts.jsonl"
         progress.start("read calls", template.volume.n_calls, "calls")
-        found, hashes = _gather(store, template, read, source, path, progress)
+        found, hashes = _gather(store, template, read, source, path, progress, tell)
         progress.finish()
         if not hashes:
             raise EmptyDataError("No call of this template has a text. Were its calls aged out?")
@@ -188,7 +209,13 @@ def brought(
 
 
 def _gather(
-    store: Store, template: Template, read: Callable[[str], str | None], source: str, path: Path, progress: Progress
+    store: Store,
+    template: Template,
+    read: Callable[[str], str | None],
+    source: str,
+    path: Path,
+    progress: Progress,
+    tell: Tell | None,
 ) -> tuple[Gathered, set[str]]:
     """Texts that no other source holds go into the file, with those that the source has had so far."""
     found = Gathered()
@@ -210,8 +237,11 @@ def _gather(
             found.n_outside += value is None
             who = call.upstream_id or f"model:{call.model}"
             found.said[who].setdefault(h, Counter())[value] += 1
-            if (prob := _prob(call)) is not None and value is not None:
+            tokens = tokens_of(call)
+            if (prob := answer_prob(tokens)) is not None and value is not None:
                 found.probs[who, h] = prob
+            if tokens and value is not None and tell is not None:
+                found.told.setdefault((who, h), Counter()).update(tell(tokens, value))
         for text in _kept(store, source):
             if text_hash(text) not in mine:
                 file.write(encoder.encode({"text": text}) + b"\n")
@@ -235,19 +265,6 @@ def calls_of(store: Store, template: Template) -> Iterator[tuple[Captured, str, 
         if text and said.answer is not None:
             yield call, text, said.answer
     store.captured_imports.assign(new)
-
-
-def _prob(call: Captured) -> float | None:
-    """How probable the upstream held its answer, where it told the probability of each token."""
-    choices = (call.response or {}).get("choices") or [{}]
-    told = (choices[0] or {}).get("logprobs") if isinstance(choices[0], dict) else None
-    tokens = told.get("content") if isinstance(told, dict) else None
-    if not isinstance(tokens, list) or not tokens:
-        return None
-    try:
-        return math.exp(min(math.fsum(float(t["logprob"]) for t in tokens), 0.0))
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 def _hashes(store: Store, source: str) -> set[str]:
@@ -338,20 +355,36 @@ def _vote(
     names: dict[str, str | None],
     values: Iterator[tuple[str, str | None, float | None]],
     records: dict[str, list[str]],
+    told: dict[str, str | None],
 ) -> int:
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, name, config)
     ids: list[str] = []
     said: list[str | None] = []
     sure: list[float | None] = []
+    probs: list[str | None] = []
     for h, labels, confidence in values:
         value = None if labels is None else _value(task, [names.get(n, n) for n in msgspec.json.decode(labels)])
         for record_id in records.get(h, ()):
             ids.append(record_id)
             said.append(value)
             sure.append(None if value is None else confidence)
-    table = vote_table(task, source_id, ids, said, sure)
+            probs.append(None if value is None else told.get(h))
+    table = vote_table(task, source_id, ids, said, sure, probs)
     store.votes.put(table, whole=[], again={source_id: pa.array(ids, pa.string())})
     return sum(v is not None for v in said)
+
+
+def _told(task: Task, names: dict[str, str | None], probs: Counter[str]) -> str | None:
+    """How probable each class was, as a vote keeps it; None where nothing was told."""
+    found: dict[str, float] = {}
+    for label, prob in probs.items():
+        name = names.get(label, label)
+        class_id = OUT_OF_SCOPE if name is None else task.voted_id(name)
+        if class_id is not None:
+            found[class_id] = found.get(class_id, 0.0) + prob
+    total = sum(found.values())
+    kept = {c: round(p / total, 4) for c, p in found.items() if p >= LEAST_TOLD * total}
+    return canonical_json(kept).decode() if kept else None
 
 
 def _value(task: Task, labels: list[str | None]) -> str | None:

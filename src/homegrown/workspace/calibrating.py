@@ -99,7 +99,9 @@ class Calibrating:
         held: dict[str, Held] = {}
         forms: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
         spelt: dict[str, dict[tuple[str, ...], Counter[str]]] = {f: defaultdict(Counter) for f in fields}
+        self.progress.start("read calls", None, "calls")
         for text, answer, at in self._answered(route, prompt):
+            self.progress.advance(1)
             labels = prompt.labels_of(answer)
             one = written(answer, fields) if None not in labels else None
             if one is not None:
@@ -110,6 +112,7 @@ class Calibrating:
             h = text_hash(text)
             if all(is_held_out(h, at) for is_held_out in judges):
                 held[h] = Held(text, labels)  # the newest counts
+        self.progress.finish()
         if not held:
             names = " or ".join(f"{v.model_name}@{v.number}" for v in versions)
             raise EmptyDataError(

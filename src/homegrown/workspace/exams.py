@@ -12,6 +12,7 @@ import msgspec
 from homegrown import evaluate
 from homegrown.core.access import Permission
 from homegrown.core.models import OUT_OF_SCOPE
+from homegrown.core.routing import set_of
 from homegrown.core.tasks import TaskKind
 from homegrown.core.traces import SPOKEN, answer_of
 from homegrown.core.traffic import OBJECT
@@ -110,7 +111,7 @@ class Exams:
 
         Raises:
             EmptyDataError: it has no shadow answers.
-            UnsuitableLabelsError: its task takes several classes at once.
+            UnsuitableLabelsError: its answers are objects.
 
         Example:
             >>> ws.draw_gold("triage@3", 50).selection  # doctest: +SKIP
@@ -127,8 +128,6 @@ class Exams:
                 f"The answers of {task.name!r} are objects, which people do not judge here yet: where the two differ "
                 "counts as the model's mistake."
             )
-        if task.kind is TaskKind.CLASSES:
-            raise UnsuitableLabelsError(f"{task.name!r} takes several classes at once; a person's answer is one class.")
         found = evaluate.read_shadowed(self.store, version.version_id)
         taken: list[_Call] = []
         waiting: set[str] = set()
@@ -202,18 +201,24 @@ class Exams:
                     now = (OUT_OF_SCOPE,) if name is None else task.meaning(task.voted_id(name) or "")
                     one = now[0] if len(now) == 1 else ""
                     labels[label] = "" if one == OUT_OF_SCOPE else frozen.get(one) or names.get(one)
-                found.append(_Means(Prompt(template, (field,)), labels))
+                found.append(_Means(Prompt(template, (field,)), labels, task.kind is TaskKind.CLASSES))
         return found
 
     def _said(self, version: ModelVersion, task: Task, record_ids: list[str]) -> dict[str, str]:
-        """What people say of records, as a class of the version: a reviewer's word, else that of most of them."""
+        """What people say of records, as a class of the version: a reviewer's word, else that of most of them.
+
+        Several classes at once are one answer, a set.
+        """
         frozen = {i: n for c, n in zip(version.class_ids, version.class_names, strict=True) for i in task.meaning(c)}
         names = dict(zip(task.class_ids, task.class_names, strict=True))
         votes: dict[str, list[tuple[bool, str]]] = {}
         for start in range(0, len(record_ids), _PIECE):
             for row in self.store.person_votes.people(task.task_id, record_ids[start : start + _PIECE]):
                 ids = meant_ids(task, msgspec.json.decode(row["value"]))
-                if ids is not None and len(ids) < 2:
+                if ids is not None and task.kind is TaskKind.CLASSES:
+                    said = set_of(frozen.get(i) or names[i] for i in ids if i != OUT_OF_SCOPE)
+                    votes.setdefault(row["record_id"], []).append((row["settles"], said))
+                elif ids is not None and len(ids) < 2:
                     one = ids[0] if ids else OUT_OF_SCOPE
                     said = "" if one == OUT_OF_SCOPE else frozen.get(one) or names[one]
                     votes.setdefault(row["record_id"], []).append((row["settles"], said))
@@ -231,10 +236,14 @@ class _Means(NamedTuple):
 
     prompt: Prompt
     labels: dict[str, str | None]
+    is_many: bool
 
     def class_of(self, answer: str | None) -> str | None:
         """The class that an answer of the upstream means; None where it is none that can be named."""
         found = self.prompt.labels_of(answer)[0]
+        if self.is_many:
+            meant = None if found is None else [self.labels.get(label) for label in found]
+            return None if meant is None or None in meant else set_of(name for name in meant if name)
         return self.labels.get(found[0]) if found and len(found) == 1 else None
 
 

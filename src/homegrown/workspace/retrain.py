@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from homegrown.curate import SplitPlan, freeze
 from homegrown.errors import InputError
 from homegrown.inference import CachedEncoder
 from homegrown.jobs import Schedules
+from homegrown.store.lance_tables import quoted
 from homegrown.store.models import CHALLENGER
 from homegrown.store.snapshots import probs_matrix
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.tasks import Task
     from homegrown.jobs import Schedule
+    from homegrown.query import Selection
     from homegrown.store import Store
 
 MARGIN = 0.01
@@ -50,6 +53,10 @@ class Retraining:
 
         def predictor(self, model: ModelVersion) -> Predictor:
             """A loaded model."""
+            ...
+
+        def save_selection(self, name: str, sql: str) -> Selection:
+            """Save a query under a name."""
             ...
 
         def evaluate(self, model: ModelVersion) -> dict[str, Any]:
@@ -110,6 +117,10 @@ class Retraining:
         pair = [(v, self.predictor(v)) for v in (champion, challenger)]
         found = evaluate.challenge(self.store, pair[0], pair[1], gold=frozen.snapshot_id, margin=margin, slices=slices)
         self.evaluate(challenger)
+        if found["to_judge"]:
+            found["selection"] = f"judge_{re.sub(r'[^a-z0-9_]+', '_', champion.model_name.lower())[:40]}"
+            sql = f"select record_id from records where record_id in {quoted(found['to_judge'])}"  # noqa: S608 (ids of ours)
+            self.save_selection(found["selection"], sql)
         promoted = found["verdict"] == "SWITCH"
         endpoints = self.store.models.promote(self.store.actor, champion, challenger) if promoted else []
         facts |= {
@@ -256,4 +267,5 @@ def _sentence(d: dict[str, Any]) -> str:
         return f"SWITCH to {new}: no loss of more than {100 * d['margin']:g} points{where} ({figures}).{answers}"
     if d["verdict"] == "KEEP":
         return f"KEEP {old} ({figures}). {' '.join(d['reasons'])}"
-    return f"NEED {d['n_more']:,} MORE gold records ({figures}). {' '.join(d['reasons'])}"
+    asks = f" They are the selection {d['selection']}." if d.get("selection") else ""
+    return f"NEED {d['n_more']:,} MORE gold records ({figures}). {' '.join(d['reasons'])}{asks}"

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from homegrown.core.models import ModelVersion
-    from homegrown.core.protocols import Predictor
+    from homegrown.core.protocols import Predictor, Progress
     from homegrown.core.traffic import Template
     from homegrown.workspace.calibrating import Calls
     from homegrown.workspace.handles import Model
 
 _HAIR = 1e-9
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Lineup:
 
 class Staging(Calibrating):
     """Mixed into ``Switching``."""
+
+    progress: Progress
 
     if TYPE_CHECKING:
 
@@ -139,7 +142,14 @@ class Staging(Calibrating):
     def _judged_by(
         self, calls: Calls, parts: Sequence[ExitPart], versions: Sequence[ModelVersion], places: list[int]
     ) -> list[evaluate.Judged]:
-        return self._judge(parts, [self.predictor(v) for v in versions], [calls.held[k] for k in places])
+        predictors, found = [self.predictor(v) for v in versions], []
+        self.progress.start(f"ask {'+'.join(p.model for p in parts)}", len(places), "calls")
+        for start in range(0, len(places), _AT_ONCE):
+            some = [calls.held[k] for k in places[start : start + _AT_ONCE]]
+            found += self._judge(parts, predictors, some)
+            self.progress.advance(len(some))
+        self.progress.finish()
+        return found
 
 
 def _plan(version: ModelVersion) -> list[float]:

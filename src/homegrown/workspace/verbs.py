@@ -140,6 +140,19 @@ class AcceptTagArguments(msgspec.Struct, forbid_unknown_fields=True):
     names: dict[str, str | None] = {}
 
 
+class SwitchArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which models answer the calls of which route, one after the other, at which bound, and who says so."""
+
+    name: str
+    models: list[str]
+    actor_id: str
+    alpha: float = 0.02
+    delta: float = 0.05
+    share: float | None = None
+    template: str | None = None
+    shadow: bool = False
+
+
 class Verb(NamedTuple):
     """Type of the arguments, and what is run."""
 
@@ -221,6 +234,14 @@ def _import_votes(ws: Workspace, a: ImportVotesArguments) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _switch_route(ws: Workspace, a: SwitchArguments) -> dict[str, Any]:
+    done = _for(ws, a.actor_id).switch_route(
+        a.name, *a.models, alpha=a.alpha, delta=a.delta, share=a.share, template=a.template, shadow=a.shadow
+    )
+    is_on = a.shadow or (done.bound is not None and done.bound.threshold is not None)
+    return {"route": a.name, "is_switched": is_on, "is_silent": a.shadow, "sentence": done.sentence}
+
+
 def _for(ws: Workspace, actor_id: str) -> Workspace:
     """What a person said is kept as theirs, also when a job keeps it."""
     return ws.acting_as(Access(ws.store.db).actor(actor_id))
@@ -242,6 +263,7 @@ VERBS: dict[str, Verb] = {
         lambda ws, a: ws.retrain(a.name, margin=a.margin, slices=a.slices, gold=a.gold, recipe=a.recipe),
     ),
     "model_votes": Verb(ModelVotesArguments, _model_votes),
+    "switch_route": Verb(SwitchArguments, _switch_route),
     "teach": Verb(TeachArguments, _teach),
     "issues": Verb(IssuesArguments, _issues),
     "rules": Verb(RulesArguments, _rules),

@@ -13,7 +13,7 @@ from homegrown.cost.sentences import usd
 from homegrown.errors import HomegrownError, InputError
 from homegrown.monitor import Suits
 from homegrown.monitor.proposals import suitability
-from homegrown.studio import scores, words
+from homegrown.studio import scores, words, work
 from homegrown.studio.answer import asked, go, part, posted, show
 from homegrown.studio.leaving_step import answering
 from homegrown.studio.pages.gateway import targets, who_answers
@@ -117,6 +117,9 @@ class RoutePage:
     model_id: str
     prompt_id: str
     bounds_href: str
+    then: tuple[ModelChoice, ...]
+    switching: work.Followed | None
+    switched: str
     shares: tuple[tuple[str, str, bool], ...]
     calls_href: str
     may_build: bool
@@ -156,13 +159,15 @@ def route(call: Call) -> Response:
     return show(call, _page(call, call.path["name"]))
 
 
-def _page(call: Call, name: str, problem: str = "") -> RoutePage:
+def _page(call: Call, name: str) -> RoutePage:
     ws = call.ws
     story = ws.route_story(name, template=asked(call, "prompt") or None, model=asked(call, "model") or None)
     version, exit = story.version, story.route.config.exit
     model_id = version.version_id if version else ""
     prompt_id = story.template.template_id if story.template else ""
     model = f"{version.model_name}@{version.number}" if version else "MODEL"
+    switching, result = work.follow(ws, asked(call, "job"), "switch_route") or (None, {})
+    problem = result["sentence"] if result and not result["is_switched"] else ""
     share = exit.share if exit is not None else 1.0
     return RoutePage(
         name=name,
@@ -177,12 +182,19 @@ def _page(call: Call, name: str, problem: str = "") -> RoutePage:
         model_id=model_id,
         prompt_id=prompt_id,
         bounds_href="/gateway/bounds?" + words.query_string(route=name, model=model_id, prompt=prompt_id),
+        then=tuple(
+            ModelChoice(model_id=v.version_id, name=scores.title(v), is_told=False)
+            for v in story.versions
+            if v is not version
+        ),
+        switching=switching,
+        switched=result["sentence"] if result and result["is_switched"] else "",
         shares=tuple((f"{value:g}", says, value == share) for value, says in SHARES),
         calls_href="/gateway/calls?" + words.query_string(route=name),
         may_build=call.actor.may(Permission.BUILD),
         may_govern=call.actor.may(Permission.GOVERN),
         problem=problem,
-        done=_done(name, asked(call, "did"), story),
+        done=_done(name, asked(call, "did") or _did(result), story),
         as_code=AsCode(
             cli=f"homegrown gateway switch {words.shell(name)} {model} --shadow\n"
             f"homegrown gateway switch {words.shell(name)} {model} --alpha {_DEFAULT_ALPHA}\n"
@@ -315,6 +327,11 @@ def _sure(threshold: float | None) -> str:
     return f"its own confidence is above {threshold:.3f}"
 
 
+def _did(result: dict[str, Any]) -> str:
+    """What a job that switched has done."""
+    return ("shadow" if result["is_silent"] else "home") if result and result["is_switched"] else ""
+
+
 def _done(name: str, did: str, story: RouteStory) -> Done | None:
     exit = story.route.config.exit
     said = f"{exit.model} " if exit is not None else ""
@@ -338,7 +355,8 @@ def bounds(call: Call) -> Response:
     delta = _number(asked(call, "delta", "0.05"))
     problem, found = "", []
     try:
-        found = call.ws.exit_choices(name, model, delta=delta, template=prompt or None)
+        then = [m for m in call.request.query_params.getlist("then") if m]
+        found = call.ws.exit_choices(name, model, *then, delta=delta, template=prompt or None)
     except HomegrownError as error:
         if error.status >= 500:
             raise
@@ -378,22 +396,21 @@ def _choice(b: Bound, is_chosen: bool) -> Choice:
 
 
 def switch(call: Call) -> Response:
-    """``POST /gateway/switch``: let the model answer, or answer silently."""
+    """``POST /gateway/switch``: let the model answer, or answer silently; a job asks it about calls first.
+
+    Further models, in ``then``, are asked where it is not sure.
+    """
     name, is_silent = posted(call, "route"), posted(call, "do") == "shadow"
-    options: dict[str, Any] = {}
-    try:
-        if not is_silent:
-            options = {n: _number(posted(call, n)) for n in ("alpha", "delta", "share") if posted(call, n)}
-        done = call.ws.switch_route(
-            name, posted(call, "model"), template=posted(call, "prompt") or None, shadow=is_silent, **options
-        )
-    except HomegrownError as error:
-        if error.status >= 500 or error.status == 404:
-            raise
-        return show(call, _page(call, name, error.message), error.status)
-    if done.bound is not None and done.bound.threshold is None and not is_silent:
-        return show(call, _page(call, name, done.sentence), 422)
-    return go(f"{words.route_page(name)}?did={'shadow' if is_silent else 'home'}")
+    then = [m for m in call.form.getlist("then") if isinstance(m, str) and m]
+    versions = [call.ws.store.models.version(m).version_id for m in (posted(call, "model"), *then)]
+    arguments: dict[str, Any] = {
+        "name": call.ws.store.routes.get(name).name, "models": list(dict.fromkeys(versions)), "shadow": is_silent,
+        "template": posted(call, "prompt") or None, "actor_id": call.actor.actor_id,
+    }  # fmt: skip
+    if not is_silent:
+        arguments |= {n: _number(posted(call, n)) for n in ("alpha", "delta", "share") if posted(call, n)}
+    job_id = work.submit(call.ws, call.actor, "switch_route", arguments)
+    return go(f"{words.route_page(name)}?" + words.query_string(job=job_id, model=versions[0]))
 
 
 def off(call: Call) -> Response:

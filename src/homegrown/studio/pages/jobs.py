@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
+from homegrown.errors import ForbiddenError
 from homegrown.jobs import Job
 from homegrown.studio import render, work
 from homegrown.studio.answer import framed, go, part, show
@@ -222,6 +223,8 @@ def cancel(call: Call) -> Response:
 def again(call: Call) -> Response:
     """``POST /jobs/{job_id}/resume``: the same work as a new job; it goes on from what was finished."""
     job = work.queue(call.ws).get(call.path["job_id"])
+    if job.verb == "switch_route" and not call.actor.may(Permission.GOVERN):
+        raise ForbiddenError("Only an owner may say who answers the calls of a route.")
     job_id = work.submit(call.ws, call.actor, job.verb, job.arguments)
     return go(f"/train/{job_id}" if job.verb in _TRAININGS else f"/jobs/{job_id}")
 

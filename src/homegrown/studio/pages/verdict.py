@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from starlette.responses import Response
 
 from homegrown import evaluate
 from homegrown.core.access import Permission
 from homegrown.errors import HomegrownError, InputError
-from homegrown.evaluate.running import Point, running, where
+from homegrown.evaluate.running import Point, running, telling, where
 from homegrown.studio import charts, words
 from homegrown.studio.answer import asked, go, posted, show
 from homegrown.studio.pages.gateway_route import shadow_facts
@@ -18,6 +19,8 @@ from homegrown.studio.view import AsCode, Figure
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from homegrown.core.models import ModelVersion
     from homegrown.evaluate.running import Where
     from homegrown.web import Call
@@ -42,6 +45,18 @@ class WhereRow:
     what: str
     agreement: Figure
     lost: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceRow:
+    """The verdict on all calls, or on those with one value of a tag."""
+
+    where: str
+    says: str
+    kind: str
+    n: int
+    difference: str
+    interval: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +88,8 @@ class VerdictPage:
     chart: dict[str, Any] | None
     points: tuple[PointRow, ...]
     wheres: tuple[WhereRow, ...]
+    tags: tuple[tuple[str, bool], ...]
+    slices: tuple[SliceRow, ...]
     sample: str
     n_waiting: int
     n_left: int
@@ -94,20 +111,25 @@ def verdict(call: Call) -> Response:
             raise ValueError(margin)
     except ValueError as error:
         raise InputError("The margin is a share above 0 and below 1: 0.02 bears two points of loss.") from error
-    return show(call, _page(call, call.ws.store.models.version(call.path["model"]), margin))
+    slice_by = call.request.query_params.getlist("slice")
+    return show(call, _page(call, call.ws.store.models.version(call.path["model"]), margin, slice_by))
 
 
-def _page(call: Call, version: ModelVersion, margin: float, problem: str = "") -> VerdictPage:
+def _page(
+    call: Call, version: ModelVersion, margin: float, slice_by: Sequence[str] = (), problem: str = ""
+) -> VerdictPage:
     ws = call.ws
     name = f"{version.model_name}@{version.number}"
     try:
         sample = ws.gold_sample(version)
-        said = ws.verdict(version, margin=margin)
+        found = evaluate.read_shadowed(ws.store, version.version_id)
+        tags = telling(found)
+        chosen = [t for t in tags if t in slice_by]
+        said = ws.verdict(version, margin=margin, slice_by=chosen)
     except HomegrownError as error:
         if error.status >= 500:
             raise
         return _nothing(call, version, error.message)
-    found = evaluate.read_shadowed(ws.store, version.version_id)
     points = running(found.answers(), margin=margin)
     shadow = ws.shadow_report(version)
     ours, theirs = _accuracies(said)
@@ -127,6 +149,8 @@ def _page(call: Call, version: ModelVersion, margin: float, problem: str = "") -
         chart=charts.verdict(points, margin) if len(points) > 1 else None,
         points=tuple(map(_point, points[:: max(1, -(-len(points) // _ROWS))])),
         wheres=tuple(map(_where, where(found))),
+        tags=tuple((t, t in chosen) for t in tags),
+        slices=tuple(_slice(p) for p in (said["overall"], *said["slices"])) if chosen else (),
         sample=sample.sentence,
         n_waiting=sample.n_waiting,
         n_left=sample.n_left,
@@ -137,7 +161,7 @@ def _page(call: Call, version: ModelVersion, margin: float, problem: str = "") -
         is_blind=found.has_gold,
         may_build=call.actor.may(Permission.BUILD),
         problem=problem,
-        as_code=_as_code(name, margin),
+        as_code=_as_code(name, margin, chosen),
     )
 
 
@@ -147,17 +171,31 @@ def _nothing(call: Call, version: ModelVersion, problem: str) -> VerdictPage:
     return VerdictPage(
         model=name, model_id=version.version_id, report_href=f"/evaluate/{version.version_id}", word="", kind="",
         means="", reasons=(), notes=(), agreement=None, ours=None, theirs=None, facts=(), chart=None, points=(),
-        wheres=(), sample="", n_waiting=0, n_left=0, station_href="", n_cases=(), margins=(),
+        wheres=(), tags=(), slices=(), sample="", n_waiting=0, n_left=0, station_href="", n_cases=(), margins=(),
         routes=tuple(hrefs.items()),
         is_blind=False, may_build=False, problem=problem, as_code=_as_code(name, 0.02),
     )  # fmt: skip
 
 
-def _as_code(name: str, margin: float) -> AsCode:
+def _as_code(name: str, margin: float, slice_by: Sequence[str] = ()) -> AsCode:
+    sliced = f" --slice {words.shell(slice_by[0])}" if len(slice_by) == 1 else ""
+    by = f", slice_by={list(slice_by)!r}" if slice_by else ""
     return AsCode(
-        cli=f"homegrown evaluate {words.shell(name)} --verdict --margin {margin:g}\n"
+        cli=f"homegrown evaluate {words.shell(name)} --verdict --margin {margin:g}{sliced}\n"
         f"homegrown evaluate {words.shell(name)} --gold-sample 50",
-        python=f'ws.verdict({name!r}, margin={margin:g})["sentence"]\nws.draw_gold({name!r}, 50)',
+        python=f'ws.verdict({name!r}, margin={margin:g}{by})["sentence"]\nws.draw_gold({name!r}, 50)',
+    )
+
+
+def _slice(p: dict[str, Any]) -> SliceRow:
+    low, high = (100 * x for x in p["interval"])
+    return SliceRow(
+        where=f"{p['field']} = {p['value']}" if p["field"] else "all calls",
+        says=f"NEED {p['n_more']:,} MORE" if p["verdict"] == "NEED" else p["verdict"],
+        kind=_KINDS[p["verdict"]],
+        n=p["n"],
+        difference=f"{100 * p['difference']:+.1f}",
+        interval=f"{low:+.1f} to {high:+.1f}",
     )
 
 
@@ -184,9 +222,18 @@ def _point(p: Point) -> PointRow:
 def _where(w: Where) -> WhereRow:
     lost = f"{w.n_lost:,} lost, {w.n_won:,} won" if w.n_lost or w.n_won else "nobody has judged"
     return WhereRow(
-        what=f"{w.field} = {w.value}" if w.field else f"it says {w.value}",
+        what=f"{w.field} = {w.value}" if w.field else f"it says {_spoken(w.value)}",
         agreement=_figure(w.n_same / w.n, w.agreement_ci95, w.n), lost=lost,
     )  # fmt: skip
+
+
+def _spoken(answer: str) -> str:
+    """A set of classes as it is said."""
+    try:
+        names = msgspec.json.decode(answer, type=list[str])
+    except msgspec.DecodeError:
+        return answer
+    return ", ".join(names) or "none of these"
 
 
 def _station(sample: GoldSample) -> str:
