@@ -256,7 +256,9 @@ class Workspace(
         """
         if not any(plan.get(name) for name in ("test_share", "test_source", "test_of", "group_by", "time_by")):
             plan |= {"test_share": share_to_keep(self.store.templates.list(), task.task_id)}
-        return freeze(self.store, task, SplitPlan(**plan), label.join_votes, self._near)
+        return freeze(
+            self.store, task, SplitPlan(**plan), label.join_votes, self._near, join_objects=label.join_objects
+        )
 
     def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
         """Fit a model and register it; see ``homegrown.train``."""
