@@ -13,9 +13,7 @@ import pyarrow as pa
 from homegrown.core.ids import canonical_json
 from homegrown.core.said import Answer, Said, heard_of
 from homegrown.core.schema import FieldType
-from homegrown.core.tasks import LabelSourceKind
-from homegrown.curate.labels import bulk_votes, counted_sources
-from homegrown.store.meaning import places
+from homegrown.store.said import said_of
 from homegrown.store.snapshots import VALUE
 
 if TYPE_CHECKING:
@@ -107,7 +105,7 @@ def read_object_labels(
     those that at least half name. With *join*, where sources spoke together, it weighs them. A field about which nobody
     has said anything is left out.
     """
-    said = votes_on(store, task, record_ids, exclude_terms=exclude_terms)
+    said = said_of(store, task, record_ids, exclude_terms=exclude_terms)
     many = len({s.source for votes in said for s in votes}) > 1
     weighed = join(task.fields, said) if join is not None and many else {}
     n = len(record_ids)
@@ -126,34 +124,6 @@ def read_object_labels(
             weight[i] = np.mean(shares)
     labelled = np.array([v is not None for v in values], bool)
     return ObjectLabels(values, weight, labelled, np.zeros(n, bool), joined=any(weighed.values()))
-
-
-def votes_on(store: Store, task: Task, record_ids: pa.Array, *, exclude_terms: Sequence[str] = ()) -> list[list[Said]]:
-    """What everybody says of each of *record_ids* that counts: other sources first, then people, the oldest first.
-
-    Of a record that a reviewer settled, of people theirs alone. Answers to fields that are gone do not count.
-    """
-    sources = counted_sources(store, task, exclude_terms)
-    kinds = {s["label_source_id"]: s["kind"] for s in store.tasks.label_sources(task.task_id)}
-    bulk = bulk_votes(store, task, sources)
-    said: list[list[Said]] = [[] for _ in range(len(record_ids))]
-    known = {f.field_id for f in task.fields}
-
-    def of(value: str) -> dict[str, Answer]:
-        return {i: a for i, a in msgspec.json.decode(value)["fields"].items() if i in known}
-
-    rows = places(bulk["record_id"], record_ids).tolist()
-    for i, source, value in zip(rows, bulk["label_source_id"].to_pylist(), bulk["value"].to_pylist(), strict=True):
-        if i >= 0:
-            said[i].append(Said(source, of(value), is_rule=kinds[source] == LabelSourceKind.RULE))
-    people = store.person_votes.people(task.task_id)
-    settled = {v["record_id"] for v in people if v["settles"]}
-    standing = [v for v in people if v["settles"] or v["record_id"] not in settled]
-    rows = places(pa.array([v["record_id"] for v in standing], pa.string()), record_ids).tolist()
-    for i, vote in zip(rows, standing, strict=True):
-        if i >= 0:
-            said[i].append(Said(vote["actor_id"], of(vote["value"]), is_person=True))
-    return said
 
 
 def joined_fields(

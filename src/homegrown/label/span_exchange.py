@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from homegrown.core.documents import answer_in
 from homegrown.core.ids import canonical_json
 from homegrown.core.schema import Field, FieldType, checked_value
 from homegrown.core.spans import Span
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.label.exchange import Valued
+from homegrown.label.marked import UNMARKED, marked_answer
 from homegrown.label.names import key
 from homegrown.label.span_files import SpanExported, SpanOpinion
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 _ROWS = 4096
-#: of what words mark no answer: who chooses among classes does not mark them in a text
-_UNMARKED = (FieldType.LIST, FieldType.CHOICE, FieldType.BOOLEAN)
 
 
 class SpanSaid(NamedTuple):
@@ -98,7 +96,7 @@ class SpanReader:
 
     def __init__(self, task: Task, types: Sequence[str]) -> None:
         self._task, self._fields = task, _fields_of(task.fields, types)
-        self._looked = {f.field_id: f for f in self._fields.values() if f.type not in _UNMARKED}
+        self._looked = {f.field_id: f for f in self._fields.values() if f.type not in UNMARKED}
         self.unknown = tuple(t for t in types if t not in self._fields)
 
     def read(self, example: SpanExample) -> tuple[SpanSaid, list[str]]:
@@ -134,31 +132,10 @@ class SpanReader:
         for field_id, some in marked.items():
             one = next(f for f in self._fields.values() if f.field_id == field_id)
             try:
-                found[field_id] = _answer(one, some, text)
+                found[field_id] = marked_answer(one, some, text)
             except InputError as problem:
                 problems.append(problem.message)
         return found, marked.keys() - found.keys()
-
-
-def _answer(one: Field, spans: Sequence[Span], text: str) -> dict[str, Any]:
-    """What marked words answer to a field: themselves, or the value that they spell.
-
-    Raises:
-        InputError: they are no answer to it.
-    """
-    places = [[s.start, s.end] for s in spans]
-    if one.type is FieldType.SPAN:
-        if len(spans) > 1 and not one.takes_many:
-            raise InputError(f"the field {one.name!r} takes one span, and {len(spans):,} were marked")
-        return {"spans": places}
-    if one.type in _UNMARKED:
-        raise InputError(f"the field {one.name!r} is a {one.type.value}, which no words of a text answer")
-    read = [answer_in((one,), {one.name: s.of(text)}, text).value["fields"].get(one.field_id) for s in spans]
-    if None in read:
-        raise InputError(f"the words marked as {one.name!r} are no {one.type.value}")
-    if any(r != read[0] for r in read):
-        raise InputError(f"the field {one.name!r} takes one {one.type.value}, and different ones were marked")
-    return {**(read[0] or {}), "spans": places}
 
 
 def exported_spans(
