@@ -209,3 +209,5 @@ def of_spans(desk):
             assert b"Ann" in client.get(f"{at}/export?format={name}").content
             assert b"Ann" in client.get(f"/api/v1/tasks/{task.task_id}/labels?format={name}").content
         assert client.get(f"{at}/export?format=brat").status_code == 422
+        page = client.get(f"{at}/teachers").text
+        assert "A file of CoNLL, Label Studio, Prodigy or doccano" in page
