@@ -16,7 +16,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.text(max_size=6), VALUES, max_size=5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(OBJECTS, st.sampled_from(["", "Sure!\n", "```json\n"]))
 def test_what_is_json_is_read_whatever_stands_round_it(document, before):
     end = "\n```" if before.startswith("`") else "\nBye." if before else ""
@@ -25,7 +25,7 @@ def test_what_is_json_is_read_whatever_stands_round_it(document, before):
     assert bool(found.repairs) == bool(before)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(OBJECTS, st.data())
 def test_what_was_cut_off_loses_its_end_and_invents_nothing(document, data):
     text = json.dumps(document)
