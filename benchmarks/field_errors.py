@@ -46,19 +46,25 @@ def other(one: Field, answer: dict, text: str, rng: np.random.Generator) -> dict
     return {**answer, "value": chosen.value}
 
 
+def receipts() -> tuple[tuple[Field, ...], list[str], list[dict]]:
+    """The fields, the texts and what their files say of each."""
+    fields = owned(
+        [Field("", name, kind) for name, kind in FIELDS.items()], Task("t", "receipt", 0, TaskKind.OBJECT, ())
+    )
+    packed = (data_folder() / "receipts_sroie/receipts.jsonl.gz").read_bytes()
+    rows = [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+    truth = [answer_in(fields, r["fields"], r["text"], day_first=True).value["fields"] for r in rows]
+    return fields, [r["text"] for r in rows], truth
+
+
 def main() -> None:
     """Print one table per seed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=0.05)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     args = parser.parse_args()
-    task = Task("t", "receipt", 0, TaskKind.OBJECT, ())
-    fields = owned([Field("", name, kind) for name, kind in FIELDS.items()], task)
+    fields, texts, truth = receipts()
     task = Task("t", "receipt", 1, TaskKind.OBJECT, (), fields=fields)
-    packed = (data_folder() / "receipts_sroie/receipts.jsonl.gz").read_bytes()
-    rows = [json.loads(line) for line in gzip.decompress(packed).splitlines()]
-    texts = [r["text"] for r in rows]
-    truth = [answer_in(fields, r["fields"], r["text"], day_first=True).value["fields"] for r in rows]
     for seed in args.seeds:
         rng = np.random.default_rng(seed)
         given = [dict(v) for v in truth]
@@ -81,7 +87,7 @@ def main() -> None:
             score = np.array([mine[i].score if i in mine else 0.0 for i in here])
             first = np.argsort(-score, kind="stable")[: int(bad.sum())]
             hits = [i for i in mine if (i, one.field_id) in wrong]
-            mended = [_same(one, mine[i].details["answer"], truth[i][one.field_id], texts[i]) for i in hits]
+            mended = [same(one, mine[i].details["answer"], truth[i][one.field_id], texts[i]) for i in hits]
             print(
                 f"  {one.name:8} errors {int(bad.sum()):3}  issues {len(mine):3}  "
                 f"average precision {average_precision_score(bad, score):.3f}  at their number {bad[first].mean():.3f}  "
@@ -90,7 +96,7 @@ def main() -> None:
             )
 
 
-def _same(one: Field, answer: dict | None, truth: dict, text: str) -> bool:
+def same(one: Field, answer: dict | None, truth: dict, text: str) -> bool:
     if answer is None:
         return False
     if one.type is FieldType.SPAN:

@@ -211,3 +211,9 @@ def of_spans(desk):
         assert client.get(f"{at}/export?format=brat").status_code == 422
         page = client.get(f"{at}/teachers").text
         assert "A file of CoNLL, Label Studio, Prodigy or doccano" in page
+        rule = {"name": "a name", "fills": [{"kind": "pattern", "pattern": "to (?P<who>[A-Z][a-z]+)"}]}
+        tried = client.post(f"/api/v1/tasks/{task.task_id}/rules/preview", json=rule).json()
+        assert (tried["n_matches"], tried["matches"][0]["label"]) == (1, "who: Ann")
+        assert client.post(f"/api/v1/tasks/{task.task_id}/rules", json=rule).status_code == 200
+        (kept,) = client.get(f"/api/v1/tasks/{task.task_id}/rules").json()["rules"]
+        assert kept["rule"]["fills"][0]["pattern"] == rule["fills"][0]["pattern"]

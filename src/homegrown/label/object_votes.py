@@ -1,9 +1,9 @@
 """Votes on the fields of objects → answers with their probability, by the quality of their sources.
 
 Each field is a question of its own: of closed ones the classes' model of who is right decides (``label.aggregate``), of
-values that for an open set (``label.value_model``), of spans that for spans (``label.spans.aggregate``). What people
-agree on is true, and teaches how good the others are. A field about which at most one source speaks of each record is
-left to whoever counts.
+values, and of one span, that for an open set (``label.value_model``), of several spans that for spans
+(``label.spans.aggregate``). What people agree on is true, and teaches how good the others are. A field about which at
+most one source speaks of each record is left to whoever counts.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def join_objects(fields: Sequence[Field], said: Sequence[Sequence[Said]]) -> dic
         {'value': '2026-01-01'}
     """
     found: dict[str, Joined] = {}
-    spans = [f for f in fields if f.type is FieldType.SPAN and _is_shared(f, said)]
+    spans = [f for f in fields if f.type is FieldType.SPAN and f.takes_many and _is_shared(f, said)]
     if spans:
         found |= _spans(spans, said)
     for one in fields:
-        how = _HOW.get(one.type)
+        how = None if one in spans else _HOW.get(one.type)
         if how is not None and _is_shared(one, said) and (done := how(one, said)):
             found[one.field_id] = done
     return found
@@ -146,7 +146,7 @@ def _by_classes(
 
 
 def _values(one: Field, said: Sequence[Sequence[Said]]) -> Joined:
-    """A number, a date or an amount."""
+    """A number, a date, an amount, or one span."""
     names: dict[str, int] = {}
     rows, record, keys = list[int](), list[int](), list[bytes]()
     vote, source, gold = list[int](), list[int](), list[int]()
@@ -199,7 +199,7 @@ def _with_evidence(answers: Sequence[Answer]) -> Answer:
 
 
 def _spans(fields: Sequence[Field], said: Sequence[Sequence[Said]]) -> dict[str, Joined]:
-    """Words of the text; fields may overlap, spans of one field may not."""
+    """Several spans per field; fields may overlap, spans of one field may not."""
     ids = {f.field_id for f in fields}
     documents = [[_span_vote(s, ids) for s in votes if ids & s.fields.keys()] for votes in said]
     done = aggregate_spans(documents, may_overlap=True)
@@ -212,11 +212,7 @@ def _spans(fields: Sequence[Field], said: Sequence[Sequence[Said]]) -> dict[str,
                 continue
             chosen = [s for s in done.spans[i] if s.type == one.field_id]
             left = [s.prob for s in done.candidates[i] if s.type == one.field_id and s not in chosen]
-            if not one.takes_many and len(chosen) > 1:
-                chosen = [max(chosen, key=lambda s: s.prob)]
-            sure = min(
-                [s.prob for s in chosen] + ([] if chosen and not one.takes_many else [1 - p for p in left] or [1.0])
-            )
+            sure = min([*(s.prob for s in chosen), *(1 - p for p in left)], default=1.0)
             mine[i] = ({"spans": sorted([s.start, s.end] for s in chosen)} if chosen else None), float(sure)
         found[one.field_id] = mine
     return found
@@ -234,4 +230,5 @@ _HOW = {
     FieldType.NUMBER: _values,
     FieldType.DATE: _values,
     FieldType.MONEY: _values,
+    FieldType.SPAN: _values,
 }
