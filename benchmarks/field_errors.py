@@ -85,6 +85,9 @@ def main() -> None:
             here = [i for i in range(len(texts)) if one.field_id in given[i]]
             bad = np.array([(i, one.field_id) in wrong for i in here])
             score = np.array([mine[i].score if i in mine else 0.0 for i in here])
+            if not bad.any():
+                print(f"  {one.name:8} no error was planted; issues {len(mine):3}")
+                continue
             first = np.argsort(-score, kind="stable")[: int(bad.sum())]
             hits = [i for i in mine if (i, one.field_id) in wrong]
             mended = [same(one, mine[i].details["answer"], truth[i][one.field_id], texts[i]) for i in hits]

@@ -158,10 +158,17 @@ def test_a_schema_that_changes_under_labelled_data_loses_no_vote(ws):
     vote(ws, task, "good", {t: truth(t) for t in TEXTS})
     vote(ws, task, "other", {t: truth(t) for t in TEXTS})
     before = labels(ws, task)
-    fewer = ws.task("order", fields={"who": "span"}).noun
-    assert {frozenset(v) for v in labels(ws, fewer).values()} == {frozenset((fewer.fields[0].field_id,))}
+    fewer = ws.task("order", fields={"who": "span"})
+    assert fewer.notes == ("“total” is gone: what was said of it is kept, and counts again once it is back.",)
+    assert {frozenset(v) for v in labels(ws, fewer.noun).values()} == {frozenset((fewer.fields[0].field_id,))}
+    retyped = ws.task("order", fields={"who": ["Ann", "Bob"], "total": "money"})
+    assert retyped.notes[0].startswith("“who” is a choice now: what was said of it as a span is kept")
+    assert {frozenset(v) for v in labels(ws, retyped.noun).values()} == {frozenset((task.fields[1].field_id,))}
+    renamed = ws.task("order", fields={"person": "span", "total": "money"})
+    assert renamed.notes == ("“who” is gone: what was said of it is kept, and counts again once it is back.",)
     assert ws.store.votes.of_task(task.task_id).num_rows == 2 * len(TEXTS)
-    ws.restore_task("order")
+    again = ws.task("order", fields={"who": "span", "total": "money"})
+    assert again.fields == task.fields
     assert labels(ws, task) == before
 
 
