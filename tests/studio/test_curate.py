@@ -1,11 +1,13 @@
 """The review queue in a real browser: one key per decision, undo, hostile texts, a phone, and for whom."""
 
 import csv
+import json
 import re
 
 import pytest
 
 from homegrown.core.access import SYSTEM, Role
+from homegrown.core.issues import Found
 from homegrown.workspace import connect
 from tests.conftest import TOPICS
 from tests.studio.conftest import running, visiting
@@ -137,3 +139,32 @@ def test_before_anybody_looked_the_queue_says_so(tmp_path):
         ws.find_issues()
         assert ws.store.issues.n_open() == 0
         assert "Nothing doubtful waits" in client.get("/curate/issues").text
+
+
+def test_a_doubtful_field_is_shown_in_its_text_and_mended_with_one_click(tmp_path):
+    """What is labelled and what is suggested stand marked in the record; hostile words stay words."""
+    text = f"to {HOSTILE} and Ann Lee, 12.50 EUR"
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": text}), encoding="utf-8")
+    with connect(tmp_path / "desk", actor=SYSTEM) as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("note", fields={"who": "span", "total": "money"}).noun
+        (record_id,) = ws.store.records.all_ids().to_pylist()
+        given, answer = ([[text.index(w), text.index(w) + len(w)]] for w in (HOSTILE, "Ann Lee"))
+        details = {
+            "field_id": task.fields[0].field_id,
+            "given": {"spans": given},
+            "answer": {"spans": answer},
+            "prob": 0.9,
+        }
+        found = Found(record_id, "field_error", 0.9, "“who”: a model says something else (90%).", details=details)
+        ws.store.issues.put(ws.store.actor, {"field_error": task.task_id}, [found], replace=True)
+        with running(ws) as studio, studio.client() as client:
+            page = client.get("/curate/issues").text
+            assert HOSTILE not in page
+            assert "Relabel as who: “Ann Lee”" in page
+            assert page.count("<mark") == 2
+            (issue,) = ws.issues()
+            form = {"issue_id": issue.issue_id, "decision": "relabel", "kind": ""}
+            assert client.post("/curate/decide", data=form, follow_redirects=True).status_code == 200
+        (vote,) = ws.store.person_votes.people(task.task_id)
+        assert json.loads(vote["value"])["fields"] == {task.fields[0].field_id: {"spans": answer}}

@@ -171,6 +171,7 @@ def test_files_come_in_and_go_out(desk):
             )
             assert len(items) == (1 if name == "openai" else 38)
         assert client.get(f"{at}/export", params={"format": "excel"}).status_code == 422
+    of_spans(desk)
 
 
 def test_a_large_file_comes_in_by_a_job(tmp_path, monkeypatch):
@@ -193,3 +194,26 @@ def test_a_large_file_comes_in_by_a_job(tmp_path, monkeypatch):
             by = ws.store.db.one(sa.text("select a.name from events e join actors a on a.actor_id = e.actor_id "
                                          "where e.action = 'label.import'"))  # fmt: skip
             assert by["name"] == "test builder"
+
+
+def of_spans(desk):
+    """The same page for a task with fields: spans come in, are told, and go out; every part of it is escaped."""
+    task = desk.ws.task("people", fields={"who": "span*"}).noun
+    at, file = f"/label/tasks/{task.task_id}", "to\tO\nAnn\tB-who\n\ny\tB-<b>wolf\n\n"
+    with desk.client() as client:
+        found = client.post(f"{at}/import", files={"file": ("f.conll", file.encode())})
+        assert found.status_code == 200
+        assert "2 votes of CoNLL came in, with 2 new records" in found.text
+        assert "no field &#39;&lt;b&gt;wolf&#39;" in found.text
+        for name in ("conll", "label-studio", "prodigy", "doccano"):
+            assert b"Ann" in client.get(f"{at}/export?format={name}").content
+            assert b"Ann" in client.get(f"/api/v1/tasks/{task.task_id}/labels?format={name}").content
+        assert client.get(f"{at}/export?format=brat").status_code == 422
+        page = client.get(f"{at}/teachers").text
+        assert "A file of CoNLL, Label Studio, Prodigy or doccano" in page
+        rule = {"name": "a name", "fills": [{"kind": "pattern", "pattern": "to (?P<who>[A-Z][a-z]+)"}]}
+        tried = client.post(f"/api/v1/tasks/{task.task_id}/rules/preview", json=rule).json()
+        assert (tried["n_matches"], tried["matches"][0]["label"]) == (1, "who: Ann")
+        assert client.post(f"/api/v1/tasks/{task.task_id}/rules", json=rule).status_code == 200
+        (kept,) = client.get(f"/api/v1/tasks/{task.task_id}/rules").json()["rules"]
+        assert kept["rule"]["fills"][0]["pattern"] == rule["fills"][0]["pattern"]

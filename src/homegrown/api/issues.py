@@ -54,10 +54,11 @@ class IssuesQuery(msgspec.Struct):
 
 
 class DecisionBody(s.Strict):
-    """What to do; ``labels`` go with ``relabel``, without them the class that was suggested is taken."""
+    """What to do; ``labels``, or ``fields`` of an object, go with ``relabel``: without them the suggestion is taken."""
 
     decision: Decision
     labels: Annotated[list[s.Name], msgspec.Meta(max_length=1000)] | None = None
+    fields: dict[str, Any] | None = None
 
 
 def _out(issue: Issue) -> IssueOut:
@@ -84,7 +85,13 @@ def one(call: Call) -> Response:
 def decide(call: Call) -> Response:
     """Decide one."""
     body: DecisionBody = call.body
-    return json_response(_out(call.ws.decide(call.path["issue_id"], body.decision, said=body.labels)))
+    return json_response(
+        _out(
+            call.ws.decide(
+                call.path["issue_id"], body.decision, said=body.labels if body.fields is None else body.fields
+            )
+        )
+    )
 
 
 def undo(call: Call) -> Response:

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 class TeamOut(msgspec.Struct):
-    """Krippendorff's alpha over all, per class and per pair, each with its interval and n; and each person's work."""
+    """Krippendorff's alpha over all, per class (of objects per field) and per pair; and each person's work.
+
+    Each alpha comes with its interval and n; of spans it is the unitizing one, with the mean F1 of each two people.
+    """
 
     agreement: Any
     classes: list[Any]
+    fields: list[Any]
     pairs: list[Any]
     people: list[Any]
     n_conflicts: int

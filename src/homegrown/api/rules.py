@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from homegrown.core.access import Permission
-from homegrown.core.rules import Rule
+from homegrown.core.rules import Condition, Fill, Name, Says
 from homegrown.jobs import JobQueue
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from homegrown.workspace.rules import StandingRule
 
 _NAME = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class RuleBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule: ``says`` (names of classes) and ``when`` (conditions); for a task with fields ``fills``, not ``says``."""
+
+    name: Name
+    when: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []
+    says: Says | msgspec.UnsetType = msgspec.UNSET
+    fills: Annotated[list[Fill], msgspec.Meta(min_length=1, max_length=50)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class AccuracyOut(msgspec.Struct):
@@ -40,7 +49,7 @@ class RuleOut(msgspec.Struct):
     label_source_id: str
     version: int
     sentence: str
-    rule: Rule | None
+    rule: RuleBody | None
     has_run: bool
     n_votes: int
     coverage: float
@@ -99,6 +108,7 @@ class RulePreviewOut(msgspec.Struct):
     judge: list[ShownOut]
     thresholds: list[float]
     seconds: float
+    note: str
 
 
 class RunBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -130,14 +140,20 @@ def _task(call: Call) -> Task:
     return call.ws.store.tasks.get(call.path["task_id"])
 
 
+def _said(call: Call) -> dict[str, Any]:
+    """The rule of a body; which of its parts it must have, the task says."""
+    return msgspec.to_builtins(call.body)
+
+
 def _accuracy(found: Estimate | None) -> AccuracyOut | None:
     return None if found is None else AccuracyOut(found.value, found.low, found.high, found.n, found.basis)
 
 
 def _rule(one: StandingRule) -> RuleOut:
     f = one.figures
+    rule = None if one.rule is None else msgspec.convert(msgspec.to_builtins(one.rule), RuleBody)
     return RuleOut(
-        one.name, one.label_source_id, one.version, one.sentence, one.rule, one.has_run, f.n_votes, f.coverage,
+        one.name, one.label_source_id, one.version, one.sentence, rule, one.has_run, f.n_votes, f.coverage,
         f.n_overlap, f.n_conflict, _accuracy(f.accuracy),
     )  # fmt: skip
 
@@ -149,12 +165,12 @@ def rules(call: Call) -> Response:
 
 def add(call: Call) -> Response:
     """Keep a rule."""
-    return json_response(AddedOut(call.ws.add_rule(_task(call), call.body)))
+    return json_response(AddedOut(call.ws.add_rule(_task(call), _said(call))))
 
 
 def preview(call: Call) -> Response:
     """What a rule would do; nothing is kept."""
-    found = call.ws.preview_rule(_task(call), call.body)
+    found = call.ws.preview_rule(_task(call), _said(call))
     facts: dict[str, Any] = {**msgspec.to_builtins(found), "coverage": found.coverage}
     return json_response(msgspec.convert(facts, RulePreviewOut))
 
@@ -184,11 +200,11 @@ _PATH = "/api/v1/tasks/{task_id}/rules"
 ROUTES = (
     Route(_PATH, rules, Permission.READ, answer=RulesOut, summary="The rules of a task, with what they do."),
     Route(
-        _PATH, add, Permission.BUILD, methods=("POST",), body=Rule, answer=AddedOut,
+        _PATH, add, Permission.BUILD, methods=("POST",), body=RuleBody, answer=AddedOut,
         summary="Keep a rule; one of the same name is changed.",
     ),
     Route(
-        f"{_PATH}/preview", preview, Permission.BUILD, methods=("POST",), body=Rule, answer=RulePreviewOut,
+        f"{_PATH}/preview", preview, Permission.BUILD, methods=("POST",), body=RuleBody, answer=RulePreviewOut,
         summary="What a rule would do on the records that are here; nothing is kept.",
     ),
     Route(

@@ -9,9 +9,9 @@ from starlette.responses import StreamingResponse
 
 from homegrown.api import schemas as s
 from homegrown.core.access import Permission
-from homegrown.label.formats import FORMATS
 from homegrown.web.answers import json_response
 from homegrown.web.route import Route
+from homegrown.workspace.exchange import suffix_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -93,7 +93,7 @@ class DryRunOut(msgspec.Struct):
 class FormatQuery(msgspec.Struct):
     """For which software."""
 
-    format: Literal["label-studio", "argilla", "prodigy", "doccano", "openai"]
+    format: Literal["label-studio", "argilla", "prodigy", "doccano", "openai", "conll"]
 
 
 def _out(u: Upstream) -> UpstreamOut:
@@ -136,8 +136,7 @@ def labels(call: Call) -> Response:
     query: FormatQuery = call.query
     task = call.ws.store.tasks.get(call.path["task_id"])
     content = call.ws.stream_labels(task, format=query.format)
-    suffix = "json" if FORMATS[query.format].is_list else "jsonl"
-    headers = {"Content-Disposition": f'attachment; filename="labels.{suffix}"'}
+    headers = {"Content-Disposition": f'attachment; filename="labels.{suffix_of(query.format)}"'}
     return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
 
 

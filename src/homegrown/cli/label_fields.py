@@ -44,8 +44,9 @@ def command(
     if said and schema:
         raise InputError("Give either --field or --schema.")
     with connect(workspace) as ws:
+        notes: tuple[str, ...] = ()
         if said or schema:
-            ws.define_object(task, _schema(schema) if schema else dict(map(_pair, said)))
+            notes = ws.task(task, fields=_schema(schema) if schema else dict(map(_pair, said))).notes
         elif ws.store.tasks.find(task) is None:
             raise NotFoundError(
                 f"There is no task {task!r}; say its fields, e.g.: --field total=money --field day=date"
@@ -55,11 +56,11 @@ def command(
             where = dict(map(_pair, columns)) or None
             done = ws.import_answers(task, column, columns=where, day_first=day_first, currency=currency)
         found = ws.json_schema(task)
-    document: dict[str, Any] = {"task": task, "schema": found}
+    document: dict[str, Any] = {"task": task, "schema": found, "notes": list(notes)}
     if done is not None:
         document |= {"n_votes": done.n_votes, "n_by_field": dict(done.n_by_field), "n_problems": done.n_problems}
         document["problems"] = [{"record_id": r, "problem": p} for r, p in done.problems]
-    emit(document, lambda: _text(task, found, done), as_json=as_json)
+    emit(document, lambda: _text(task, found, done, notes), as_json=as_json)
 
 
 def _pair(said: str) -> tuple[str, Any]:
@@ -82,8 +83,8 @@ def _schema(path: Path) -> Any:
     return found
 
 
-def _text(task: str, schema: dict[str, Any], done: ImportedAnswers | None) -> str:
-    lines = [f"{task}: {', '.join(schema['properties'])}."]
+def _text(task: str, schema: dict[str, Any], done: ImportedAnswers | None, notes: tuple[str, ...]) -> str:
+    lines = [f"{task}: {', '.join(schema['properties'])}.", *(f"note: {n}" for n in notes)]
     if done is None:
         return "\n".join([*lines, msgspec.json.format(msgspec.json.encode(schema)).decode()])
     lines.append(f"{done.n_votes:,} records have answers, {done.n_empty:,} have none.")

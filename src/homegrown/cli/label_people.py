@@ -16,7 +16,7 @@ from homegrown.workspace import connect
 @workspace_option
 @json_option
 def command(task: str, workspace: Path, as_json: bool) -> None:
-    """Show who labels TASK: agreement over all, per class and per pair, and what each person confuses."""
+    """Show who labels TASK: agreement over all, per class or field and per pair, and what each person confuses."""
     with connect(workspace) as ws:
         found = ws.team(task).document()
     emit(found, lambda: _text(task, found), as_json=as_json)
@@ -30,6 +30,11 @@ def _text(task: str, found: dict[str, Any]) -> str:
     for title, part in (("per pair", "pairs"), ("per class", "classes")):
         rows = [(f"{r['names'][0]} and {r['names'][1]}" if part == "pairs" else r["class"], r) for r in found[part]]
         lines += [f"{title}:", *(f"  {name[:50]:50} {_alpha(row)}" for name, row in rows[:30])] if rows else []
+    if found["fields"]:
+        lines.append("per field:")
+        for row in found["fields"]:
+            f1 = "" if row["f1"] is None else f"  F1 of two people {row['f1']:.2f}"
+            lines.append(f"  {row['field'][:50]:50} {_alpha(row)}{f1}")
     lines.append(
         f"{found['n_conflicts']:,} conflicts wait for a reviewer, {found['n_questions']:,} questions for an answer."
     )

@@ -12,8 +12,9 @@ import msgspec
 
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
 from homegrown.core.plain import one_line
-from homegrown.core.rules import Rule
+from homegrown.core.rules import FieldRule, Rule
 from homegrown.errors import InputError
+from homegrown.label.rules.object_rules import field_rule_of_json
 from homegrown.label.rules.stored import rule_of_json
 from homegrown.workspace import connect
 
@@ -64,16 +65,18 @@ def command(
     with connect(workspace) as ws:
         ws.progress = TerminalProgress()
         if tried is not None:
-            _preview(ws, task, _read(tried), as_json=as_json)
+            _preview(ws, task, _read(ws, task, tried), as_json=as_json)
         elif removed is not None or restored is not None:
             _change(ws, task, removed, restored, as_json=as_json)
         else:
             _run_or_list(ws, task, file, added, runs=runs, again=again, as_json=as_json)
 
 
-def _read(path: Path) -> Rule:
+def _read(ws: Workspace, task: str, path: Path) -> Rule | FieldRule:
+    asked = ws.store.tasks.find(task)
+    read = field_rule_of_json if asked is not None and asked.fields else rule_of_json
     try:
-        return rule_of_json(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
+        return read(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
 
@@ -92,7 +95,7 @@ def _run_or_list(
 ) -> None:
     names = None
     if added is not None:
-        rule = _read(added)
+        rule = _read(ws, task, added)
         ws.add_rule(task, rule)
         names = [rule.name.strip()]
     if added is None and file is None and not runs and not again:
@@ -108,6 +111,7 @@ def _run_or_list(
 def _told(done: RulesRun) -> str:
     lines = [f"{len(done.rules):,} rules in {done.seconds:.1f} s"]
     lines += [f"  {r.name[:40]:40} {r.n_votes:9,} votes on {r.n_asked:,} records it had not seen" for r in done.rules]
+    lines += [f"  {r.name}: {r.note}" for r in done.rules if r.note]
     return "\n".join([*lines, *(f"problem: {p}" for p in done.problems)])
 
 
@@ -137,7 +141,7 @@ def _accuracy(found: Estimate | None) -> str:
     return f"right {found.value:.1%} ({found.low:.1%} to {found.high:.1%}, n = {found.n:,}, {how})"
 
 
-def _preview(ws: Workspace, task: str, rule: Rule, *, as_json: bool) -> None:
+def _preview(ws: Workspace, task: str, rule: Rule | FieldRule, *, as_json: bool) -> None:
     found = ws.preview_rule(task, rule)
     emit({**msgspec.to_builtins(found), "coverage": found.coverage}, lambda: _shown(found), as_json=as_json)
 
@@ -153,5 +157,6 @@ def _shown(p: Preview) -> str:
     for title, rows in parts:
         if rows:
             lines.append(f"{title}:")
-            lines += [f"  {one_line(r.text, 90)}{f'  [{r.label}]' if r.label else ''}" for r in rows]
+            lines += [f"  {one_line(r.text, 90)}{f'  [{one_line(r.label, 90)}]' if r.label else ''}" for r in rows]
+    lines += [p.note] if p.note else []
     return "\n".join(lines)

@@ -11,6 +11,8 @@ import click
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
 from homegrown.workspace import connect
 
+SHOWN = 20
+
 if TYPE_CHECKING:
     from homegrown.label.teacher import Asked
     from homegrown.label.teacher_work import DryRun
@@ -72,4 +74,9 @@ def _done(done: Asked) -> str:
         f"({done.spent_usd:.4f} of {done.budget_usd:.2f} spent); {done.n_left:,} left."
     ]
     lines += [f"stopped: {done.stopped}"] if done.stopped else []
-    return "\n".join([*lines, *(f"note: {n:,} × {what}" for what, n in done.problems.items())])
+    lines += [f"note: {n:,} × {what}" for what, n in done.problems.items()]
+    if done.n_unread:
+        lines.append(f"{done.n_unread:,} values are no votes:")
+        lines += [f"  {record_id}: {why}" for record_id, why in done.unread[:SHOWN]]
+        lines += [f"  and {done.n_unread - SHOWN:,} more (--json lists them)"] if done.n_unread > SHOWN else []
+    return "\n".join(lines)

@@ -59,6 +59,7 @@ KINDS: Mapping[str, IssueKind] = {
     k.name: k
     for k in (
         IssueKind("label_error", "likely wrong label", 1.0, (_D.RELABEL, _D.KEEP, _D.DROP), about_task=True),
+        IssueKind("field_error", "likely wrong field", 1.0, (_D.RELABEL, _D.KEEP, _D.DROP), about_task=True),
         IssueKind("secret", "secret", 0.95, (_D.MASK, _D.DROP, _D.KEEP)),
         IssueKind("leakage", "twin across splits", 0.9, (_D.DROP, _D.MERGE, _D.KEEP), about_task=True),
         IssueKind("personal", "personal data", 0.7, (_D.MASK, _D.DROP, _D.KEEP)),
@@ -87,7 +88,8 @@ class Found:
         score: 0 to 1, how sure it is.
         reason: one sentence for a person; holds no text of the record and no value of personal data.
         other_id: the record that it is a twin of.
-        details: ids and numbers that the page shows: ``class_id`` suggested, ``spans`` of ``[start, end, kind]``.
+        details: ids and numbers that the page shows: ``class_id`` suggested, ``spans`` of ``[start, end, kind]``; of a
+            field of an object ``field_id``, the answer that is ``given`` and the ``answer`` that is suggested.
     """
 
     record_id: str
@@ -137,6 +139,7 @@ class Issue:
 
 
 def issue_id(task_id: str | None, found: Found) -> str:
-    """The same for the same doubt about the same record, so that finding it again adds nothing."""
-    parts = (task_id or "", found.kind, found.record_id, found.other_id or "")
+    """The same for the same doubt about the same record (and field), so that finding it again adds nothing."""
+    parts = [task_id or "", found.kind, found.record_id, found.other_id or ""]
+    parts += [str(found.details["field_id"])] if "field_id" in found.details else []
     return "iss_" + digest(*(p.encode() for p in parts))[:20]

@@ -108,3 +108,61 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     says: Says
     when: Annotated[list[Condition], msgspec.Meta(min_length=1, max_length=20)]
+
+
+FieldName = Annotated[str, msgspec.Meta(max_length=80, description="A field of the answer.")]
+
+
+class _Fill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What fills fields of an answer."""
+
+
+class PatternFill(_Fill, frozen=True, tag="pattern"):
+    """Words that a regular expression of RE2 finds: its groups named like fields fill these, else all of it `field`.
+
+    Attributes:
+        field: that the whole match fills; empty where groups are named.
+        which: of several matches the first, the last or, where a field takes several spans, all.
+    """
+
+    pattern: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+    field: FieldName = ""
+    case: bool = False
+    which: Annotated[str, msgspec.Meta(pattern="^(first|last|all)$")] = "first"
+
+
+class PhrasesFill(_Fill, frozen=True, tag="phrases"):
+    """Whole words or phrases of a list, wherever they stand; upper and lower case are one unless `case`."""
+
+    field: FieldName
+    any: Annotated[list[Word], msgspec.Meta(min_length=1, max_length=5000)]
+    case: bool = False
+    which: Annotated[str, msgspec.Meta(pattern="^(first|last|all)$")] = "first"
+
+
+class ValueFill(_Fill, frozen=True, tag="value"):
+    """One value, the same for every record for which the conditions hold; None: it is not there."""
+
+    field: FieldName
+    value: str | bool | int | float | None
+
+
+Fill = PatternFill | PhrasesFill | ValueFill
+
+
+class FieldRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule as data for a task whose answer is an object: where all conditions hold, it fills fields.
+
+    Attributes:
+        name: among the rules of its task.
+        fills: what it says; a field that nothing fills is left out.
+        when: conditions, all of which must hold; none for every record.
+
+    Example:
+        >>> FieldRule("totals", [PatternFill(r"total:? (?P<total>[0-9.]+)")]).fills[0].which
+        'first'
+    """
+
+    name: Name
+    fills: Annotated[list[Fill], msgspec.Meta(min_length=1, max_length=50)]
+    when: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []

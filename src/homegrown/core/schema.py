@@ -143,8 +143,16 @@ def _check_field(one: Field) -> None:
         raise InputError(f"“{one.name}” takes one {one.type.value}; several are a list of small objects.")
 
 
-def owned(fields: Iterable[Field], task: Task) -> tuple[Field, ...]:
+def owned(fields: Iterable[Field], task: Task, earlier: Iterable[Field] = ()) -> tuple[Field, ...]:
     """*fields* with the ids that *task* gives them: those of its fields and choices of the same name, else new ones.
+
+    A field that is of another type than before is another field, for a number says nothing of a date. It gets its id
+    back with its type.
+
+    Args:
+        fields: as somebody says them.
+        task: as it stands.
+        earlier: fields of its earlier versions.
 
     Example:
         >>> from homegrown.core.tasks import Task, TaskKind
@@ -152,14 +160,15 @@ def owned(fields: Iterable[Field], task: Task) -> tuple[Field, ...]:
         >>> owned([Field("", "total", FieldType.MONEY)], task)[0].field_id == new_field_id("task_a", "total")
         True
     """
-    return _owned(fields, task.fields, task.task_id, ())
+    return _owned(fields, (*task.fields, *earlier), task.task_id, ())
 
 
 def _owned(fields: Iterable[Field], old: tuple[Field, ...], task_id: str, above: tuple[str, ...]) -> tuple[Field, ...]:
     found = []
     for one in fields:
         path = (*above, one.name)
-        was = next((f for f in old if one.name == f.name), None)
+        was = next((f for f in old if one.name == f.name and one.type is f.type), None)
+        is_retyped = was is None and any(f.name == one.name for f in old)
         known = {c.name: c for c in was.choices} if was else {}
         choices = tuple(
             replace(
@@ -170,9 +179,35 @@ def _owned(fields: Iterable[Field], old: tuple[Field, ...], task_id: str, above:
             )
             for c in one.choices
         )
-        field_id = was.field_id if was else new_field_id(task_id, *path)
+        new_id = new_field_id(task_id, *path, *([one.type.value] if is_retyped else []))
         inner = _owned(one.fields, was.fields if was else (), task_id, path)
+        field_id = was.field_id if was else new_id
         found.append(replace(one, field_id=field_id, choices=choices, fields=inner, former=was.former if was else ()))
+    return tuple(found)
+
+
+def told_changes(before: Iterable[Field], after: Iterable[Field]) -> tuple[str, ...]:
+    """What a change of fields means for what was said of them: a sentence for each that is gone or of another type.
+
+    Example:
+        >>> was, now = Field("f_1", "total", FieldType.NUMBER), Field("f_2", "total", FieldType.DATE)
+        >>> told_changes([was], [now])[0]
+        '“total” is a date now: what was said of it as a number is kept, and counts again once it is a number again.'
+    """
+    now = {f.field_id: f for f in after}
+    types = {f.name: f.type for f in now.values()}
+    found = []
+    for one in before:
+        if one.field_id in now:
+            continue
+        if one.name in types:
+            was = one.type.value
+            found.append(
+                f"“{one.name}” is a {types[one.name].value} now: what was said of it as a {was} is kept, and counts "
+                f"again once it is a {was} again."
+            )
+        else:
+            found.append(f"“{one.name}” is gone: what was said of it is kept, and counts again once it is back.")
     return tuple(found)
 
 

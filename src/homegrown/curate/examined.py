@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,14 +19,18 @@ from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.freeze import source_ids
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import read_labels
+from homegrown.curate.object_labels import JoinObjects, read_object_labels
 from homegrown.metrics.label_errors import label_errors
 from homegrown.metrics.neighbours import N_NEIGHBOURS, nearest, neighbour_probs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from homegrown.core.issues import Found
+    from homegrown.core.models import FieldAnswer
     from homegrown.core.protocols import Progress
+    from homegrown.core.schema import Field
+    from homegrown.core.spans import ScoredSpan
     from homegrown.store import Store
 
 #: so many records are compared with one another at once; more are taken in pieces of this size, drawn by chance
@@ -46,6 +51,30 @@ class OutOfSample(Protocol):
 
     def __call__(self, vectors: np.ndarray, given: np.ndarray, n_classes: int, /) -> np.ndarray:
         """Cross-fit on *vectors* float32 [n, dim] and labels int [n]."""
+        ...
+
+
+class ObjectsOutOfSample(Protocol):
+    """What models of objects that did not see a text's label say of it; ``train.crossed_objects``."""
+
+    def __call__(
+        self, fields: tuple[Field, ...], texts: Sequence[str], values: Sequence[Mapping[str, Any]], /
+    ) -> Sequence[Unseen]:
+        """Cross-fit on texts and labels (field id → answer)."""
+        ...
+
+
+class Unseen(Protocol):
+    """What is said of one text: answers by field id, and all spans that are held possible."""
+
+    @property
+    def fields(self) -> Mapping[str, FieldAnswer]:
+        """By field id."""
+        ...
+
+    @property
+    def spans(self) -> Sequence[ScoredSpan]:
+        """With calibrated probabilities, improbable ones too; the types are ids of fields."""
         ...
 
 
@@ -70,6 +99,22 @@ class Abilities:
     encode: Encode
     out_of_sample: OutOfSample
     join: Join | None = None
+    join_objects: JoinObjects | None = None
+    objects_out_of_sample: ObjectsOutOfSample | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrossedObjects:
+    """Labelled records whose answer is an object, with what models that did not see the label say; n of each.
+
+    Attributes:
+        values: labels, field id → answer.
+    """
+
+    record_ids: list[str]
+    texts: list[str]
+    values: list[dict[str, Any]]
+    said: Sequence[Unseen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +234,21 @@ class Examined:
         if self.task is None or len(labelled) < FEWEST_ROWS or len(np.unique(self.given[labelled])) < 2:
             return []
         return [self._cross(rows, len(self.task.classes)) for rows in self.pieces(labelled)]
+
+    @cached_property
+    def crossed_objects(self) -> CrossedObjects | None:
+        """The labelled records of a task whose answer is an object; None where there are too few to learn from."""
+        cross = self._abilities.objects_out_of_sample
+        if self.task is None or not self.task.fields or cross is None:
+            return None
+        ids = self.table["record_id"].combine_chunks()
+        labels = read_object_labels(self.store, self.task, ids, self._abilities.join_objects)
+        rows = np.flatnonzero(labels.labelled)
+        if len(rows) < FEWEST_ROWS:
+            return None
+        texts = self.table["text"].take(pa.array(rows)).to_pylist()
+        values = [msgspec.json.decode(v)["fields"] for v in labels.values[rows]]
+        return CrossedObjects(self.ids(rows), texts, values, cross(self.task.fields, texts, values))
 
     def _cross(self, rows: np.ndarray, n_classes: int) -> Crossed:
         vectors, given = self.vectors(rows), self.given[rows]

@@ -7,7 +7,7 @@ never trains anything, in any form: its twins leave training, and leave the unla
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ from homegrown.curate.columns import group_codes, moments
 from homegrown.curate.joined import Join
 from homegrown.curate.labels import Labels, read_labels
 from homegrown.curate.nearby import Near
-from homegrown.curate.object_labels import ObjectLabels, read_object_labels
+from homegrown.curate.object_labels import JoinObjects, ObjectLabels, read_object_labels
 from homegrown.curate.rulings import Honoured, as_originals, masked, without
 from homegrown.curate.told import read_told
 from homegrown.curate.twins import SIMILARITY, join, twin_groups
@@ -83,6 +83,14 @@ class SplitPlan:
         return "time" if self.time_by else "group" if self.group_by else "random"
 
 
+class _Joining(NamedTuple):
+    """How votes of several sources become one label."""
+
+    join: Join | None
+    near: Near | None
+    join_objects: JoinObjects | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Held:
     """Rows set aside for the test split before anything is drawn, and facts about it."""
@@ -93,11 +101,18 @@ class _Held:
 
 
 def freeze(
-    store: Store, task: Task, plan: SplitPlan | None = None, join: Join | None = None, near: Near | None = None
+    store: Store,
+    task: Task,
+    plan: SplitPlan | None = None,
+    join: Join | None = None,
+    near: Near | None = None,
+    *,
+    join_objects: JoinObjects | None = None,
 ) -> Snapshot:
     """Freeze *task* as it is labelled now; the same rows, labels and plan give the same snapshot.
 
-    *join* weighs the votes of several sources on one record; without it they are counted. *near* lets what people said
+    *join*, and of objects *join_objects*, weighs the votes of several sources on one record; without it they are
+    counted. *near* lets what people said
     of some records of a model correct others nearby.
 
     Raises:
@@ -106,8 +121,8 @@ def freeze(
     """
     plan = plan or SplitPlan()
     _check(plan)
-    rulings = store.issues.rulings(task.task_id)
-    records, labels, honoured = _rows(store, task, plan, join, near, rulings)
+    how, rulings = _Joining(join, near, join_objects), store.issues.rulings(task.task_id)
+    records, labels, honoured = _rows(store, task, plan, how, rulings)
     shown, n_masked = masked(store, rulings.masked, records)
     stratum = labels.stratum()
     held = _held_out(store, records, labels, plan)
@@ -124,7 +139,7 @@ def freeze(
     # "P or Q" may be learnt from, and cannot judge.
     split[labels.undecided & np.isin(split, (splits.VALID, splits.TEST))] = splits.REMOVED
     kept = np.flatnonzero(split != splits.REMOVED)
-    labels = _apart(store, task, plan, join, near, records, labels, split)
+    labels = _apart(store, task, plan, how, records, labels, split)
     stratum = labels.stratum()
     weights = _weights(store, task, records, labels)
     told = _told(store, task, plan, records, labels, split)
@@ -179,14 +194,14 @@ def _check(plan: SplitPlan) -> None:
 
 
 def _rows(
-    store: Store, task: Task, plan: SplitPlan, join: Join | None, near: Near | None, rulings: Rulings
+    store: Store, task: Task, plan: SplitPlan, how: _Joining, rulings: Rulings
 ) -> tuple[pa.Table, AnyLabels, Honoured]:
     """Records with a label, and those without that may be learnt from, in order of id, as it was decided."""
     columns = ["record_id", "text_hash", "text", "source"]
     if plan.group_by or plan.time_by:
         columns.append("fields")
     records, honoured = without(rulings, store.records.scan(columns).sort_by("record_id"))
-    labels = _read(store, task, plan, join, near, records["record_id"].combine_chunks())
+    labels = _read(store, task, plan, how, records["record_id"].combine_chunks())
     if not labels.labelled.any():
         raise EmptyDataError(f"The task {task.name!r} has no labels yet.")
     source = records["source"].combine_chunks()
@@ -203,8 +218,7 @@ def _apart(
     store: Store,
     task: Task,
     plan: SplitPlan,
-    join: Join | None,
-    near: Near | None,
+    how: _Joining,
     records: pa.Table,
     labels: AnyLabels,
     split: np.ndarray,
@@ -215,10 +229,13 @@ def _apart(
     Which records have a label does not depend on it, so that the split stands.
     """
     learnt = np.flatnonzero(~np.isin(split, (splits.TEST, splits.REMOVED)))
-    if not isinstance(labels, Labels) or not labels.joined or len(learnt) == len(split):
+    if not labels.joined or len(learnt) == len(split):
         return labels
     ids = records["record_id"].combine_chunks().take(pa.array(learnt))
-    return labels.but(learnt, read_labels(store, task, ids, join, exclude_terms=plan.exclude_terms, near=near))
+    again = _read(store, task, plan, how, ids)
+    if isinstance(labels, Labels):
+        return labels.but(learnt, again) if isinstance(again, Labels) else labels
+    return labels.but(learnt, again) if isinstance(again, ObjectLabels) else labels
 
 
 def _exam(store: Store, task: Task, plan: SplitPlan, records: pa.Table) -> np.ndarray:
@@ -227,12 +244,10 @@ def _exam(store: Store, task: Task, plan: SplitPlan, records: pa.Table) -> np.nd
     return pc.is_in(records["record_id"], value_set=pa.array(ids, pa.string())).to_numpy()
 
 
-def _read(
-    store: Store, task: Task, plan: SplitPlan, join: Join | None, near: Near | None, record_ids: pa.Array
-) -> AnyLabels:
+def _read(store: Store, task: Task, plan: SplitPlan, how: _Joining, record_ids: pa.Array) -> AnyLabels:
     if task.kind is TaskKind.OBJECT:
-        return read_object_labels(store, task, record_ids, exclude_terms=plan.exclude_terms)
-    return read_labels(store, task, record_ids, join, exclude_terms=plan.exclude_terms, near=near)
+        return read_object_labels(store, task, record_ids, how.join_objects, exclude_terms=plan.exclude_terms)
+    return read_labels(store, task, record_ids, how.join, exclude_terms=plan.exclude_terms, near=how.near)
 
 
 def source_ids(store: Store, name: str) -> pa.Array:

@@ -80,6 +80,9 @@ def _finders() -> list[Finder]:
 
 def _notes(here: Examined, wanted: Sequence[str]) -> tuple[str, ...]:
     notes = []
-    if here.task is not None and {"label_error", "ambiguous"} & set(wanted) and not here.crossed:
+    if here.task is not None and here.task.fields:
+        if "field_error" in wanted and here.crossed_objects is None:
+            notes.append("Too few labelled records: fields were not checked.")
+    elif here.task is not None and {"label_error", "ambiguous"} & set(wanted) and not here.crossed:
         notes.append("Too few labelled records, or several classes per record: labels were not checked.")
     return tuple(notes)

@@ -1,29 +1,39 @@
-"""Votes → Labels where the answer is an object: field by field, what most of those say who looked at it."""
+"""Votes → Labels where the answer is an object: field by field, by those who looked at it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from homegrown.core.ids import canonical_json
+from homegrown.core.said import Answer, Said, heard_of
 from homegrown.core.schema import FieldType
-from homegrown.curate.labels import bulk_votes, counted_sources, heard
-from homegrown.store.meaning import places
+from homegrown.store.said import said_of
 from homegrown.store.snapshots import VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from homegrown.core.schema import Field
     from homegrown.core.tasks import Task
     from homegrown.store import Store
 
 _HALF = 0.5
+
+
+class JoinObjects(Protocol):
+    """Joins what several sources say, field by field, by how good they are."""
+
+    def __call__(
+        self, fields: Sequence[Field], said: Sequence[Sequence[Said]]
+    ) -> Mapping[str, Mapping[int, tuple[Answer, float]]]:
+        """By field id, answers and their probability by number of the record; of the others what most say counts."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class ObjectLabels:
         weight: float32 [n], the mean over the fields of the share of the votes that the answer had.
         labelled: bool [n].
         undecided: bool [n]; nothing is, for what was split is a class.
+        joined: votes on some records decide what those on others are worth.
     """
 
     values: np.ndarray
@@ -61,6 +72,13 @@ class ObjectLabels:
             undecided=self.undecided[chosen],
         )  # fmt: skip
 
+    def but(self, chosen: np.ndarray, other: ObjectLabels) -> ObjectLabels:
+        """These labels, those of the records *chosen* taken from *other*, numbered as they stand there."""
+        mine = [part.copy() for part in (self.values, self.weight, self.labelled, self.undecided)]
+        for part, theirs in zip(mine, (other.values, other.weight, other.labelled, other.undecided), strict=True):
+            part[chosen] = theirs
+        return replace(self, values=mine[0], weight=mine[1], labelled=mine[2], undecided=mine[3])
+
     def stored(self, chosen: np.ndarray) -> tuple[pa.Field, pa.Array]:
         """What a snapshot stores of the records *chosen*."""
         return VALUE, pa.array(self.values[chosen].tolist(), pa.string())
@@ -73,30 +91,39 @@ def _pattern(value: str) -> tuple[tuple[str, Any], ...]:
 
 
 def read_object_labels(
-    store: Store, task: Task, record_ids: pa.Array, *, exclude_terms: Sequence[str] = ()
+    store: Store,
+    task: Task,
+    record_ids: pa.Array,
+    join: JoinObjects | None = None,
+    *,
+    exclude_terms: Sequence[str] = (),
 ) -> ObjectLabels:
     """The labels of *record_ids* as they stand.
 
-    Where a person has spoken of a record, people alone decide. Each field is decided by those who looked at it: an
-    answer that most of them give, to the letter; of spans, and of several choices, those that at least half of them
-    name. A field about which nobody has said anything is left out.
+    Each field is decided by those who looked at it: where people did by them alone, and where a reviewer settled the
+    record by what they said. Counted are an answer that most give, to the letter; of spans, and of several choices,
+    those that at least half name. With *join*, where sources spoke together, it weighs them. A field about which nobody
+    has said anything is left out.
     """
-    bulk = bulk_votes(store, task, counted_sources(store, task, exclude_terms))
-    votes = heard(bulk, store.person_votes.standing(task.task_id))
-    row = places(votes["record_id"], record_ids)
-    said: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for i, value in zip(row.tolist(), votes["value"].to_pylist(), strict=True):
-        if i >= 0 and value is not None:
-            said[i].append(msgspec.json.decode(value)["fields"])
+    said = said_of(store, task, record_ids, exclude_terms=exclude_terms)
+    many = len({s.source for votes in said for s in votes}) > 1
+    weighed = join(task.fields, said) if join is not None and many else {}
     n = len(record_ids)
     values, weight = np.full(n, None, object), np.ones(n, np.float32)
-    for i, answers in said.items():
-        found, shares = joined_fields(task.fields, answers)
+    for i, votes in enumerate(said):
+        found: dict[str, Answer] = {}
+        shares: list[float] = []
+        for one in task.fields:
+            answers = [s.fields[one.field_id] for s in heard_of(one.field_id, votes)]
+            if answers:
+                by_quality = weighed.get(one.field_id, {}).get(i)
+                found[one.field_id], share = by_quality or _joined(one, answers)
+                shares.append(share)
         if found:
             values[i] = canonical_json({"fields": found}).decode()
             weight[i] = np.mean(shares)
     labelled = np.array([v is not None for v in values], bool)
-    return ObjectLabels(values, weight, labelled, np.zeros(n, bool))
+    return ObjectLabels(values, weight, labelled, np.zeros(n, bool), joined=any(weighed.values()))
 
 
 def joined_fields(

@@ -63,6 +63,7 @@ class LimitedFunctions:
         programs: the functions.
         names: what they may answer.
         many: whether they may answer several names at once.
+        documents: whether they answer a mapping with some of the names as keys.
         limits: what they may use.
 
     Attributes:
@@ -70,10 +71,16 @@ class LimitedFunctions:
     """
 
     def __init__(
-        self, programs: Sequence[Program], names: Sequence[str], *, many: bool, limits: FunctionLimits | None = None
+        self,
+        programs: Sequence[Program],
+        names: Sequence[str],
+        *,
+        many: bool = False,
+        documents: bool = False,
+        limits: FunctionLimits | None = None,
     ) -> None:
         self._limits = limits or FunctionLimits()
-        self._load = Load(list(programs), list(names), many, self._limits.seconds)
+        self._load = Load(list(programs), list(names), many, self._limits.seconds, documents)
         self._n_puzzles = 0
         self.failures: dict[int, Failure] = {}
         self._idle: deque[_Child] = deque()

@@ -7,6 +7,7 @@ ends the process itself is seen from outside. Nothing heavy is imported: a child
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from array import array
@@ -94,11 +95,11 @@ class _Child:
         self._answers = answers
         self._functions: dict[int, Callable[[Record], Any]] = {}
         self._codes: dict[str, int] = {}
-        self._many, self._seconds = False, 1.0
+        self._many, self._documents, self._seconds = False, False, 1.0
 
     def load(self, order: Load) -> None:
         self._codes = {name: i for i, name in enumerate(order.names)}
-        self._many, self._seconds = order.many, order.seconds
+        self._many, self._documents, self._seconds = order.many, order.documents, order.seconds
         modules: dict[str, dict[str, Any] | str] = {}
         for number, program in enumerate(order.programs):
             if program.source not in modules:
@@ -140,7 +141,7 @@ class _Child:
             # What was answered before a failure stays in the list: its length is the row that failed.
             said.extend(map(self._functions[number], self._told(records) if traced else records))
             signal.setitimer(signal.ITIMER_REAL, 0)
-            return self._packed(number, said)
+            return self._packed(number, said, records)
         except _NonsenseError as error:
             row, reason = error.args
             return Stopped(number, row, reason)
@@ -165,30 +166,49 @@ class _Child:
         said = _safe(lambda: str(error))
         return f"it raised {kind}{': ' if said else ''}{said[:_SAID_CHARS]}"
 
-    def _packed(self, number: int, said: list[Any]) -> Answers:
-        rows, codes, values, confidence = array("I"), array("I"), [], array("f")
-        known: dict[tuple[int, ...], int] = {}
+    def _packed(self, number: int, said: list[Any], records: list[Record]) -> Answers:
+        rows, codes, confidence = array("I"), array("I"), array("f")
+        known: dict[Any, int] = {}
         for row, answer in enumerate(said):
             if answer is ABSTAIN or answer is None:
                 continue
-            value, sure = self._read(row, answer)
-            if value not in known:
-                known[value] = len(values)
-                values.append(list(value))
+            value, sure = self._document(row, answer, records[row].text) if self._documents else self._read(row, answer)
+            known.setdefault(value, len(known))
             rows.append(row)
             codes.append(known[value])
             confidence.append(sure)
         gave = any(c != 1.0 for c in confidence)
         packed = confidence.tobytes() if gave else b""
-        return Answers(number, rows.tobytes(), codes.tobytes(), values, packed)
+        if self._documents:
+            return Answers(number, rows.tobytes(), codes.tobytes(), [], packed, list(known))
+        return Answers(number, rows.tobytes(), codes.tobytes(), [list(v) for v in known], packed)
+
+    def _document(self, row: int, answer: Any, text: str) -> tuple[str, float]:
+        """An answer of several fields as JSON, and its confidence."""
+        answer, sure = self._sure(row, answer)
+        if not isinstance(answer, dict):
+            said = _safe(lambda: repr(answer))[:_SAID_CHARS]
+            raise _NonsenseError(row, f"it answers {said}, which is neither a mapping of fields nor ABSTAIN")
+        unknown = next((k for k in answer if k not in self._codes), None)
+        if unknown is not None:
+            said = _safe(lambda: repr(unknown))[:_SAID_CHARS]
+            raise _NonsenseError(row, f"it fills {said}, which is no field of the task")
+        try:
+            return msgspec.json.encode({k: _plain(v, text) for k, v in answer.items()}, order="sorted").decode(), sure
+        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise _NonsenseError(row, f"its answer holds what is no plain value: {error!s:.80}") from None
+
+    def _sure(self, row: int, answer: Any) -> tuple[Any, float]:
+        """An answer and how sure it is, of a pair of these or an answer alone."""
+        if not (type(answer) is tuple and len(answer) == 2 and type(answer[1]) in (float, int)):
+            return answer, 1.0
+        if not 0 <= answer[1] <= 1:
+            raise _NonsenseError(row, f"it is {answer[1]!r} sure, and not between 0 and 1")
+        return answer
 
     def _read(self, row: int, answer: Any) -> tuple[tuple[int, ...], float]:
         """Class numbers and confidence of one answer."""
-        sure = 1.0
-        if type(answer) is tuple and len(answer) == 2 and type(answer[1]) in (float, int):
-            answer, sure = answer
-            if not 0 <= sure <= 1:
-                raise _NonsenseError(row, f"it is {sure!r} sure, and not between 0 and 1")
+        answer, sure = self._sure(row, answer)
         if isinstance(answer, str):
             code = self._codes.get(answer)
             if code is None:
@@ -201,6 +221,17 @@ class _Child:
         said = _safe(lambda: repr(answer))[:_SAID_CHARS]
         wanted = "a class, a list of classes" if self._many else "the name of a class"
         raise _NonsenseError(row, f"it answers {said}, which is neither {wanted} nor ABSTAIN")
+
+
+def _plain(value: Any, text: str) -> Any:
+    """A value as JSON has it: what a pattern matched in the text by its place, in another text by its words."""
+    many = value if isinstance(value, list | tuple) else [value]
+    if not many or not all(isinstance(v, re.Match) for v in many):
+        return value
+    if all(v.string == text for v in many):
+        return {"$at": [list(v.span()) for v in many]}
+    words = [v.group() for v in many]
+    return words if many is value else words[0]
 
 
 def _safe(say: Callable[[], str]) -> str:

@@ -32,12 +32,14 @@ class Load(msgspec.Struct, frozen=True, tag=True):
         names: what a function may answer.
         many: it may answer several of them.
         seconds: that a function may take for one batch.
+        documents: it answers a mapping with some of *names* as keys, instead of names.
     """
 
     programs: list[Program]
     names: list[str]
     many: bool
     seconds: float
+    documents: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True, tag=True):
@@ -65,6 +67,7 @@ class Answers(msgspec.Struct, frozen=True, tag=True):
         codes: uint32, per row a number in `values`.
         values: lists of numbers of names.
         confidence: float32 per row, or empty where it never gave one.
+        documents: JSON, in place of `values` where functions answer mappings.
     """
 
     function: int
@@ -72,6 +75,7 @@ class Answers(msgspec.Struct, frozen=True, tag=True):
     codes: bytes
     values: list[list[int]]
     confidence: bytes = b""
+    documents: list[str] = []
 
 
 class Stopped(msgspec.Struct, frozen=True, tag=True):

@@ -88,6 +88,14 @@ class FieldsModel:
                 found[one.field_id] = answer
         return [ObjectAnswer(found) for found in said]
 
+    def span_candidates(self, texts: list[str]) -> list[list[ScoredSpan]]:
+        """Of each text all spans of fields inside of lines that may be meant, improbable ones too."""
+        found: list[list[ScoredSpan]] = [[] for _ in texts]
+        for finder in {id(f): f for f in self._finders.values()}.values():
+            for mine, spans in zip(found, finder.candidates(texts), strict=True):
+                mine += spans
+        return found
+
     def _answers(self, one: Field, texts: list[str], marked: Mapping[int, list[list[ScoredSpan]]]) -> list[FieldAnswer]:
         if not texts:
             return []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from homegrown.label.grouping import cluster_of, discover, divided, merged, renamed, undone
     from homegrown.label.next import MostUseful, NextRecords
     from homegrown.label.typical import typical_records
+    from homegrown.label.object_votes import join_objects
 
 __getattr__ = on_demand(
     __name__,
@@ -24,6 +25,7 @@ __getattr__ = on_demand(
         "covered_records": "homegrown.label.cluster_class",
         "discover": "homegrown.label.grouping",
         "divided": "homegrown.label.grouping",
+        "join_objects": "homegrown.label.object_votes",
         "join_votes": "homegrown.label.aggregate",
         "make_class": "homegrown.label.cluster_class",
         "merged": "homegrown.label.grouping",
@@ -45,6 +47,7 @@ __all__ = [
     "covered_records",
     "discover",
     "divided",
+    "join_objects",
     "join_votes",
     "keep_vote",
     "make_class",

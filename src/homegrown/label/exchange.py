@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -44,6 +44,8 @@ class ImportedVotes:
         n_votes: votes that stand now, one per source and record.
         sources: names of the sources of labels, each with its number of votes.
         n_aside: what could not be used; the first ones are in ``aside``.
+        units: of spans, in how many texts offsets count what; empty for classes.
+        n_unsure: texts whose offsets could count something else as well.
     """
 
     task: Task
@@ -54,6 +56,8 @@ class ImportedVotes:
     sources: dict[str, int]
     n_aside: int
     aside: tuple[SetAside, ...]
+    units: dict[str, int] = field(default_factory=dict)
+    n_unsure: int = 0
 
 
 @dataclass(slots=True)
@@ -75,7 +79,16 @@ class Held(NamedTuple):
 
     place: int
     record_id: str
-    opinions: tuple[Opinion, ...]
+    opinions: tuple[Any, ...]
+
+
+class Valued(NamedTuple):
+    """An opinion as the value of a vote (JSON); None for an abstention."""
+
+    value: str | None
+    author: str = ""
+    is_person: bool = True
+    confidence: float | None = None
 
 
 def classes_in(examples: Iterable[Example]) -> tuple[Counter[str], bool]:
@@ -125,14 +138,27 @@ def put_votes(
         Votes by name of the source of labels.
     """
     read = _reader(task)
+
+    def valued() -> Iterator[Held]:
+        for place, record_id, opinions in held:
+            found = []
+            for opinion in opinions:
+                value, problem = read(opinion.labels)
+                if problem:
+                    asides.add(place, problem)
+                else:
+                    found.append(Valued(value, opinion.author, opinion.is_person, opinion.confidence))
+            yield Held(place, record_id, tuple(found))
+
+    return put_values(store, task, valued(), source, format)
+
+
+def put_values(store: Store, task: Task, held: Iterable[Held], source: str, format: str) -> dict[str, int]:
+    """``put_votes`` for opinions that are values of votes (``Valued``) already."""
     said: dict[tuple[str, bool], dict[str, tuple[str | None, float | None]]] = defaultdict(dict)
-    for place, record_id, opinions in held:
+    for _, record_id, opinions in held:
         for opinion in opinions:
-            value, problem = read(opinion.labels)
-            if problem:
-                asides.add(place, problem)
-            else:
-                said[opinion.author, opinion.is_person][record_id] = value, opinion.confidence
+            said[opinion.author, opinion.is_person][record_id] = opinion.value, opinion.confidence
     counts: dict[str, int] = {}
     sources = store.tasks.label_sources(task.task_id)
     whole = {s["label_source_id"] for s in sources if s["config"].get("file") == source}

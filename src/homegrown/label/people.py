@@ -69,6 +69,21 @@ class PersonReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldAgreement:
+    """How far people agree on one field of an object.
+
+    Attributes:
+        measure: ``alpha``, or ``u-alpha`` of spans.
+        f1: of spans, the mean over each two people; None where there is nothing to compare.
+    """
+
+    name: str
+    measure: str
+    agreement: Agreement
+    f1: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PeopleReport:
     """Agreement on a task.
 
@@ -77,12 +92,14 @@ class PeopleReport:
         by_class: for each class that somebody named, of the question whether a record is of it.
         by_pair: of each two people who share records.
         people: in the order of their ids.
+        by_field: where the answer is an object; there are no classes then.
     """
 
     alpha: Agreement
     by_class: tuple[tuple[str, Agreement], ...]
     by_pair: tuple[tuple[str, str, Agreement], ...]
     people: tuple[PersonReport, ...]
+    by_field: tuple[FieldAgreement, ...] = ()
 
 
 def people_report(task: Task, votes: Sequence[PersonVote]) -> PeopleReport:
@@ -133,10 +150,10 @@ def disputed(store: Store, task: Task) -> list[str]:
     What counts is what a vote means now: two classes that were merged since are no disagreement, and what a reviewer
     settled as a class that was split since comes before all, since nobody else can say which part it is.
     """
-    found = _current(store, store.person_votes.differing(task.task_id))
+    found = current(store, store.person_votes.differing(task.task_id))
     if not task.moved:
         return found
-    reopened = _current(store, store.person_votes.settled_as(task.task_id, split_values(store, task)))
+    reopened = current(store, store.person_votes.settled_as(task.task_id, split_values(store, task)))
     if not found:
         return reopened
     now, said = task.meanings(), dict[str, list[dict[str, Any]]]()
@@ -155,7 +172,8 @@ def split_values(store: Store, task: Task) -> frozenset[str]:
     return frozenset(v for v in said if task.split_in(msgspec.json.decode(v), meanings) is not None)
 
 
-def _current(store: Store, record_ids: list[str]) -> list[str]:
+def current(store: Store, record_ids: list[str]) -> list[str]:
+    """Those of some records that a newest version of their source holds, in their order."""
     ids = pa.array(record_ids, pa.string())
     return ids.filter(pc.invert(pc.is_in(ids, value_set=store.records.retired_ids()))).to_pylist()
 

@@ -74,12 +74,21 @@ class Prompt:
 
     def key(self, text: str) -> str:
         """What the answer for a masked text is cached by."""
-        return digest(self.digest.encode(), _cut(text).encode("utf-8", "surrogatepass"))
+        return digest(self.digest.encode(), cut_text(text).encode("utf-8", "surrogatepass"))
+
+    @property
+    def most_per_call(self) -> int:
+        """Records that a call takes, where nobody says how many."""
+        return 20
+
+    @property
+    def answer_chars(self) -> float:
+        """Characters of one answer, about."""
+        return sum(map(len, self.task.class_names)) / len(self.task.classes) + 24
 
     def question(self, texts: Sequence[str]) -> Question:
         """One call about *texts*, which are masked already."""
-        records = [{"n": i, "text": _cut(text)} for i, text in enumerate(texts, 1)]
-        user = _document(records)
+        user = records_document(texts)
         each = ANSWER_TOKENS + max(len(name.encode()) for name in self._choices()) * self._most_classes()
         return Question(self.system, user, self._schema(len(texts)), 32 + each * len(texts))
 
@@ -151,9 +160,9 @@ def _system(task: Task) -> str:
     lines = [f"You label records for the question {task.name!r}. The classes:", ""]
     for one in task.classes:
         lines.append(f"- {one.name}" + (f": {one.description}" if one.description else ""))
-        lines += [f"  example: {msgspec.json.encode(e).decode()}" for e in map(_cut, one.examples[:MAX_EXAMPLES])]
+        lines += [f"  example: {msgspec.json.encode(e).decode()}" for e in map(cut_text, one.examples[:MAX_EXAMPLES])]
     if task.guidelines.strip():
-        lines += ["", "Guidelines:", "", _cut(task.guidelines.strip())]
+        lines += ["", "Guidelines:", "", cut_text(task.guidelines.strip())]
     name = '"classes": all classes that apply, as a list' if many else '"class": the one class that fits best'
     lines += [
         "",
@@ -167,15 +176,18 @@ def _system(task: Task) -> str:
     return "\n".join(lines)
 
 
-def _cut(text: str) -> str:
+def cut_text(text: str) -> str:
+    """As much of a text as is sent."""
     return text if len(text) <= MAX_CHARS else text[:MAX_CHARS]
 
 
-def _document(records: list[dict[str, Any]]) -> str:
+def records_document(texts: Sequence[str]) -> str:
+    """Texts as the document that a teacher is sent, numbered from 1."""
+    records = [{"n": i, "text": cut_text(text)} for i, text in enumerate(texts, 1)]
     try:
         return msgspec.json.encode({"records": records}).decode()
     except UnicodeEncodeError:  # half of a surrogate pair, which cannot be sent
-        plain = [{**r, "text": r["text"].encode("utf-8", "replace").decode()} for r in records]
+        plain = [{**r, "text": str(r["text"]).encode("utf-8", "replace").decode()} for r in records]
         return msgspec.json.encode({"records": plain}).decode()
 
 

@@ -7,7 +7,7 @@ the same text is never paid for twice. Money is set aside before a call is sent 
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from homegrown.inference.chat import ChatAnswer, ChatClient
 from homegrown.inference.in_loop import in_loop
 from homegrown.inference.outbound import Outbound, offline_by_environment
 from homegrown.inference.pace import MAX_ATTEMPTS, Pace, Purse
+from homegrown.label.object_prompt import ObjectPrompt, vote_of
 from homegrown.label.prompt import Prompt
 from homegrown.label.teacher_work import DryRun, Piece, TeachPlan, Work, estimate, per_call, pieces, survey
 from homegrown.store.events import record_event
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 _PATIENCE_S = 1.0
+_READ_AT_ONCE, _MOST_TOLD = 1000, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class Asked:
         cost_usd: of this run; what is not known is counted at its worst.
         spent_usd: for this question in all.
         stopped: why it ended early; empty when it did not.
-        problems: what went wrong, by what, with how often.
+        problems: what went wrong, by what, with how often; almost-JSON that was repaired is among them.
+        n_unread: of fields: values that are no votes, because they do not stand in the text or are none of their type.
+        unread: record id and sentence of the first of them.
     """
 
     upstream: str
@@ -72,6 +76,8 @@ class Asked:
     budget_usd: float
     stopped: str
     problems: dict[str, int]
+    n_unread: int = 0
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 def ask_teacher(
@@ -103,7 +109,7 @@ def ask_teacher(
 
 
 def _ask(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan, progress: Progress) -> Asked:
-    prompt = Prompt.of(task, upstream, masker)
+    prompt = _prompt(task, upstream, masker)
     work = survey(store, upstream, prompt, masker, plan)
     asking = _Asking(store, upstream, prompt, plan, work, pieces(store, masker, work.todo), progress)
     progress.start(f"ask {upstream.name}", len(work.todo), "texts")
@@ -112,13 +118,13 @@ def _ask(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: Tea
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:
-        source_id, n_votes, n_abstained = _vote(store, task, upstream, prompt, masker, work)
+        voted = _vote(store, task, upstream, prompt, masker, work)
     progress.finish()
     done = Asked(
         upstream=upstream.name,
-        label_source_id=source_id,
-        n_votes=n_votes,
-        n_abstained=n_abstained,
+        label_source_id=voted.label_source_id,
+        n_votes=voted.n_votes,
+        n_abstained=voted.n_abstained,
         n_known=len(work.known),
         n_answered=asking.n_answered,
         n_left=work.n_open - asking.n_answered,
@@ -129,6 +135,8 @@ def _ask(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: Tea
         budget_usd=plan.budget_usd,
         stopped=asking.stopped,
         problems=dict(asking.problems),
+        n_unread=voted.n_unread,
+        unread=tuple(voted.unread),
     )
     _record(store, task, upstream, done)
     if asking.problems and not (asking.n_answered or work.known or asking.purse.is_empty):
@@ -139,7 +147,11 @@ def _ask(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: Tea
 
 def dry_run(store: Store, task: Task, upstream: Upstream, masker: Masker, plan: TeachPlan) -> DryRun:
     """What ``ask_teacher`` would send first, and what it would cost; nothing is sent."""
-    return estimate(store, upstream, Prompt.of(task, upstream, masker), masker, plan)
+    return estimate(store, upstream, _prompt(task, upstream, masker), masker, plan)
+
+
+def _prompt(task: Task, upstream: Upstream, masker: Masker) -> Prompt | ObjectPrompt:
+    return (ObjectPrompt if task.fields else Prompt).of(task, upstream, masker)
 
 
 def _record(store: Store, task: Task, upstream: Upstream, done: Asked) -> None:
@@ -179,7 +191,7 @@ class _Asking:
         self,
         store: Store,
         upstream: Upstream,
-        prompt: Prompt,
+        prompt: Prompt | ObjectPrompt,
         plan: TeachPlan,
         work: Work,
         texts: Iterator[Piece],
@@ -289,20 +301,54 @@ class _Asking:
 
 
 def _vote(
-    store: Store, task: Task, upstream: Upstream, prompt: Prompt, masker: Masker, work: Work
-) -> tuple[str | None, int, int]:
+    store: Store, task: Task, upstream: Upstream, prompt: Prompt | ObjectPrompt, masker: Masker, work: Work
+) -> _Voted:
     """Put what the teacher said of all current records in place of its earlier votes."""
     known = work.known | store.upstream_answers.find(t.key for t in work.todo)
     answered = [(record_id, known[key]) for record_id, key in work.rows if key in known]
     if not answered:
-        return None, 0, 0
+        return _Voted(None)
     config = {
         "upstream_id": upstream.upstream_id, "origin": str(upstream.origin), "model": upstream.model,
         "terms": upstream.terms, "prompt": prompt.digest, "masked": masker.version,
     }  # fmt: skip
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, upstream.name, config)
-    values = [None if k.value is None else canonical_json(k.value).decode() for _, k in answered]
+    voted = _Voted(source_id)
+    values = _documents(store, task, answered, voted) if task.fields else [_value(k) for _, k in answered]
     table = vote_table(task, source_id, [i for i, _ in answered], values, [k.confidence for _, k in answered])
     store.votes.replace(source_id, table)
-    n_abstained = sum(v is None for v in values)
-    return source_id, len(values) - n_abstained, n_abstained
+    voted.n_abstained = sum(v is None for v in values)
+    voted.n_votes = len(values) - voted.n_abstained
+    return voted
+
+
+@dataclass(slots=True)
+class _Voted:
+    """What became of the answers."""
+
+    label_source_id: str | None
+    n_votes: int = 0
+    n_abstained: int = 0
+    n_unread: int = 0
+    unread: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _value(kept: Kept) -> str | None:
+    return None if kept.value is None else canonical_json(kept.value).decode()
+
+
+def _documents(store: Store, task: Task, answered: list[tuple[str, Kept]], voted: _Voted) -> list[str | None]:
+    """Documents as votes, each beside the text of its record; what does not stand there is told."""
+    values: list[str | None] = []
+    for start in range(0, len(answered), _READ_AT_ONCE):
+        some = answered[start : start + _READ_AT_ONCE]
+        texts = store.records.texts([record_id for record_id, _ in some])
+        for record_id, kept in some:
+            if kept.value is None or record_id not in texts:
+                values.append(None)
+                continue
+            value, problems = vote_of(task, kept.value, texts[record_id])
+            voted.n_unread += len(problems)
+            voted.unread += [(record_id, p) for p in problems[: _MOST_TOLD - len(voted.unread)]]
+            values.append(value)
+    return values

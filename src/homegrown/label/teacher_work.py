@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from homegrown.core.upstreams import Upstream
     from homegrown.inference.masking import Masker
+    from homegrown.label.object_prompt import ObjectPrompt
     from homegrown.label.prompt import Prompt
     from homegrown.store import Store
     from homegrown.store.upstream_answers import Kept
+
+    AnyPrompt = Prompt | ObjectPrompt
 
 MAX_PER_CALL = 20
 CALL_CHARS = 24_000
@@ -95,7 +98,7 @@ class Work:
     n_masked: dict[str, int]
 
 
-def survey(store: Store, upstream: Upstream, prompt: Prompt, masker: Masker, plan: TeachPlan) -> Work:
+def survey(store: Store, upstream: Upstream, prompt: AnyPrompt, masker: Masker, plan: TeachPlan) -> Work:
     """Look at every current record once.
 
     Raises:
@@ -135,12 +138,12 @@ def pieces(store: Store, masker: Masker, todo: list[Todo]) -> Iterator[Piece]:
         yield from (Piece(t, masker.mask(texts[t.record_id]).text) for t in some if t.record_id in texts)
 
 
-def per_call(plan: TeachPlan, prompt: Prompt, mean_chars: float) -> int:
+def per_call(plan: TeachPlan, prompt: AnyPrompt, mean_chars: float) -> int:
     """Records in a call: as many as make the records as long as the instructions, within what a call can hold."""
     if plan.per_call is not None:
         return plan.per_call
     each = mean_chars + 48
-    return max(1, min(MAX_PER_CALL, math.ceil(len(prompt.system) / each), int(CALL_CHARS / each)))
+    return max(1, min(prompt.most_per_call, math.ceil(len(prompt.system) / each), int(CALL_CHARS / each)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ class DryRun:
     n_masked: dict[str, int]
 
 
-def estimate(store: Store, upstream: Upstream, prompt: Prompt, masker: Masker, plan: TeachPlan) -> DryRun:
+def estimate(store: Store, upstream: Upstream, prompt: AnyPrompt, masker: Masker, plan: TeachPlan) -> DryRun:
     """The dry run: sends nothing, costs nothing."""
     work = survey(store, upstream, prompt, masker, plan)
     size = per_call(plan, prompt, work.mean_chars)
@@ -184,8 +187,7 @@ def estimate(store: Store, upstream: Upstream, prompt: Prompt, masker: Masker, p
     questions = [prompt.question(shown[i : i + size]) for i in range(0, len(shown), size)]
     schema = len(msgspec.json.encode(questions[0].schema)) if questions else 0
     chars = n_calls * (len(prompt.system) + schema) + n * (work.mean_chars + 20)
-    name = sum(map(len, prompt.task.class_names)) / len(prompt.task.classes)
-    out = n * (name + 24)
+    out = n * prompt.answer_chars
 
     def cost(per_token: float) -> float:
         return upstream.cost_usd(math.ceil(chars / per_token), math.ceil(out / per_token))

@@ -147,7 +147,7 @@ class TaskStore:
             task = old or Task(new_id("task"), name, 0, TaskKind.OBJECT, ())
             found = replace(
                 task,
-                fields=check_fields(owned(fields, task)),
+                fields=check_fields(owned(fields, task, self._earlier(connection, task))),
                 guidelines=classes.clean_guidelines(guidelines) or task.guidelines,
                 version=task.version + 1,
             )
@@ -158,6 +158,12 @@ class TaskStore:
                 connection.execute(sa.insert(tables.tasks).values(**row))
             _put(connection, actor, found, "label.define_task")
         return found
+
+    def _earlier(self, connection: sa.Connection, task: Task) -> list[Field]:
+        """The fields of all versions, the newest first."""
+        wanted = _VERSIONS.where(tables.tasks.c.task_id == task.task_id)
+        rows = connection.execute(wanted.order_by(tables.task_versions.c.version.desc())).mappings()
+        return [one for row in rows for one in _task(dict(row)).fields]
 
     def add_class(
         self, actor: Actor, task_id: str, name: str, description: str = "", examples: Sequence[str] = ()

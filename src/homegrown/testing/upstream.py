@@ -1,7 +1,8 @@
 """A model API that speaks OpenAI's chat protocol, in a process of its own, with faults on demand.
 
-It labels by words that records share with the names, descriptions and examples of the classes, so that its answers are
-known beforehand. Faults are used up one per call, in the order in which they were planned:
+It labels by words that records share with the names, descriptions and examples of the classes, and fills fields by what
+stands in a text as ``name: value;``, so that its answers are known beforehand. Faults are used up one per call, in the
+order in which they were planned:
 
     429 or 429:SECONDS or 429@DATE   too many requests, with that Retry-After
     500, 503, 401 …                  that status
@@ -20,6 +21,9 @@ known beforehand. Faults are used up one per call, in the order in which they we
     redirect:URL                     sends on to another address
     no-usage                         does not say how many tokens it counted
     no-schema                        refuses response_format, as older servers do
+    almost                           a document with a fence, commas, comments and Python's words
+    bare                             the first record's document alone
+    invent                           a document with values that stand nowhere
 
 Example:
     >>> with fake_upstream() as upstream:  # doctest: +SKIP
@@ -48,6 +52,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from homegrown.testing.upstream_objects import asks_for_documents, documents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -153,6 +159,8 @@ def _completion(body: dict[str, Any], kind: str) -> dict[str, Any]:
 def _content(body: dict[str, Any], kind: str) -> str:
     system, user = (m["content"] for m in body["messages"][:2])
     records = json.loads(user)["records"]
+    if asks_for_documents(system):
+        return documents(system, records, kind)
     known = _classes(system)
     name = "classes" if '"classes":' in system else "class"
     answers = []

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
 
 from homegrown import label, train
+from homegrown.core.documents import answer_in
 from homegrown.core.issues import OPEN, Decision, Issue
+from homegrown.core.schema import checked_value
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate import Abilities, IssueReport, SnapshotDiff, as_markdown, datasheet, diff, find_issues
-from homegrown.errors import ConflictError, InputError
-from homegrown.label import cast_vote
+from homegrown.errors import ConflictError, InputError, NotFoundError
+from homegrown.label import cast_vote, keep_vote
 from homegrown.workspace import handles
 from homegrown.workspace.masking import mask_record
 
@@ -26,6 +31,8 @@ class Curating:
 
     store: Store
     progress: Progress
+    #: options of the recipe ``fields`` for models that check labels
+    _field_options: ClassVar[dict[str, Any]] = {}
 
     if TYPE_CHECKING:
 
@@ -34,7 +41,7 @@ class Curating:
             """The workspace's frozen encoder."""
             ...
 
-        def _task(self, task: Task | handles.Task | str) -> Task: ...
+        def _any_task(self, task: Task | handles.Task | str) -> Task: ...
 
     def find_issues(
         self,
@@ -56,9 +63,18 @@ class Curating:
             >>> ws.find_issues("intent").n_open["label_error"]  # doctest: +SKIP
             41
         """
-        noun = None if task is None else self._task(task)
-        abilities = Abilities(lambda texts: self.encoder.encode(texts), train.out_of_sample, label.join_votes)
+        noun = None if task is None else self._any_task(task)
+        abilities = Abilities(
+            lambda texts: self.encoder.encode(texts), train.out_of_sample, label.join_votes, label.join_objects,
+            self._objects_out_of_sample,
+        )  # fmt: skip
         return find_issues(self.store, noun, abilities, self.progress, kinds=kinds, source=source)
+
+    def _objects_out_of_sample(self, fields: Any, texts: Any, values: Any) -> Any:
+        folder = self.store.layout.folder("tmp")
+        return train.objects_out_of_sample(
+            fields, texts, values, encoder=self.encoder, folder=folder, options=self._field_options
+        )  # fmt: skip
 
     def issues(
         self,
@@ -70,17 +86,24 @@ class Curating:
         offset: int = 0,
     ) -> list[Issue]:
         """Issues, those first of which most harm is to be expected; of a task and of no task where one is named."""
-        task_id = None if task is None else self._task(task).task_id
+        task_id = None if task is None else self._any_task(task).task_id
         return self.store.issues.list(state=state, kind=kind, task_id=task_id, limit=limit, offset=offset)
 
-    def decide(self, issue_id: str, decision: Decision | str, *, said: str | Sequence[str] | None = None) -> Issue:
+    def decide(
+        self,
+        issue_id: str,
+        decision: Decision | str,
+        *,
+        said: str | Sequence[str] | Mapping[str, Any] | None = None,
+    ) -> Issue:
         """Decide an issue; the next snapshot honours it, and ``undo_decision`` takes it back.
 
         Args:
             issue_id: of the issue.
             decision: ``keep`` it as it is, ``relabel`` (a vote of one's own), ``drop`` the record from later snapshots,
                 ``mask`` what it holds, ``merge`` it into the record that it is a twin of.
-            said: for ``relabel``: names of classes; default: the class that was suggested.
+            said: for ``relabel``: names of classes; of an object a document with the fields that are meant, which
+                ``core.documents`` reads; default: what was suggested.
 
         Raises:
             InputError: the decision does not go with this kind of issue, or there is no such class.
@@ -126,10 +149,14 @@ class Curating:
         sheet = datasheet(self.store, snapshot if isinstance(snapshot, str) else snapshot.snapshot_id)
         return as_markdown(sheet) if markdown else sheet
 
-    def _relabel(self, issue: Issue, said: str | Sequence[str] | None) -> str:
+    def _relabel(self, issue: Issue, said: str | Sequence[str] | Mapping[str, Any] | None) -> str:
         if issue.task_id is None:
             raise InputError("This issue asks about no task, so there is no label to change.")
         task = self.store.tasks.get(issue.task_id)
+        if task.fields:
+            return self._refill(task, issue, said)
+        if isinstance(said, Mapping):
+            raise InputError(f"The task {task.name!r} is answered with classes; name one.")
         suggested = {c.class_id: c.name for c in task.classes}.get(str(issue.details.get("class_id")))
         chosen = said if said is not None else suggested
         if chosen is None:
@@ -137,6 +164,33 @@ class Curating:
         if task.kind is TaskKind.CLASSES and isinstance(chosen, str):
             chosen = [chosen]
         return cast_vote(self.store, task, issue.record_id, chosen)
+
+    def _refill(self, task: Task, issue: Issue, said: str | Sequence[str] | Mapping[str, Any] | None) -> str:
+        """A vote on the fields that are meant; what the same person said of others before stays."""
+        texts = self.store.records.texts([issue.record_id])
+        if issue.record_id not in texts:
+            raise NotFoundError("There is no such record here. It may have been forgotten.")
+        text = texts[issue.record_id]
+        if said is None:
+            field_id = issue.details.get("field_id")
+            if field_id not in {f.field_id for f in task.fields}:
+                raise InputError("The field that was doubted is no more. Say what the fields should be, or keep it.")
+            found = {field_id: issue.details["answer"]}
+        elif isinstance(said, Mapping):
+            read = answer_in(task.fields, said, text)
+            if read.problems or not read.value["fields"]:
+                raise InputError((read.problems or ["None of these is a field of the task."])[0])
+            found = read.value["fields"]
+        else:
+            raise InputError(f"The answer of {task.name!r} is an object: say its fields, such as {{'total': 12.5}}.")
+        mine = [v for v in self.store.person_votes.people(task.task_id, [issue.record_id]) if self._is_mine(v)]
+        before = msgspec.json.decode(mine[-1]["value"])["fields"] if mine else {}
+        known = {f.field_id for f in task.fields}
+        fields = {i: a for i, a in before.items() if i in known} | found
+        return keep_vote(self.store, task, issue.record_id, checked_value(task.fields, {"fields": fields}, text))
+
+    def _is_mine(self, vote: Mapping[str, Any]) -> bool:
+        return vote["actor_id"] == self.store.actor.actor_id
 
 
 def _fitting(issue: Issue, decision: Decision | str) -> Decision:

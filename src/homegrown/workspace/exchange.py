@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import numpy as np
 
-from homegrown.core.ids import text_hash
 from homegrown.core.progress import Silent
-from homegrown.core.records import ReadOptions, plain_text
+from homegrown.core.records import plain_text
 from homegrown.core.tasks import TaskKind
 from homegrown.curate.labels import read_labels
 from homegrown.errors import EmptyDataError, InputError
-from homegrown.ingest import IngestRequest, import_file
 from homegrown.label import join_votes
-from homegrown.label.exchange import Asides, Held, ImportedVotes, Label, exported, put_votes, task_for
+from homegrown.label.exchange import Asides, ImportedVotes, Label, exported, put_votes, task_for
 from homegrown.label.exchange_file import encoded, format_named, format_of, read_examples, write_examples
+from homegrown.label.formats import FORMATS
 from homegrown.store.events import record_event
-from homegrown.store.lance_tables import quoted
+from homegrown.workspace.placing import placed
+from homegrown.workspace.span_exchange import SpanReading, export_spans, import_spans, marks_spans, stream_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from homegrown.core import tasks
     from homegrown.core.protocols import Progress
-    from homegrown.label.formats import Example
     from homegrown.store import Store
     from homegrown.workspace import handles
 
 
+def suffix_of(format: str) -> str:
+    """The suffix of a file of a format.
+
+    Example:
+        >>> suffix_of("label-studio"), suffix_of("doccano"), suffix_of("conll")
+        ('json', 'jsonl', 'conll')
+    """
+    if format not in FORMATS:
+        return format
+    return "json" if FORMATS[format].is_list else "jsonl"
+
+
 class ExportedLabels(NamedTuple):
-    """A file that was written."""
+    """A file that was written.
+
+    Attributes:
+        n_aside: what had no place in the format; the first sentences are in ``aside``. Of spans only.
+    """
 
     path: Path
     format: str
     n_items: int
     n_labelled: int
+    n_aside: int = 0
+    aside: tuple[str, ...] = ()
 
 
 class Exchange:
@@ -50,7 +64,7 @@ class Exchange:
 
     if TYPE_CHECKING:
 
-        def _task(self, task: tasks.Task | handles.Task | str) -> tasks.Task: ...
+        def _any_task(self, task: tasks.Task | handles.Task | str) -> tasks.Task: ...
 
     def import_votes(
         self,
@@ -60,6 +74,7 @@ class Exchange:
         format: str | None = None,
         name: str | None = None,
         new_classes: bool = False,
+        **reading: Any,
     ) -> ImportedVotes:
         """Read what other software exported: its texts become records, what was said of them votes.
 
@@ -67,17 +82,27 @@ class Exchange:
         own. What cannot be used is listed with its line and the reason; the rest goes in.
 
         Args:
-            task: name of the task; made from the file's labels when there is none.
-            path: the file.
-            format: ``label-studio``, ``argilla``, ``prodigy``, ``doccano`` or ``openai``; guessed when not given.
+            task: name of the task; made from the file's labels, or the types of its spans, when there is none.
+            path: the file; of brat a folder or a file of it.
+            format: ``label-studio``, ``argilla``, ``prodigy``, ``doccano`` or ``openai``; of spans ``conll``, ``brat``,
+                ``label-studio``, ``prodigy`` or ``doccano``; guessed when not given.
             name: of the source of records; default: the file name. A later import of that name replaces this one.
-            new_classes: add labels that the task does not have as classes, instead of setting them aside.
+            new_classes: add labels (types) that the task does not have as classes (fields), instead of setting them
+                aside.
+            **reading: of spans, ``unit``, ``spaces`` and ``documents`` of ``workspace.span_exchange.SpanReading``.
 
         Example:
             >>> ws.import_votes("intent", "project-1.json").sources  # doctest: +SKIP
             {'project-1.json: anna': 812}
         """
         file, source = Path(path), name or Path(path).name
+        if marks_spans(self.store, task, file, format):
+            found = SpanReading(format, **reading)
+            return import_spans(self.store, task, file, source, found, self.progress, new_fields=new_classes)
+        if reading:
+            raise InputError(
+                f"{min(reading)!r} says how spans are read, and the task {task!r} is answered with classes."
+            )
         asides = Asides()
         found, items = format_named(format) if format is not None else format_of(file), []
         for item in read_examples(file, found):
@@ -90,7 +115,7 @@ class Exchange:
             first = asides.first[0].reason if asides.first else "it has none"
             raise EmptyDataError(f"No item of {file.name} can be used as {found.name}; the first: {first}.")
         asked = task_for(self.store, task, [example for _, example in items], new_classes=new_classes)
-        held, n_added = _placed(self.store, items, source, asides, self.progress)
+        held, n_added = placed(self.store, items, source, asides, self.progress)
         sources = put_votes(self.store, asked, held, source, found.name, asides)
         n_votes = sum(sources.values())
         with self.store.db.write() as connection:
@@ -103,7 +128,10 @@ class Exchange:
 
     def stream_labels(self, task: tasks.Task | handles.Task | str, *, format: str) -> Iterator[bytes]:
         """The bytes of ``export_labels``, streamed; whatever cannot be had is told before the first."""
-        asked, found = self._task(task), format_named(format)
+        asked = self._any_task(task)
+        if asked.kind is TaskKind.OBJECT:
+            return stream_spans(self.store, asked, format)
+        found = format_named(format)
         records = exported(self.store, asked, _labels(self.store, asked))
         return (piece for piece, _ in encoded(found, records, asked.name, asked.class_names))
 
@@ -112,14 +140,16 @@ class Exchange:
 
         Args:
             task: the question, or its name.
-            path: the file; what is there is replaced by the whole new one.
-            format: as for ``import_votes``.
+            path: the file; what is there is replaced by the whole new one. Of brat a folder that is there.
+            format: as for ``import_votes``; of a task that is answered with fields the places of its answers go out.
 
         Example:
             >>> ws.export_labels("intent", "intent.jsonl", format="prodigy").n_labelled  # doctest: +SKIP
             10003
         """
-        asked, file = self._task(task), Path(path)
+        asked, file = self._any_task(task), Path(path)
+        if asked.kind is TaskKind.OBJECT:
+            return ExportedLabels(*export_spans(self.store, asked, file, format))
         found = format_named(format)
         if file.is_dir() or not file.parent.is_dir():
             raise InputError(f"{file} is no place for a file. Name a file in a folder that is there.")
@@ -130,73 +160,6 @@ class Exchange:
                 connection, self.store.actor, "label.export", f"task:{asked.task_id}", format=found.name, n_items=n
             )
         return ExportedLabels(file, found.name, n, len(labels))
-
-
-def _placed(
-    store: Store, items: list[tuple[int, Example]], source: str, asides: Asides, progress: Progress
-) -> tuple[Iterator[Held], int]:
-    """The record of each item: one that other sources hold already, or one that is stored now."""
-    known = _texts_of(store, f"source NOT IN {quoted([source])}")
-    hashes = [text_hash(example.text) for _, example in items]
-    turns = _turns(items, hashes)
-    new: dict[tuple[str, int], Example] = {}
-    for (_, example), h, turn in zip(items, hashes, turns, strict=True):
-        if h not in known:
-            new.setdefault((h, turn), example)
-    n_added = 0
-    if new:
-        n_added = _store_new(store, list(new.values()), source, progress)
-        for h, ids in _texts_of(store, f"source IN {quoted([source])}").items():
-            known.setdefault(h, []).extend(ids)
-    return _assigned(items, hashes, turns, known, asides), n_added
-
-
-def _turns(items: list[tuple[int, Example]], hashes: list[str]) -> list[int]:
-    """Which of several records with its text each item is about: its author's first item the first, and so on.
-
-    Where a line holds one opinion, the lines of several authors are about one record.
-    """
-    seen: Counter[tuple[str, str]] = Counter()
-    found = []
-    for (_, example), h in zip(items, hashes, strict=True):
-        who = example.opinions[0].author if len(example.opinions) == 1 else ""
-        found.append(seen[h, who])
-        seen[h, who] += 1
-    return found
-
-
-def _assigned(
-    items: list[tuple[int, Example]], hashes: list[str], turns: list[int], known: dict[str, list[str]], asides: Asides
-) -> Iterator[Held]:
-    for (place, example), h, turn in zip(items, hashes, turns, strict=True):
-        ids = known.get(h)
-        if not ids:
-            asides.add(place, "its text could not be stored")
-            continue
-        named = example.record_id if example.record_id in ids else ids[min(turn, len(ids) - 1)]
-        yield Held(place, named, example.opinions)
-
-
-def _texts_of(store: Store, where: str) -> dict[str, list[str]]:
-    """Ids of the current records that match *where*, by the hash of their text."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for batch in store.records.batches(["record_id", "text_hash"], where=where, rows=65536):
-        for record_id, h in zip(*(batch[c].to_pylist() for c in batch.schema.names), strict=True):
-            found[h].append(record_id)
-    return dict(found)
-
-
-def _store_new(store: Store, examples: list[Example], source: str, progress: Progress) -> int:
-    """The newest version of *source* holds exactly the file's texts that are not of other sources."""
-    encoder = msgspec.json.Encoder()
-    with tempfile.TemporaryDirectory(dir=store.layout.folder("tmp")) as folder:
-        path = Path(folder) / "texts.jsonl"
-        with path.open("wb") as file:
-            for example in examples:
-                fields = {k: v for k, v in example.fields.items() if k != "text"}
-                file.write(encoder.encode({"text": example.text, **fields}) + b"\n")
-        request = IngestRequest(path, "text", None, None, source, None, ReadOptions())
-        return import_file(store, request, progress=progress).n_added
 
 
 def _labels(store: Store, task: tasks.Task) -> dict[str, Label]:

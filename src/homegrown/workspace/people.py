@@ -11,6 +11,7 @@ import msgspec
 from homegrown.core.access import Permission, Role
 from homegrown.errors import ForbiddenError, InputError
 from homegrown.govern.people import INVITED, Invitation, People, may_invite
+from homegrown.label.object_people import ObjectVote, disputed_objects, objects_report
 from homegrown.label.people import PeopleReport, PersonVote, disputed, people_report
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Team:
         return {
             "agreement": _agreement(report.alpha),
             "classes": [{"class": name, **_agreement(found)} for name, found in report.by_class],
+            "fields": [
+                {"field": f.name, "measure": f.measure, **_agreement(f.agreement), "f1": f.f1} for f in report.by_field
+            ],
             "pairs": [{"names": [self.names[a], self.names[b]], **_agreement(k)} for a, b, k in report.by_pair],
             "people": [
                 {
@@ -71,7 +75,7 @@ class Invitations:
 
     if TYPE_CHECKING:
 
-        def _task(self, task: Task | handles.Task | str) -> Task: ...
+        def _any_task(self, task: Task | handles.Task | str) -> Task: ...
 
         def _any_task(self, task: Task | handles.Task | str) -> Task: ...
 
@@ -131,19 +135,29 @@ class Invitations:
             >>> ws.team("intent").report.alpha.value  # doctest: +SKIP
             0.71
         """
-        asked = self._task(task)
+        asked = self._any_task(task)
         rows = self.store.person_votes.people(asked.task_id)
-        meanings = asked.meanings()
-        votes = [
-            PersonVote(r["record_id"], r["actor_id"], value, r["settles"])
-            for r in rows
-            if (value := asked.value_now(msgspec.json.decode(r["value"]), meanings)) is not None
-        ]
         return Team(
-            report=people_report(asked, votes),
+            report=self._agreement(asked, rows),
             names={r["actor_id"]: r["name"] for r in rows},
-            n_conflicts=len(disputed(self.store, asked)),
+            n_conflicts=len(disputed_objects(self.store, asked) if asked.fields else disputed(self.store, asked)),
             n_questions=self.store.comments.n_open(asked.task_id, "question"),
+        )
+
+    def _agreement(self, task: Task, rows: list[dict[str, Any]]) -> PeopleReport:
+        decoded = [(r, msgspec.json.decode(r["value"])) for r in rows]
+        if task.fields:
+            votes = [ObjectVote(r["record_id"], r["actor_id"], value["fields"], r["settles"]) for r, value in decoded]
+            lengths = {i: len(text) for i, text in self.store.records.texts({v.record_id for v in votes}).items()}
+            return objects_report(task, votes, lengths)
+        meanings = task.meanings()
+        return people_report(
+            task,
+            [
+                PersonVote(r["record_id"], r["actor_id"], now, r["settles"])
+                for r, value in decoded
+                if (now := task.value_now(value, meanings)) is not None
+            ],
         )
 
     def questions(self, task: Task | handles.Task | str, *, kind: str = "question") -> list[dict[str, Any]]:

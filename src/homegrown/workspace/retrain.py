@@ -198,7 +198,7 @@ class Retraining:
         kept = {name: plan[name] for name in _KEPT if plan.get(name) is not None}
         unlabelled = tuple(plan.get("unlabelled") or ())
         anew = SplitPlan(**kept, unlabelled=unlabelled, test_of=gold)
-        return freeze(self.store, task, anew, label.join_votes, self._near)
+        return freeze(self.store, task, anew, label.join_votes, self._near, join_objects=label.join_objects)
 
     def _other_encoder(self, base: str | Path) -> Encoder:
         local = inference.Encoder.load(base, is_offline=self.store.routes.is_offline())

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from homegrown.core.rules import Rule
+from homegrown.core.rules import FieldRule, Rule
 from homegrown.core.tasks import TaskKind
 from homegrown.engine.functions import FunctionLimits
 from homegrown.errors import InputError
@@ -19,6 +19,8 @@ from homegrown.label.rules.code import CodeRule, rule_of_function, rules_of_file
 from homegrown.label.rules.conditions import COLUMNS, Helpers
 from homegrown.label.rules.known import Known, read_known
 from homegrown.label.rules.measure import Figures, figures_of
+from homegrown.label.rules.object_measure import preview_field_rule, rule_figures
+from homegrown.label.rules.object_rules import add_field_rule, field_sentence, prepared_fields, stored_field_rule
 from homegrown.label.rules.preview import MAX_RECORDS, Preview, preview_rule
 from homegrown.label.rules.run import RulesRun, run_rules
 from homegrown.label.rules.sentence import sentence_of
@@ -53,7 +55,7 @@ class StandingRule:
     label_source_id: str
     version: int
     sentence: str
-    rule: Rule | None
+    rule: Rule | FieldRule | None
     source: str
     figures: Figures
     has_run: bool
@@ -106,14 +108,15 @@ class Rules:
             """One SELECT."""
             ...
 
-        def _task(self, task: Task | handles.Task | str) -> Task: ...
+        def _any_task(self, task: Task | handles.Task | str) -> Task: ...
 
-    def add_rule(self, task: Task | handles.Task | str, rule: Rule | Mapping[str, Any]) -> str:
+    def add_rule(self, task: Task | handles.Task | str, rule: Rule | FieldRule | Mapping[str, Any]) -> str:
         """Keep a rule without code; one of the same name is changed. It votes when ``run_rules`` is called.
 
         Args:
             task: the question, or its name.
-            rule: ``name``, ``says`` (names of classes) and ``when`` (conditions that all must hold; docs/rules.md).
+            rule: ``name``, ``says`` (names of classes) and ``when`` (conditions that all must hold; docs/rules.md); for
+                a task with fields ``fills`` in place of ``says``.
 
         Returns:
             The id of its label source.
@@ -125,9 +128,12 @@ class Rules:
             >>> ws.add_rule("intent", {"name": "money", "says": ["refund"],
             ...     "when": [{"kind": "words", "any": ["money back"]}]})  # doctest: +SKIP
         """
-        return add_rule(self.store, self._task(task), _rule(rule), self._helpers())
+        asked = self._any_task(task)
+        if asked.fields:
+            return add_field_rule(self.store, asked, _field_rule(rule), self._helpers())
+        return add_rule(self.store, asked, _rule(rule), self._helpers())
 
-    def preview_rule(self, task: Task | handles.Task | str, rule: Rule | Mapping[str, Any]) -> Preview:
+    def preview_rule(self, task: Task | handles.Task | str, rule: Rule | FieldRule | Mapping[str, Any]) -> Preview:
         """What a rule would do on the records that are here: matches, conflicts, accuracy, changed labels.
 
         Nothing is kept. Conditions of likeness and of models are asked of a sample.
@@ -135,7 +141,10 @@ class Rules:
         Example:
             >>> ws.preview_rule("intent", rule).accuracy  # doctest: +SKIP
         """
-        asked, helpers = self._task(task), self._helpers()
+        asked, helpers = self._any_task(task), self._helpers()
+        if asked.fields:
+            ready = prepared_fields(asked, _field_rule(rule), helpers)
+            return preview_field_rule(self.store, asked, ready, _records(self.store, COLUMNS), helpers)
         ready = prepared(asked, _rule(rule), helpers)
         known = self._known_votes.of(self.store, asked)
         batches = _aligned(_records(self.store, COLUMNS), len(known.record_ids))
@@ -166,7 +175,7 @@ class Rules:
             >>> ws.run_rules("intent", path="rules.py").problems  # doctest: +SKIP
             ()
         """
-        asked = self._task(task)
+        asked = self._any_task(task)
         code: list[CodeRule] = rules_of_file(Path(path)) if path is not None else []
         code += [rule_of_function(f) for f in self._code_rules.get(asked.task_id, {}).values()]
         return run_rules(
@@ -175,24 +184,28 @@ class Rules:
 
     def rules(self, task: Task | handles.Task | str) -> list[StandingRule]:
         """The rules of a task that count, with what they do."""
-        asked = self._task(task)
+        asked = self._any_task(task)
         rows = self.store.rules.list(asked.task_id)
         if not rows:
             return []
-        known = self._known_votes.of(self.store, asked)
         seen = self.store.rules.seen([r["label_source_id"] for r in rows])
+        if asked.fields:
+            ids = pa.concat_arrays([b["record_id"] for b in _records(self.store, ["record_id"])])
+            figures = rule_figures(self.store, asked, rows, ids)
+            return [_standing_fields(asked, r, figures[r["name"]], seen) for r in rows]
+        known = self._known_votes.of(self.store, asked)
         # One that was removed a moment ago is in the list and has no votes any more.
         return [_standing(asked, r, known, seen) for r in rows if ("rule", r["name"]) in known.names]
 
     def remove_rule(self, task: Task | handles.Task | str, name: str) -> str:
         """A rule votes no more; its votes stay for lineage and do not count. Returns what ``restore_rule`` takes."""
-        asked = self._task(task)
+        asked = self._any_task(task)
         self._code_rules.get(asked.task_id, {}).pop(name, None)
         return self.store.rules.remove(self.store.actor, asked, name)
 
     def restore_rule(self, task: Task | handles.Task | str, label_source_id: str) -> str:
         """Bring a removed or changed rule back as it was, with the votes that it had."""
-        return self.store.rules.restore(self.store.actor, self._task(task), label_source_id)
+        return self.store.rules.restore(self.store.actor, self._any_task(task), label_source_id)
 
     def register_rule(self, task: Task, function: Callable[..., Any]) -> None:
         """A function of this process that ``run_rules`` runs from now on."""
@@ -223,11 +236,20 @@ class Rules:
         return predictor.predict(texts).probs[:, list(predictor.class_names).index(says)]
 
 
-def _rule(rule: Rule | Mapping[str, Any]) -> Rule:
+def _rule(rule: Rule | FieldRule | Mapping[str, Any]) -> Rule:
     try:
         return msgspec.convert(msgspec.to_builtins(rule), Rule)
     except msgspec.ValidationError as error:
         raise InputError(f"The rule is not understood: {error}.") from error
+
+
+def _field_rule(rule: Rule | FieldRule | Mapping[str, Any]) -> FieldRule:
+    try:
+        return msgspec.convert(msgspec.to_builtins(rule), FieldRule)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"The rule is not understood: {error}. A rule for fields has a name, fills and, if wanted, when."
+        ) from error
 
 
 def _aligned(batches: list[pa.RecordBatch], n: int) -> list[pa.RecordBatch]:
@@ -237,6 +259,17 @@ def _aligned(batches: list[pa.RecordBatch], n: int) -> list[pa.RecordBatch]:
         found.append(batch.slice(0, left))
         left -= found[-1].num_rows
     return found
+
+
+def _standing_fields(task: Task, row: dict[str, Any], figures: Figures, seen: dict[str, Seen]) -> StandingRule:
+    try:
+        rule = stored_field_rule(task, row) if "rule" in row["config"] else None
+        sentence = field_sentence(rule) if rule else "Written in Python."
+    except InputError as error:
+        rule, sentence = None, error.message
+    source = row["config"].get("code", {}).get("source", "")
+    source_id = row["label_source_id"]
+    return StandingRule(row["name"], source_id, row["version"], sentence, rule, source, figures, bool(seen[source_id]))
 
 
 def _standing(task: Task, row: dict[str, Any], known: Known, seen: dict[str, Seen]) -> StandingRule:

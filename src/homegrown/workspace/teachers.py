@@ -88,6 +88,7 @@ class Teachers:
     if TYPE_CHECKING:
 
         def _task(self, task: tasks.Task | handles.Task | str) -> tasks.Task: ...
+        def _any_task(self, task: tasks.Task | handles.Task | str) -> tasks.Task: ...
 
         def predictor(self, model: str | ModelVersion | handles.Model) -> Predictor:
             """A model, loaded once and kept."""
@@ -131,7 +132,7 @@ class Teachers:
             >>> ws.ask("intent", "gpt", dry_run=True).cost_usd  # doctest: +SKIP
             0.31
         """
-        asked, found = self._task(task), self.store.upstreams.get(upstream)
+        asked, found = self._any_task(task), self.store.upstreams.get(upstream)
         plan = TeachPlan(budget_usd, limit, per_call, n_at_once)
         if dry_run:
             return teacher.dry_run(self.store, asked, found, self.masker, plan)

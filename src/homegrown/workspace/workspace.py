@@ -13,6 +13,7 @@ from homegrown.core.classes import clean_name
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
+from homegrown.core.schema import told_changes
 from homegrown.core.tasks import TaskKind
 from homegrown.curate import SplitPlan, freeze
 from homegrown.embed import EmbedReport, embed_records
@@ -221,7 +222,9 @@ class Workspace(
         if fields is not None:
             if column is not None or classes is not None or many or options:
                 raise InputError("The answer is an object with fields, or a choice among classes: name one of them.")
-            return Task(self, self.define_object(name, fields, guidelines=guidelines))
+            before = self.store.tasks.find(name)
+            found = self.define_object(name, fields, guidelines=guidelines)
+            return Task(self, found, told_changes(before.fields if before else (), found.fields))
         if column is not None and classes is None and not many:
             done = self.import_labels(name, column, guidelines=guidelines, **options)
             return Task(self, done.task, done.warnings)
@@ -260,7 +263,9 @@ class Workspace(
         """
         if not any(plan.get(name) for name in ("test_share", "test_source", "test_of", "group_by", "time_by")):
             plan |= {"test_share": share_to_keep(self.store.templates.list(), task.task_id)}
-        return freeze(self.store, task, SplitPlan(**plan), label.join_votes, self._near)
+        return freeze(
+            self.store, task, SplitPlan(**plan), label.join_votes, self._near, join_objects=label.join_objects
+        )
 
     def train(self, snapshot: Snapshot, recipe: Recipe, name: str) -> ModelVersion:
         """Fit a model and register it; see ``homegrown.train``."""

@@ -141,12 +141,12 @@ def words_pattern(words: Sequence[str]) -> str:
     for word in words:
         plain = word.strip().rstrip("*").strip()
         if plain:
-            body = r"\s+".join(_literal(piece) for piece in plain.split())
+            body = r"\s+".join(literal(piece) for piece in plain.split())
             parts.append(body + (f"{_WORD}*" if word.rstrip().endswith("*") else ""))
     return rf"(?:^|[^\pL\pN_])(?:{'|'.join(parts)})(?:$|[^\pL\pN_])"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """*text* as RE2 reads it literally."""
     return re.sub(r"([^\w])", r"\\\1", text, flags=re.ASCII) if text.isascii() else _quoted(text)
 

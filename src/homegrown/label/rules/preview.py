@@ -48,6 +48,7 @@ class Preview:
         misses: records with the label that the rule votes for, on which it is silent.
         judge: for likeness: records whose yes or no teaches the threshold.
         thresholds: one for each condition of likeness.
+        note: of fields, which of the values that it finds are no votes; empty where all are.
     """
 
     n_records: int
@@ -66,6 +67,7 @@ class Preview:
     seconds: float
     judge: tuple[Shown, ...] = ()
     thresholds: tuple[float, ...] = field(default=())
+    note: str = ""
 
     @property
     def coverage(self) -> float:

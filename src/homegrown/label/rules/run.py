@@ -24,6 +24,8 @@ from homegrown.errors import HomegrownError, InputError
 from homegrown.label.person import value_of_ids
 from homegrown.label.rules.code import CodeRule
 from homegrown.label.rules.conditions import COLUMNS, Helpers, Matcher
+from homegrown.label.rules.fills import Filler, Unread
+from homegrown.label.rules.object_rules import conditions_of, document_value, stored_field_rule
 from homegrown.label.rules.stored import stored_rule
 from homegrown.store.events import record_event
 from homegrown.store.failpoints import failpoint
@@ -47,12 +49,14 @@ class Ran:
         n_asked: records that it was asked of now.
         n_votes: votes that it gave on them.
         problem: why it was stopped, in a sentence; empty when all is well. It then has the votes that it had before.
+        note: of fields, which values that it said are no votes; empty where all are.
     """
 
     name: str
     n_asked: int
     n_votes: int
     problem: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class _Running:
     seen: Seen
     matcher: Matcher | None = None
     code: CodeRule | None = None
+    filler: Filler | None = None
+    unread: Unread = field(default_factory=Unread)
     value: str = ""
     n_asked: int = 0
     problem: str = ""
@@ -144,7 +150,7 @@ def run_rules(
         _over_records(store, task, wanted, versions, progress, limits)
     progress.finish()
     _keep(store, task, wanted, versions)
-    ran = tuple(Ran(r.name, r.n_asked, r.n_votes, r.problem) for r in running)
+    ran = tuple(Ran(r.name, r.n_asked, r.n_votes, r.problem, r.unread.sentence) for r in running)
     with store.db.write() as connection:
         record_event(
             connection, store.actor, "label.run_rules", f"task:{task.task_id}", n_rules=len(ran),
@@ -167,6 +173,10 @@ def _running(
 def _of_data(task: Task, row: dict[str, Any], seen: Seen, helpers: Helpers) -> _Running:
     one = _Running(row["name"], row["label_source_id"], seen)
     try:
+        if task.fields:
+            of_fields = stored_field_rule(task, row)
+            one.filler, one.matcher = Filler(task, of_fields.fills), Matcher(conditions_of(of_fields), helpers)
+            return one
         rule, ids = stored_rule(task, row)
         one.matcher, one.value = Matcher(rule, helpers), vote_json(task, ids)
     except HomegrownError as error:
@@ -207,8 +217,8 @@ def _over_records(
             _ask_data(data, batch, versions)
             progress.advance(batch.num_rows)
         return
-    many = task.kind is TaskKind.CLASSES
-    with LimitedFunctions(programs, task.class_names, many=many, limits=limits) as functions:
+    names, many = task.class_names or [f.name for f in task.fields], task.kind is TaskKind.CLASSES
+    with LimitedFunctions(programs, names, many=many, documents=bool(task.fields), limits=limits) as functions:
 
         def batches() -> Iterator[Batch]:
             for batch in store.records.table.batches(_READ, rows=ROWS):
@@ -250,7 +260,15 @@ def _ask_data(data: list[_Running], batch: pa.RecordBatch, versions: dict[str, i
             one.n_asked += part.num_rows
             _note(one, part["record_id"])
             ids = part["record_id"].take(pa.array(rows))
-            one.add(ids, pa.repeat(one.value, len(ids)))
+            if one.filler is None:
+                one.add(ids, pa.repeat(one.value, len(ids)))
+            else:
+                _fill(one, one.filler, ids, part["text"].take(pa.array(rows)))
+
+
+def _fill(one: _Running, filler: Filler, record_ids: pa.Array, texts: pa.Array) -> None:
+    values = pa.array(filler.values(record_ids.to_pylist(), texts.to_pylist(), one.unread), pa.string())
+    one.add(record_ids.filter(values.is_valid()), values.drop_null())
 
 
 def _note(one: _Running, record_ids: pa.Array) -> None:
@@ -283,10 +301,29 @@ def _pieces(code: list[_Running], batch: pa.RecordBatch, versions: dict[str, int
 def _hear(task: Task, one: _Running, batch: Batch, answer: Answers) -> None:
     rows = np.frombuffer(answer.rows, np.uint32)
     codes = np.frombuffer(answer.codes, np.uint32)
+    if task.fields:
+        _hear_documents(task, one, batch, answer)
+        return
     values = pa.array([vote_json(task, [task.class_ids[i] for i in v]) for v in answer.values], pa.string())
     ids = pa.array([batch.record_ids[i] for i in rows.tolist()], pa.string())
     sure = pa.array(np.frombuffer(answer.confidence, np.float32)) if answer.confidence else None
     one.add(ids, values.take(pa.array(codes)), sure)
+
+
+def _hear_documents(task: Task, one: _Running, batch: Batch, answer: Answers) -> None:
+    """What a function says of fields is read beside the text of each record: its words have to stand there."""
+    sure = np.frombuffer(answer.confidence, np.float32).tolist() if answer.confidence else None
+    kept: list[tuple[str, str, float | None]] = []
+    rows, codes = (np.frombuffer(part, np.uint32).tolist() for part in (answer.rows, answer.codes))
+    for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
+        record_id = batch.record_ids[row]
+        value, problems = document_value(task, answer.documents[code].encode(), batch.texts[row])
+        for problem in problems:
+            one.unread.add(record_id, problem)
+        if value is not None:
+            kept.append((record_id, value, sure[place] if sure else None))
+    ids, values, confidence = zip(*kept, strict=True) if kept else ((), (), ())
+    one.add(pa.array(ids, pa.string()), pa.array(values, pa.string()), pa.array(confidence, pa.float32()))
 
 
 def _keep(store: Store, task: Task, running: list[_Running], versions: dict[str, int]) -> None:

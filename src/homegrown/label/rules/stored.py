@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from homegrown.core.rules import ModelSays, Rule, Similar, Sql
+from homegrown.core.rules import Condition, ModelSays, Rule, Similar, Sql
 from homegrown.core.tasks import Task
 from homegrown.errors import InputError
 from homegrown.label.person import vote_value
@@ -45,14 +45,22 @@ def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
     name = rule.name.strip()
     if not name:
         raise InputError("A rule needs a name.")
-    for condition in rule.when:
+    return msgspec.structs.replace(rule, name=name, says=says, when=checked_conditions(rule.when, helpers))
+
+
+def checked_conditions(when: Sequence[Condition], helpers: Helpers) -> list[Condition]:
+    """Conditions that can be used, each threshold of likeness taught by what was judged.
+
+    Raises:
+        InputError: one cannot.
+    """
+    for condition in when:
         check(condition)
         if isinstance(condition, Sql):
             helpers.selected(condition.where, 1)
         elif isinstance(condition, ModelSays):
             helpers.probs(condition.model, condition.says, [])
-    when = [taught(c, helpers) if isinstance(c, Similar) else c for c in rule.when]
-    return msgspec.structs.replace(rule, name=name, says=says, when=when)
+    return [taught(c, helpers) if isinstance(c, Similar) else c for c in when]
 
 
 def taught(condition: Similar, helpers: Helpers) -> Similar:

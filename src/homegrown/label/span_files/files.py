@@ -222,13 +222,30 @@ def write_spans(path: Path, format: str, records: Iterable[SpanExported], *, wit
     if format == BRAT:
         done.n_items, asides = brat.write(path, records)
         done.put_aside(asides)
-    elif format == CONLL:
-        write_pieces(path, _batched(_conll(records, done, path.name, with_text=with_text)), mode=0o666)
-    elif format in JSON_FORMATS:
-        write_pieces(path, _batched(_documents(JSON_FORMATS[format], records, done)), mode=0o666)
     else:
-        raise InputError(f"There is no format of spans {format[:60]!r}. Formats: {', '.join(FORMATS)}.")
+        write_pieces(path, encoded_spans(format, records, with_text=with_text, done=done, name=path.name), mode=0o666)
     return done
+
+
+def encoded_spans(
+    format: str,
+    records: Iterable[SpanExported],
+    *,
+    with_text: bool = False,
+    done: SpansWritten | None = None,
+    name: str = "",
+) -> Iterator[bytes]:
+    """The bytes of a file in pieces, in bounded memory; *done* hears what was written, under the file's *name*.
+
+    Raises:
+        InputError: there is no such format of one file.
+    """
+    done = SpansWritten() if done is None else done
+    if format == CONLL:
+        return _batched(_conll(records, done, name, with_text=with_text))
+    if format in JSON_FORMATS:
+        return _batched(_documents(JSON_FORMATS[format], records, done))
+    raise InputError(f"There is no format of spans {format[:60]!r}. Formats: {', '.join(FORMATS)}.")
 
 
 def _conll(records: Iterable[SpanExported], done: SpansWritten, name: str, *, with_text: bool) -> Iterator[bytes]:

@@ -31,7 +31,8 @@ class LabelStudioSpans:
     def fits(self, item: dict[str, Any]) -> bool:
         """Tasks have data and annotations; JSON_MIN has who annotated, and for how long."""
         tasks = isinstance(item.get("data"), dict) and {"annotations", "predictions", "completions"} & item.keys()
-        return bool(tasks) or any(mark in item for mark in _MIN_MARKS)
+        # doccano's lines as they are written here name the annotator too, and our record.
+        return bool(tasks) or ("record_id" not in item and any(mark in item for mark in _MIN_MARKS))
 
     def read(self, item: dict[str, Any], units: Sequence[Unit]) -> SpanExample:
         """One task."""

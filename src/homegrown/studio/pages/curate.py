@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
 from homegrown.core.issues import KINDS, OPEN, Decision, Issue
+from homegrown.core.schema import FieldType
 from homegrown.studio import search, words, work
 from homegrown.studio.answer import asked, go, posted, show
 from homegrown.studio.view import AsCode, Done, NextStep
@@ -219,7 +221,7 @@ def _waiting(issue: Issue, kind: str) -> Waiting:
 
 def _case(ws: Workspace, issue: Issue) -> Case:
     task = ws.store.tasks.get(issue.task_id) if issue.task_id else None
-    said = _suggested(issue, task)
+    said = _suggested(ws, issue, task)
     choices = []
     for decision in issue.decisions:
         key, name, says = _KEYS[decision]
@@ -239,9 +241,31 @@ def _case(ws: Workspace, issue: Issue) -> Case:
     )
 
 
-def _suggested(issue: Issue, task: Task | None) -> str:
+def _suggested(ws: Workspace, issue: Issue, task: Task | None) -> str:
+    if task is not None and "field_id" in issue.details:
+        return _field_said(ws, issue, task, "answer")
     wanted = issue.details.get("class_id")
     return next((c.name for c in task.classes if c.class_id == wanted), "") if task else ""
+
+
+def _field_said(ws: Workspace, issue: Issue, task: Task, part: str) -> str:
+    """What a field of the record holds by its label (``given``), or should (``answer``); empty where it is gone."""
+    one = next((f for f in task.fields if f.field_id == issue.details["field_id"]), None)
+    text = ws.store.records.texts([issue.record_id]).get(issue.record_id)
+    if one is None or text is None:
+        return ""
+    said = {"fields": {one.field_id: issue.details[part]}}
+    words_of_it = [text[a:b] for a, b in (issue.details[part] or {}).get("spans", ())]
+    if one.type is FieldType.SPAN and words_of_it:
+        return f"{one.name}: {', '.join(f'“{w[:80]}”' for w in words_of_it[:5])}"
+    return search.names_of(task, msgspec.json.encode(said).decode())
+
+
+def _field_spans(issue: Issue) -> list[list[int | str]]:
+    """Where in the text a field stands by its label, and where it should."""
+    marked = [(*s, name) for part, name in (("given", "labelled"), ("answer", "suggested"))
+              for s in (issue.details.get(part) or {}).get("spans", ())]  # fmt: skip
+    return [list(m) for m in sorted(marked, key=lambda m: m[:2])]
 
 
 def _sides(ws: Workspace, issue: Issue) -> tuple[Side, ...]:
@@ -249,6 +273,9 @@ def _sides(ws: Workspace, issue: Issue) -> tuple[Side, ...]:
     texts, labels = ws.store.records.texts(ids), search.labels(ws, ids, issue.task_id)
     titles = ("This record", "The other one") if len(ids) > 1 else ("The record",)
     spans = issue.details.get("spans", [])
+    if issue.task_id and "field_id" in issue.details:
+        spans = _field_spans(issue)
+        labels = {issue.record_id: _field_said(ws, issue, ws.store.tasks.get(issue.task_id), "given")}
     return tuple(
         Side(
             title=title,

@@ -99,6 +99,7 @@ class PeoplePage:
     invited: InvitedCard | None
     people: tuple[PersonRow, ...]
     overall: AgreementRow | None
+    by: str
     classes: tuple[AgreementRow, ...]
     pairs: tuple[AgreementRow, ...]
     remarks: tuple[RemarkRow, ...]
@@ -177,7 +178,8 @@ def _page(call: Call, invited: InvitedCard | None) -> Response:
         invited=invited,
         people=_people(ws, task, team),
         overall=overall,
-        classes=_worst_first((n, a) for n, a in team.report.by_class),
+        by="field" if task.fields else "class",
+        classes=_worst_first((n, a) for n, a in team.report.by_class) or _by_field(team),
         pairs=_worst_first((f"{team.names[a]} and {team.names[b]}", k) for a, b, k in team.report.by_pair),
         remarks=_remarks(ws, task),
         overlap=now.overlap,
@@ -190,6 +192,15 @@ def _page(call: Call, invited: InvitedCard | None) -> Response:
         ),
     )
     return show(call, page)
+
+
+def _by_field(team: Team) -> tuple[AgreementRow, ...]:
+    """Of spans with the F1 of each two people beside."""
+    found = []
+    for one in team.report.by_field:
+        f1 = "" if one.f1 is None else f" (F1 of two people: {one.f1:.2f})"
+        found.append((f"{one.name}{f1}", one.agreement))
+    return _worst_first(found)
 
 
 def _lead(team: Team, overall: AgreementRow | None) -> str:

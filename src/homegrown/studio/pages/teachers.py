@@ -12,12 +12,13 @@ from homegrown.core.access import Permission
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.errors import EmptyDataError, HomegrownError, InputError, NotFoundError
 from homegrown.jobs import Job
-from homegrown.label.formats import FORMATS
+from homegrown.label.span_files import JSON_FORMATS
 from homegrown.studio import render, words, work
 from homegrown.studio.answer import asked, framed, go, posted, posted_file, show
 from homegrown.studio.stream import live
 from homegrown.studio.view import AsCode
 from homegrown.web import Route, Shape
+from homegrown.workspace.exchange import suffix_of
 from homegrown.workspace.uploads import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _SHOWN_ASIDE = 20
 _JOB_ABOVE_BYTES = 1_000_000
 _TITLES = {"label-studio": "Label Studio", "argilla": "Argilla", "prodigy": "Prodigy", "doccano": "doccano",
            "openai": "OpenAI fine-tuning"}  # fmt: skip
+#: of spans; brat's are folders of files, which a form cannot send
+_SPAN_TITLES = {"conll": "CoNLL", **{name: _TITLES[name] for name in JSON_FORMATS}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +193,7 @@ def _page(call: Call, more: _More) -> TeachersPage:
         imported=more.imported or (_imported(followed[1]) if followed and followed[0].is_done else None),
         importing=followed[0] if followed else None,
         has_model=ws.store.models.champion(task.task_id) is not None,
-        formats=tuple(_TITLES.items()),
+        formats=tuple((_SPAN_TITLES if task.fields else _TITLES).items()),
         as_code=AsCode(
             cli=f"homegrown label teach {quoted} --upstream {words.shell(name)} --budget 1.00 --dry-run",
             python=f"ws.task({task.name!r}).ask({name!r}, budget_usd=1.0, dry_run=True)",
@@ -380,7 +383,8 @@ def _imported(done: dict[str, Any]) -> Imported:
     if done["n_aside"] > _SHOWN_ASIDE:
         aside.append(f"and {done['n_aside'] - _SHOWN_ASIDE:,} more")
     votes, new = words.plural(done["n_votes"], "vote"), words.plural(done["n_added"], "new record")
-    sentence = f"{votes} of {_TITLES[done['format']]} came in, with {new}."
+    title = (_TITLES | _SPAN_TITLES).get(done["format"], done["format"])
+    sentence = f"{votes} of {title} came in, with {new}."
     return Imported(sentence=sentence, aside=tuple(aside))
 
 
@@ -388,8 +392,7 @@ def export(call: Call) -> Response:
     """``GET /label/tasks/{task_id}/export``: all records with their labels, for other software."""
     task, format = call.ws.store.tasks.get(call.path["task_id"]), asked(call, "format")
     content = call.ws.stream_labels(task, format=format)
-    suffix = "json" if FORMATS[format].is_list else "jsonl"
-    headers = {"Content-Disposition": f'attachment; filename="labels-{format}.{suffix}"'}
+    headers = {"Content-Disposition": f'attachment; filename="labels-{format}.{suffix_of(format)}"'}
     return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
 
 

@@ -1,0 +1,215 @@
+"""What a rule as data says of the fields of an object: words that it finds in texts, read by the field's type.
+
+Patterns run in RE2 (by Arrow), whose time is linear in the text whatever the pattern: none can be made to hang.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homegrown.core.documents import answer_in
+from homegrown.core.ids import canonical_json
+from homegrown.core.rules import Fill, PatternFill, PhrasesFill, ValueFill
+from homegrown.core.schema import Field, FieldType, checked_value
+from homegrown.core.spans import Span
+from homegrown.errors import InputError
+from homegrown.label.marked import UNMARKED, marked_answer
+from homegrown.label.rules.conditions import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from homegrown.core.tasks import Task
+
+MOST_MATCHES = 200
+_WHOLE = "whole__match"
+_GROUP = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
+
+
+@dataclass(slots=True)
+class Unread:
+    """Values that are no votes.
+
+    Attributes:
+        n: how many.
+        first: record id and sentence of the first.
+        by_field: how often by the sentence's beginning.
+    """
+
+    n: int = 0
+    first: tuple[str, str] | None = None
+    by_field: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record_id: str, why: str) -> None:
+        """One more."""
+        self.n += 1
+        self.first = self.first or (record_id, why)
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one sentence; empty where there is nothing."""
+        if self.first is None:
+            return ""
+        values = "1 value is no vote" if self.n == 1 else f"{self.n:,} values are no votes, the first"
+        return f"{values} (record {self.first[0]}): {self.first[1].rstrip('.')}."
+
+
+class Filler:
+    """The fills of a rule, ready for texts.
+
+    Args:
+        task: whose answer is an object.
+        fills: of the rule.
+
+    Raises:
+        InputError: a field is unknown or takes no words, a value is none of its type, or a pattern cannot be used.
+    """
+
+    def __init__(self, task: Task, fills: Sequence[Fill]) -> None:
+        self._task = task
+        self._fields = {f.name: f for f in task.fields}
+        self._said: dict[str, Any] = {}
+        self._finders = []
+        for one in fills:
+            if isinstance(one, ValueFill):
+                self._constant(one)
+            else:
+                self._finders.append(self._finder(one))
+
+    @staticmethod
+    def groups_of(pattern: str) -> list[str]:
+        """The names of a pattern's groups."""
+        return _GROUP.findall(pattern)
+
+    def _named(self, name: str) -> Field:
+        if name not in self._fields:
+            raise InputError(f"The task {self._task.name!r} has no field {name!r}. Fields: {', '.join(self._fields)}.")
+        return self._fields[name]
+
+    def _constant(self, one: ValueFill) -> None:
+        target = self._named(one.field)
+        if target.type in (FieldType.SPAN, FieldType.LIST) and one.value is not None:
+            raise InputError(f"“{target.name}” is a {target.type.value}; a value of its own fills no such field.")
+        read = answer_in((target,), {target.name: one.value}, "")
+        if read.problems:
+            raise InputError(read.problems[0])
+        self._said |= read.value["fields"]
+
+    def _finder(self, one: PatternFill | PhrasesFill) -> _Finder:
+        if isinstance(one, PhrasesFill):
+            return _Finder(phrases_pattern(one.any), {"phrase": self._words(one.field)}, one)
+        names = [n for n in self.groups_of(one.pattern) if n in self._fields]
+        if one.field:
+            return _Finder(f"(?P<{_WHOLE}>{one.pattern})", {_WHOLE: self._words(one.field)}, one)
+        if not names:
+            raise InputError(
+                f"The pattern {one.pattern[:80]!r} fills no field: name a group like one, such as "
+                f"(?P<{next(iter(self._fields))}>…), or say which field all of it fills."
+            )
+        return _Finder(one.pattern, {n: self._words(n) for n in names}, one)
+
+    def _words(self, name: str) -> Field:
+        target = self._named(name)
+        if target.type in UNMARKED:
+            raise InputError(f"“{name}” is a {target.type.value}; words of a text fill no such field, a value does.")
+        return target
+
+    def values(self, record_ids: Sequence[str], texts: Sequence[str], unread: Unread) -> list[str | None]:
+        """The vote's value (JSON) for each text; None where nothing fills anything."""
+        marks: list[dict[str, list[Span]]] = [{} for _ in texts]
+        for finder in self._finders:
+            for row, name, span in finder.find(texts):
+                marks[row].setdefault(name, []).append(span)
+        return [self._value(*each, unread) for each in zip(record_ids, texts, marks, strict=True)]
+
+    def _value(self, record_id: str, text: str, marks: Mapping[str, list[Span]], unread: Unread) -> str | None:
+        found = dict(self._said)
+        for name, spans in marks.items():
+            target = self._fields[name]
+            try:
+                found[target.field_id] = marked_answer(target, sorted(set(spans)), text)
+            except InputError as problem:
+                unread.add(record_id, problem.message)
+        if not found:
+            return None
+        return canonical_json(checked_value(self._task.fields, {"fields": found}, text)).decode()
+
+
+class _Finder:
+    """A pattern whose groups fill fields."""
+
+    def __init__(self, pattern: str, groups: Mapping[str, Field], how: PatternFill | PhrasesFill) -> None:
+        self._pattern = pattern if how.case else f"(?i){pattern}"
+        self._groups, self._which = groups, how.which
+        if how.which == "all" and not all(f.takes_many for f in groups.values()):
+            name = next(f.name for f in groups.values() if not f.takes_many)
+            raise InputError(f"“{name}” takes one answer; of several matches the first or the last can fill it.")
+        try:
+            pc.extract_regex_span(pa.array([""]), self._pattern)
+        except pa.ArrowInvalid as error:
+            said = str(error).removeprefix("Invalid regular expression: ").rstrip(".")
+            raise InputError(
+                f"The pattern {pattern[:80]!r} cannot be used: {said[:200]}. Patterns are RE2's: no look-around, "
+                "no references back."
+            ) from error
+
+    def find(self, texts: Sequence[str]) -> Iterable[tuple[int, str, Span]]:
+        """Row, name of the field and span of each match that counts."""
+        held = {i: text.encode("utf-8", "replace") for i, text in enumerate(texts)}
+        cut = dict.fromkeys(held, 0)
+        last: dict[int, list[tuple[int, str, Span]]] = {}
+        for _ in range(MOST_MATCHES if self._which != "first" else 1):
+            rows = list(held)
+            if not rows:
+                break
+            found = pc.extract_regex_span(pa.array([held[i] for i in rows]).cast(pa.string()), self._pattern)
+            for row, groups in zip(rows, found.to_pylist(), strict=True):
+                matches = (
+                    {}
+                    if groups is None
+                    else {n: s for n, s in groups.items() if s is not None and s[1] > 0 and s[0] >= cut[row]}
+                )
+                mine = [
+                    (row, f.name, _span(texts[row], matches[n][0], matches[n][1], f.name))
+                    for n, f in self._groups.items()
+                    if n in matches
+                ]
+                if not mine:
+                    del held[row]
+                elif self._which == "last":
+                    last[row] = mine
+                else:
+                    yield from mine
+                if mine and self._which != "first":
+                    # What was found is blotted out, so that the next match is found behind it, each offset kept.
+                    cut[row] = max(start + n for start, n in matches.values())
+                    held[row] = b"\x00" * cut[row] + held[row][cut[row] :]
+        for mine in last.values():
+            yield from mine
+
+
+def _span(text: str, start: int, length: int, name: str) -> Span:
+    """A span of bytes as one of code points."""
+    if text.isascii():
+        return Span(start, start + length, name)
+    raw = text.encode("utf-8", "replace")
+    before = len(raw[:start].decode())
+    return Span(before, before + len(raw[start : start + length].decode()), name)
+
+
+def phrases_pattern(phrases: Sequence[str]) -> str:
+    """The pattern whose group ``phrase`` is one of *phrases* as whole words, the longest first.
+
+    Example:
+        >>> pc.extract_regex_span(["by Ann Lee!"], phrases_pattern(["Ann", "Ann  Lee"])).to_pylist()
+        [{'phrase': [3, 7]}]
+    """
+    whole = sorted({" ".join(p.split()) for p in phrases if p.strip()}, key=lambda p: (-len(p), p))
+    parts = [r"\s+".join(literal(piece) for piece in p.split()) for p in whole]
+    return rf"(?:^|[^\pL\pN_])(?P<phrase>{'|'.join(parts)})(?:$|[^\pL\pN_])"

@@ -1,0 +1,177 @@
+"""Rules of a task whose answer is an object, measured beside what others say, and tried before they are kept."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from homegrown.core.documents import document_of
+from homegrown.core.said import Answer, meaning_of
+from homegrown.label.rules.conditions import Matcher
+from homegrown.label.rules.fills import Filler, Unread
+from homegrown.label.rules.measure import ENOUGH_JUDGED, Beside, Estimate, Figures
+from homegrown.label.rules.object_rules import conditions_of
+from homegrown.label.rules.preview import SHOWN, Preview, Shown
+from homegrown.metrics.intervals import wilson
+from homegrown.store.said import said_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from homegrown.core.rules import FieldRule
+    from homegrown.core.said import Said
+    from homegrown.core.tasks import Task
+    from homegrown.label.rules.conditions import Helpers
+    from homegrown.store import Store
+
+
+class _Sums:
+    """A rule beside all others.
+
+    Args:
+        task: of the rule.
+        mine: by number of the record what it says of which field.
+        others: what all others say of each record.
+
+    Attributes:
+        overlap: records of whose fields another says something.
+        conflict: of them those where people, or else another source, say something else.
+        new: records of which the rule fills a field that nobody else speaks of.
+    """
+
+    def __init__(self, task: Task, mine: Mapping[int, Mapping[str, Answer]], others: Sequence[Sequence[Said]]) -> None:
+        self.overlap, self.conflict, self.new = list[int](), list[int](), list[int]()
+        self.n_right = self.n_judged = self.n_same = self.n_met = 0
+        self.beside: dict[str, list[int]] = {}
+        for i, answers in mine.items():
+            said = {f.field_id: [s for s in others[i] if f.field_id in s.fields] for f in task.fields}
+            filled = [f for f in task.fields if f.field_id in answers]
+            against = [self._differs(f, answers[f.field_id], said[f.field_id]) for f in filled]
+            for name, found in (("overlap", [said[f.field_id] for f in filled]), ("conflict", against)):
+                if any(found):
+                    getattr(self, name).append(i)
+            if any(not said[f.field_id] for f in filled):
+                self.new.append(i)
+
+    def _differs(self, one: Any, answer: Answer, said: list[Said]) -> bool:
+        means = meaning_of(one, answer)
+        people = [meaning_of(one, s.fields[one.field_id]) for s in said if s.is_person]
+        rest = [(s.source, meaning_of(one, s.fields[one.field_id])) for s in said if not s.is_person]
+        self.n_judged += len(people)
+        self.n_right += people.count(means)
+        if rest:
+            kinds = [m for _, m in rest]
+            self.n_met += 1
+            self.n_same += max(sorted(set(kinds)), key=kinds.count) == means
+        for source, other in rest:
+            both = self.beside.setdefault(source, [0, 0])
+            both[0] += 1
+            both[1] += other != means
+        return means not in people if people else any(other != means for _, other in rest)
+
+    @property
+    def accuracy(self) -> Estimate | None:
+        if self.n_judged and (self.n_judged >= ENOUGH_JUDGED or not self.n_met):
+            return Estimate(self.n_right / self.n_judged, *wilson(self.n_right, self.n_judged), self.n_judged, "people")
+        if not self.n_met:
+            return None
+        return Estimate(self.n_same / self.n_met, wilson(self.n_same, self.n_met)[0], 1.0, self.n_met, "sources")
+
+
+def rule_figures(
+    store: Store, task: Task, rows: Sequence[Mapping[str, Any]], record_ids: pa.Array
+) -> dict[str, Figures]:
+    """What the rules *rows* of a task do on some records, by name.
+
+    A rule is right where an answer of it means what people say of that field, each of them counted. Where that are
+    fewer than five answers, it is the share of its answers that most of the other sources give too, without an upper
+    bound: where they differ, they may be wrong.
+    """
+    said = said_of(store, task, record_ids)
+    found = {}
+    for row in rows:
+        source = row["label_source_id"]
+        mine = {i: s.fields for i, votes in enumerate(said) for s in votes if s.source == source}
+        others = [[s for s in votes if s.source != source] for votes in said]
+        sums, n = _Sums(task, mine, others), len(mine)
+        found[row["name"]] = Figures(
+            row["name"], n, n / max(len(record_ids), 1), len(sums.overlap), len(sums.conflict), sums.accuracy
+        )
+    return found
+
+
+def preview_field_rule(
+    store: Store, task: Task, rule: FieldRule, batches: Sequence[pa.RecordBatch], helpers: Helpers
+) -> Preview:
+    """Try *rule* on records, whose earlier votes under this name do not count.
+
+    In place of labels it tells what the rule would say, and in conflicts what others say instead.
+    """
+    started = time.monotonic()
+    filler, matcher, unread = Filler(task, rule.fills), Matcher(conditions_of(rule), helpers), Unread()
+    ids, texts, values = list[str](), list[str](), list[str | None]()
+    for batch in batches:
+        matched = set(matcher.matches(batch).tolist())
+        some = batch["text"].to_pylist()
+        read = iter(filler.values(*_taken(batch, some, sorted(matched)), unread))
+        ids += batch["record_id"].to_pylist()
+        texts += some
+        values += [next(read) if i in matched else None for i in range(batch.num_rows)]
+    own = {s["label_source_id"] for s in store.rules.list(task.task_id) if s["name"] == rule.name}
+    others = [[s for s in votes if s.source not in own] for votes in said_of(store, task, pa.array(ids, pa.string()))]
+    mine = {i: msgspec.json.decode(v)["fields"] for i, v in enumerate(values) if v is not None}
+    sums = _Sums(task, mine, others)
+    names = {s["label_source_id"]: s["name"] for s in store.tasks.label_sources(task.task_id)}
+
+    def shown(rows: Sequence[int]) -> tuple[Shown, ...]:
+        return tuple(
+            Shown(ids[i], texts[i][:300], _told(task, mine[i], texts[i]), _else(task, mine[i], others[i], texts[i]))
+            for i in rows
+        )
+
+    spread = np.unique(np.linspace(0, len(mine) - 1, min(SHOWN, len(mine))).astype(int)).tolist() if mine else []
+    matches = list(mine)
+    return Preview(
+        n_records=len(ids), n_matches=len(mine), is_sample=False, n_overlap=len(sums.overlap),
+        n_conflict=len(sums.conflict), accuracy=sums.accuracy,
+        beside=tuple(Beside("source", names.get(s, s), n, k) for s, (n, k) in sorted(sums.beside.items())),
+        n_new=len(sums.new), n_changed=0, matches=shown([matches[i] for i in spread]),
+        conflicts=shown(sums.conflict[:SHOWN]), misses=(), changes=(), seconds=time.monotonic() - started,
+        note=unread.sentence,
+    )  # fmt: skip
+
+
+def _taken(batch: pa.RecordBatch, texts: list[str], rows: list[int]) -> tuple[list[str], list[str]]:
+    ids = batch["record_id"].to_pylist()
+    return [ids[i] for i in rows], [texts[i] for i in rows]
+
+
+def _told(task: Task, answers: Mapping[str, Answer], text: str) -> str:
+    """What is said of the fields that are spoken of, in a line."""
+    document = document_of(task.fields, {"fields": answers}, text)
+    spoken = [f.name for f in task.fields if f.field_id in answers]
+    return "; ".join(f"{name}: {_word(document[name])}" for name in spoken)[:300]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(v) for v in value.values() if v is not None)
+    if isinstance(value, list):
+        return ", ".join(map(_word, value)) or "nothing"
+    return "nothing" if value is None else str(value)
+
+
+def _else(task: Task, mine: Mapping[str, Answer], others: Sequence[Said], text: str) -> str:
+    """What others say of the same fields that means something else."""
+    told = []
+    for one in task.fields:
+        if one.field_id not in mine:
+            continue
+        means = meaning_of(one, mine[one.field_id])
+        said = [s.fields[one.field_id] for s in others if one.field_id in s.fields]
+        told += [_told(task, {one.field_id: a}, text) for a in said if meaning_of(one, a) != means]
+    return " | ".join(dict.fromkeys(told))[:300]
