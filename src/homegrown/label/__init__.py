@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from homegrown.label.cluster_class import covered_records, make_class, sample_of, take_back
     from homegrown.label.grouping import cluster_of, discover, divided, merged, renamed, undone
     from homegrown.label.next import MostUseful, NextRecords
-    from homegrown.label.typical import typical_records
     from homegrown.label.object_votes import join_objects
+    from homegrown.label.typical import typical_records
 
 __getattr__ = on_demand(
     __name__,

@@ -77,8 +77,6 @@ class Invitations:
 
         def _any_task(self, task: Task | handles.Task | str) -> Task: ...
 
-        def _any_task(self, task: Task | handles.Task | str) -> Task: ...
-
     def invite(self, task: Task | handles.Task | str, name: str, role: str = "annotator") -> Invitation:
         """Invite somebody to label a task, or to review it; hand them the link, which works once within a week.
 

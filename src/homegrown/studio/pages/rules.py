@@ -149,7 +149,7 @@ def _form(call: Call, standing: list[StandingRule], edited: str) -> tuple[RuleFo
     if not edited:
         return form_of(call.request.query_params), ()
     one = next((r for r in standing if r.name == edited), None)
-    if one is None or one.rule is None:
+    if one is None or not isinstance(one.rule, Rule):
         return RuleForm(), ("That rule cannot be edited here." if one else "There is no such rule any more.",)
     found = form_of_rule(one.rule)
     if found is None:

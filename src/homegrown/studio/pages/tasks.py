@@ -40,7 +40,11 @@ ROOMS = (
 
 
 #: those of a task whose answer is an object
-OBJECT_ROOMS = (("Label", "station", "Mark words in one text after another, by keys or by mouse."),)
+OBJECT_ROOMS = (
+    ("Label", "station", "Mark words in one text after another, by keys or by mouse."),
+    ("Teachers", "teachers", "Let a model outside vote, within a budget."),
+    ("People", "people", "Who labels, how far they agree, what they ask."),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
