@@ -1,6 +1,7 @@
 """Tasks whose answer is an object: from columns to a snapshot, and what is refused on the way."""
 
 import json
+import shutil
 
 import jsonschema
 import msgspec
@@ -12,6 +13,7 @@ from homegrown.core.models import Recipe
 from homegrown.core.schema import FieldType
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import ConflictError, InputError, UnsuitableLabelsError
+from homegrown.inference.predictor import load_object_predictor
 from homegrown.workspace import connect
 
 WHO = ["Ann Lee", "Bob Ray", "Cleo Fox", "Dan Poe"]
@@ -247,6 +249,26 @@ def test_the_same_seed_gives_the_same_model(learnt):
     again = ws.train(snapshot, Recipe("fields", {"choices": "lexical"}, 0), "again")
     one, two = (ws.store.bundles.open(v.version_id) / "fields.safetensors" for v in (model.version, again))
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_model_whose_features_are_those_of_another_version_is_not_asked(learnt, tmp_path):
+    ws, model = learnt
+    folder = shutil.copytree(ws.store.bundles.open(model.version.version_id), tmp_path / "old")
+    facts = msgspec.json.decode((folder / "model.json").read_bytes())
+    del facts["places"]
+    (folder / "model.json").write_bytes(msgspec.json.encode(facts))
+    with pytest.raises(ConflictError, match="Train it again"):
+        load_object_predictor(folder)
+
+
+def test_a_column_of_words_with_boxes_is_laid_out_as_a_page(tmp_path):
+    page = [{"text": "Total", "box": [0, 0, 40, 10]}, {"text": "Thanks", "box": [0, 20, 40, 30]}]
+    page.append({"text": "9.90", "box": [90, 1, 120, 11]})
+    (tmp_path / "in.jsonl").write_text(json.dumps({"lines": page}), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="lines")
+        (record,) = ws.store.records.page().records
+        assert record.text == "Total\t9.90\nThanks"
 
 
 def letters(n):

@@ -17,10 +17,11 @@ from safetensors.numpy import load_file, save_file
 from homegrown.core.models import FieldAnswer, ObjectAnswer
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.values import parse_money, parse_number
-from homegrown.errors import CorruptDataError
+from homegrown.errors import ConflictError, CorruptDataError
 from homegrown.inference.answers import answers
 from homegrown.inference.candidates import Candidate, Reading
-from homegrown.inference.ranked import WIDTH, Ranking
+from homegrown.inference.place_features import VERSION, WIDTH
+from homegrown.inference.ranked import Ranking
 from homegrown.inference.span_decoding import choose
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from homegrown.inference.span_models import SpanModel
 
 FILE = "fields.safetensors"
+OUTDATED = "This model of fields was trained by another version of homegrown. Train it again."
 ABSENT = "(not there)"
 """The class that says that a choice is not there."""
 
@@ -121,6 +123,7 @@ class FieldsModel:
             "kind": self.kind,
             "fields": [msgspec.to_builtins(f) for f in self.fields],
             "currency": self._currency,
+            "places": VERSION,
             "rankings": {
                 i: {"type": r.type, "reading": r.reading, "temperature": r.temperature}
                 for i, r in self._rankings.items()
@@ -154,6 +157,8 @@ class FieldsModel:
             facts = msgspec.json.decode((folder / "model.json").read_bytes())
             fields = tuple(msgspec.convert(facts["fields"], list[Field]))
             arrays = load_file(folder / FILE)
+            if facts["rankings"] and facts.get("places") != VERSION:
+                raise ConflictError(OUTDATED)
             rankings = {i: _ranking(arrays, i, f) for i, f in facts["rankings"].items()}
             choosers = {i: load_chooser(folder / choice_folder(i)) for i in facts["choosers"]}
             finders = [load_finder(folder / finder_folder(i)) for i in range(facts["n_finders"])]
