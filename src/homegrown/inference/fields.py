@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from homegrown.core.spans import ScoredSpan
     from homegrown.inference.span_models import SpanModel
 
+_Told = tuple[list[list["ScoredSpan"]], np.ndarray]
 FILE = "fields.safetensors"
 OUTDATED = "This model of fields was trained by another version of homegrown. Train it again."
 ABSENT = "(not there)"
@@ -84,18 +85,20 @@ class FieldsModel:
         """One answer per text; see ``core.protocols.ObjectPredictor``."""
         said: list[dict[str, FieldAnswer]] = [{} for _ in texts]
         finders = {id(f): f for f in self._finders.values()} if texts else {}
-        marked = {key: finder.candidates(texts) for key, finder in finders.items()}
+        marked = {key: finder.told(texts) for key, finder in finders.items()}
         for one in self.fields:
             for found, answer in zip(said, self._answers(one, texts, marked), strict=False):
                 found[one.field_id] = answer
         return [ObjectAnswer(found) for found in said]
 
-    def _answers(self, one: Field, texts: list[str], marked: Mapping[int, list[list[ScoredSpan]]]) -> list[FieldAnswer]:
+    def _answers(self, one: Field, texts: list[str], marked: Mapping[int, _Told]) -> list[FieldAnswer]:
         if not texts:
             return []
         if (finder := self._finders.get(one.field_id)) is not None:
-            line, found = finder.readout.line, marked[id(finder)]
-            return [_marked(one, [s for s in spans if s.type == one.field_id], line) for spans in found]
+            line, (found, absent) = finder.readout.line, marked[id(finder)]
+            none = absent[:, finder.types.index(one.field_id)].tolist()
+            mine = [[s for s in spans if s.type == one.field_id] for spans in found]
+            return [_marked(one, *each, line) for each in zip(mine, none, strict=True)]
         if (ranking := self._rankings.get(one.field_id)) is not None:
             pairs = zip(texts, ranking.best(texts), strict=True)
             return [FieldAnswer(self._placed(one, ranking.reading, text, place), prob) for text, (place, prob) in pairs]
@@ -174,21 +177,23 @@ def _ranking(arrays: Mapping[str, np.ndarray], field_id: str, facts: Mapping[str
     return Ranking(FieldType(facts["type"]), reading, weights, float(facts["temperature"]))
 
 
-def _marked(one: Field, spans: list[ScoredSpan], line: float) -> FieldAnswer:
+def _marked(one: Field, spans: list[ScoredSpan], absent: float, line: float) -> FieldAnswer:
     """What a field holds, of the spans that may be meant: the likeliest, or all that are likely and do not overlap.
 
-    Several are as sure as each of them is and as nothing else is missing: the product of their probabilities and of the
-    likeliest other's not being one.
+    One: the likeliest span, or "not there" where that is likelier still. Several are as sure as each of them is and as
+    nothing else is missing: the product of their probabilities and of the likeliest other's not being one.
     """
     if not one.takes_many:
         best = max(spans, key=lambda s: s.prob, default=None)
-        if best is None or best.prob < line:
-            return FieldAnswer(None, 1.0 - (best.prob if best else 0.0))
+        if best is None or best.prob <= absent:
+            return FieldAnswer(None, absent)
         return FieldAnswer({"spans": [[best.start, best.end]]}, best.prob)
     kept = choose(spans, line)
+    if not kept:
+        return FieldAnswer(None, absent)
     free = [s.prob for s in spans if not any(s.overlaps(k) for k in kept)]
     sure = math.prod(s.prob for s in kept) * (1.0 - max(free, default=0.0))
-    return FieldAnswer({"spans": sorted([s.start, s.end] for s in kept)} if kept else None, sure)
+    return FieldAnswer({"spans": sorted([s.start, s.end] for s in kept)}, sure)
 
 
 def _chosen(one: Field, label: str | None, prob: float) -> FieldAnswer:
