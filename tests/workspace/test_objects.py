@@ -8,9 +8,10 @@ import msgspec
 import pyarrow.compute as pc
 import pytest
 
+from homegrown.core.choices import TaskClass
 from homegrown.core.documents import document_of
 from homegrown.core.models import Recipe
-from homegrown.core.schema import FieldType
+from homegrown.core.schema import Field, FieldType
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import ConflictError, InputError, UnsuitableLabelsError
 from homegrown.inference.predictor import load_object_predictor
@@ -298,3 +299,54 @@ def test_words_inside_of_lines_are_found_several_and_those_of_two_fields_at_one_
         jsonschema.validate(said["document"], ws.json_schema("letter"))
         assert nothing["document"]["people"] == []
         assert nothing["fields"]["people"]["prob"] > 0.5
+
+
+GOODS = ["lamp", "red chair", "desk", "oak shelf", "mirror", "small rug", "clock", "vase"]
+
+
+def orders(n):
+    for i in range(n):
+        some = [GOODS[(i * 3 + k * 5) % 8] for k in range(1 + i % 3)]
+        prices = [f"{(i * 7 + k * 13) % 90 + 1}.50" for k in range(len(some))]
+        lines = [f"{1 + k} x {what} at {price} EUR" for k, (what, price) in enumerate(zip(some, prices, strict=True))]
+        wants = [w for w, there in (("gift", i % 2), ("express", i % 3 == 0)) if there]
+        words = " ".join({"gift": "please wrap as a gift", "express": "send it express"}[w] for w in wants)
+        answer = {
+            "goods": [{"what": w, "price": f"{p} EUR"} for w, p in zip(some, prices, strict=True)],
+            "wants": wants,
+        }
+        yield {"text": "\n".join([f"Order {i}", *lines, words]), "answer": answer}
+
+
+def test_lists_of_small_objects_and_several_choices_are_learnt(tmp_path):
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, orders(120))), encoding="utf-8")
+    fields = [
+        Field(
+            "", "goods", FieldType.LIST, fields=(Field("", "what", FieldType.SPAN), Field("", "price", FieldType.MONEY))
+        ),
+        Field(
+            "", "wants", FieldType.CHOICE, takes_many=True, choices=(TaskClass("", "gift"), TaskClass("", "express"))
+        ),
+    ]
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("order", fields=fields)
+        task.import_answers("answer")
+        model = task.train(task.snapshot(seed=0), "fields", choices="lexical", spans="crf")
+        assert any("right for 100.0% of the training texts" in d for d in model.version.details["report"]["decisions"])
+        found = model.evaluate().document
+        assert (found["not_learnt"], found["accuracy"] > 0.8) == ([], True)
+        text = "Order 7\n1 x desk at 7.50 EUR\n2 x red chair at 12.50 EUR\nplease wrap as a gift send it express"
+        said, nothing = model.predict([text, "hello"])
+        jsonschema.validate(said["document"], ws.json_schema("order"))
+        eur = {"currency": "EUR"}
+        goods = [{"what": w, "price": {"amount": a, **eur}} for w, a in (("desk", 7.5), ("red chair", 12.5))]
+        assert said["document"] == {"goods": goods, "wants": ["gift", "express"]}
+        assert [text[a:b] for a, b in said["fields"]["goods"]["spans"]] == [
+            "desk",
+            "7.50 EUR",
+            "red chair",
+            "12.50 EUR",
+        ]
+        assert nothing["document"] == {"goods": [], "wants": []}
+        assert 0 < nothing["fields"]["goods"]["prob"] <= 1
