@@ -147,6 +147,7 @@ class _Fitting:
             + (f" Not learnt: {', '.join(left_out)}." if left_out else "")
         )
         if share < REACHABLE:
+            self.decisions.append(f"{one.name}: these are too few, so it is not learnt.")
             return None
         found = self._found(train.examples, valid.examples)
         return replace(rows, readings={i: r for i, r in readings.items() if i in found.types})
