@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from homegrown.core.models import FieldAnswer, ObjectAnswer
 from homegrown.core.schema import Field, FieldType
 from homegrown.errors import ConflictError, CorruptDataError
-from homegrown.inference.answers import MULTI_THRESHOLD, answers
+from homegrown.inference.answers import MULTI_THRESHOLD
 from homegrown.inference.candidates import Reading
 from homegrown.inference.lists import Rows, value_at
 from homegrown.inference.place_features import VERSION, WIDTH
@@ -113,7 +113,7 @@ class FieldsModel:
         if (chooser := self._choosers.get(one.field_id)) is not None:
             if one.takes_many:
                 return [_several(chooser.class_names, row) for row in chooser.predict(texts).probs]
-            return [_chosen(one, a.label, a.prob) for a in answers(chooser, chooser.predict(texts))]
+            return [_chosen(one, chooser.class_names, row) for row in chooser.predict(texts).probs]
         return []
 
     def _listed(self, one: Field, texts: list[str], marked: Mapping[int, _Told]) -> list[FieldAnswer]:
@@ -216,8 +216,11 @@ def _several(names: Sequence[str], probs: np.ndarray) -> FieldAnswer:
     return FieldAnswer({"choices": said} if said else None, float(np.prod(np.maximum(probs, 1.0 - probs))))
 
 
-def _chosen(one: Field, label: str | None, prob: float) -> FieldAnswer:
-    if label is None or label == ABSENT:
+def _chosen(one: Field, names: Sequence[str], probs: np.ndarray) -> FieldAnswer:
+    """The likeliest choice. A text unlike all that taught is no reason for null: where null is an answer, it taught."""
+    best = int(probs.argmax())
+    label, prob = names[best], float(probs[best])
+    if label == ABSENT:
         return FieldAnswer(None, prob)
     if one.type is FieldType.BOOLEAN:
         return FieldAnswer({"value": label == "true"}, prob)
