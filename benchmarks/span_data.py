@@ -115,14 +115,18 @@ def _sentences(path: Path, separator: str) -> Iterable[tuple[Row, int]]:
 def _chats(domain: str) -> Task:
     sides = []
     for side in ("train", "dev", "test"):
-        rows = []
         with gzip.open(data_folder() / "multidogo" / domain / f"{side}.tsv.gz", "rt", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                words, tags = row["utterance"].split(), row["slot-labels"].split()
-                if words and len(words) == len(tags):  # a few rows differ and cannot be aligned
-                    rows.append(_joined(words, [t if t == "O" else f"I-{t}" for t in tags]))
+            rows = [one for row in csv.DictReader(file, delimiter="\t") if (one := chat_row(row)) is not None]
         sides.append(_examples(rows))
     return Task(domain, *sides)
+
+
+def chat_row(row: dict[str, str]) -> Row | None:
+    """An utterance with its slots; None where words and labels cannot be aligned."""
+    words, tags = row["utterance"].split(), row["slot-labels"].split()
+    if not words or len(words) != len(tags):
+        return None
+    return _joined(words, [t if t == "O" else f"I-{t}" for t in tags])
 
 
 def _joined(words: list[str], tags: list[str]) -> Row:

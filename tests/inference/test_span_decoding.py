@@ -132,3 +132,28 @@ def test_chosen_spans_do_not_overlap_and_reach_the_line() -> None:
     assert all(s.prob >= 0.4 for s in kept)
     assert not any(one.overlaps(other) for one, other in itertools.combinations(kept, 2))
     assert max(spans, key=lambda s: s.prob) in kept
+
+
+def test_no_span_is_as_probable_as_all_sequences_without_it() -> None:
+    tagging = Tagging(("a", "b"))
+    rng = np.random.default_rng(3)
+    k = tagging.n_tags
+    chain = tagging.chain(rng.normal(size=(k, k)), rng.normal(size=k), rng.normal(size=k))
+    scores = [rng.normal(size=(n, k)) for n in (4, 1, 3, 0)]
+    found = tagging.absence(chain, scores)
+    for row, one in enumerate(scores):
+        total = [0.0, 0.0, 0.0]
+        for tags in itertools.product(range(k), repeat=len(one)):
+            legal = all(tagging.legal[a, b] for a, b in itertools.pairwise(tags)) and (
+                not tags or tagging.may_start[tags[0]]
+            )
+            if not legal:
+                continue
+            score = sum(one[i, t] for i, t in enumerate(tags)) + sum(
+                chain.transition[a, b] for a, b in itertools.pairwise(tags)
+            )
+            weight = np.exp(score + (chain.start[tags[0]] + chain.end[tags[-1]] if tags else 0.0))
+            total[0] += weight
+            for kind in range(2):
+                total[1 + kind] += weight if not {1 + 2 * kind, 2 + 2 * kind} & set(tags) else 0.0
+        assert np.allclose(found[row], np.array(total[1:]) / total[0])

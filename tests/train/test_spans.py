@@ -12,7 +12,8 @@ from homegrown.core.spans import Span
 from homegrown.errors import EmptyDataError, InputError, UnsuitableLabelsError
 from homegrown.inference.encoder import Encoder
 from homegrown.inference.encoder_folder import bundled_folder
-from homegrown.inference.span_models import load_span_model
+from homegrown.inference.span_models import ChainSpans, MixedSpans, load_span_model
+from homegrown.inference.words import words_of
 from homegrown.metrics.spans import span_scores
 from homegrown.train.span_data import PIECE_WORDS, SpanExamples, choose_words, prepare
 from homegrown.train.spans import fit_spans
@@ -83,6 +84,46 @@ def test_each_learns_and_answers_after_loading(tmp_path, encoder, options, least
         assert all(0 <= s.start < s.end <= len(text) and model.readout.line <= s.prob <= 1 for s in spans)
     assert not model.predict(["", " "])[0]
     assert not (tmp_path / "spans").exists()
+
+
+def test_a_crf_and_a_head_add_their_scores_and_both_are_kept(tmp_path, encoder) -> None:
+    train, valid = examples(0, 40), examples(1, 25)
+    fitted = fit(tmp_path, encoder, train, valid, epochs=1, batch=40, n_steps=20)
+    assert fitted.recipe.options["crf"] in (0.3, 0.5, 0.7)  # one step is too few for the head alone
+    model = load_span_model(fitted.folder, encoder)
+    assert isinstance(model, MixedSpans)
+    words = [words_of(t, model.grain) for t in valid.texts]
+    first, second = (part.scores(valid.texts, words)[0] for part in model.parts)
+    assert np.allclose(model.scores(valid.texts, words)[0], (1 - model.share) * first + model.share * second)
+    assert span_scores(valid.spans, model.predict(valid.texts)).micro.f1 > 0.9
+
+
+def test_spans_that_never_hold_a_line_break_do_not_go_on_after_one(tmp_path, encoder) -> None:
+    pages = examples(0, 80)
+    texts = [text + "\nthanks" for text in pages.texts]
+    page = SpanExamples(texts, pages.spans)
+    model = load_span_model(fit(tmp_path, encoder, page, page.take(range(40)), rung="crf", n_steps=20).folder)
+    assert isinstance(model, ChainSpans)
+    assert model.within_lines == ("name", "order")
+    found = model.candidates(["please call Ana\nKent about order AB-12\n34"])[0]
+    assert found
+    assert not any("\n" in "please call Ana\nKent about order AB-12\n34"[s.start : s.end] for s in found)
+
+
+def test_it_is_said_how_probable_it_is_that_there_is_none(tmp_path, encoder) -> None:
+    some = examples(0, 80)
+    bare = [f"thanks, all is well with number {i}" for i in range(81)]
+    every = SpanExamples(some.texts + bare, some.spans + [()] * 81)
+    model = load_span_model(
+        fit(
+            tmp_path, encoder, every.take(range(0, 162, 2)), every.take(range(1, 162, 2)), rung="crf", n_steps=20
+        ).folder
+    )
+    _, absent = model.told(["please call Ana Kent about order AB-1234.", "nothing to see here"])
+    assert absent.shape == (2, 2)
+    assert (absent[0] < 0.2).all()
+    assert (absent[1] > 0.8).all()
+    assert (model.readout.none_slope, model.readout.none_offset) != (1.0, 0.0)
 
 
 def test_a_tuned_encoder_comes_with_the_bundle_and_the_same_seed_gives_the_same_bits(tmp_path, tiny) -> None:

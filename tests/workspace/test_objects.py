@@ -1,17 +1,20 @@
 """Tasks whose answer is an object: from columns to a snapshot, and what is refused on the way."""
 
 import json
+import shutil
 
 import jsonschema
 import msgspec
 import pyarrow.compute as pc
 import pytest
 
+from homegrown.core.choices import TaskClass
 from homegrown.core.documents import document_of
 from homegrown.core.models import Recipe
-from homegrown.core.schema import FieldType
+from homegrown.core.schema import Field, FieldType
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import ConflictError, InputError, UnsuitableLabelsError
+from homegrown.inference.predictor import load_object_predictor
 from homegrown.workspace import connect
 
 WHO = ["Ann Lee", "Bob Ray", "Cleo Fox", "Dan Poe"]
@@ -191,7 +194,9 @@ def test_a_model_answers_with_a_document_valid_by_the_schema_and_its_evidence(le
         assert 0.5 < said["fields"][name]["prob"] <= 1
     assert "notes" not in said["fields"]
     assert model.predict([]) == []
-    assert model.predict(["nothing here"])[0]["document"]["day"] is None
+    nothing = model.predict(["nothing here"])[0]["document"]
+    assert nothing["day"] is None
+    assert nothing["kind"] in FIELDS["kind"]  # nobody has ever said that it is neither
 
 
 def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys):
@@ -249,6 +254,26 @@ def test_the_same_seed_gives_the_same_model(learnt):
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_model_whose_features_are_those_of_another_version_is_not_asked(learnt, tmp_path):
+    ws, model = learnt
+    folder = shutil.copytree(ws.store.bundles.open(model.version.version_id), tmp_path / "old")
+    facts = msgspec.json.decode((folder / "model.json").read_bytes())
+    del facts["places"]
+    (folder / "model.json").write_bytes(msgspec.json.encode(facts))
+    with pytest.raises(ConflictError, match="Train it again"):
+        load_object_predictor(folder)
+
+
+def test_a_column_of_words_with_boxes_is_laid_out_as_a_page(tmp_path):
+    page = [{"text": "Total", "box": [0, 0, 40, 10]}, {"text": "Thanks", "box": [0, 20, 40, 30]}]
+    page.append({"text": "9.90", "box": [90, 1, 120, 11]})
+    (tmp_path / "in.jsonl").write_text(json.dumps({"lines": page}), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="lines")
+        (record,) = ws.store.records.page().records
+        assert record.text == "Total\t9.90\nThanks"
+
+
 def letters(n):
     for i in range(n):
         to, sender = WHO[i % 4], WHO[(i * 3 + 1) % 4]
@@ -276,3 +301,54 @@ def test_words_inside_of_lines_are_found_several_and_those_of_two_fields_at_one_
         jsonschema.validate(said["document"], ws.json_schema("letter"))
         assert nothing["document"]["people"] == []
         assert nothing["fields"]["people"]["prob"] > 0.5
+
+
+GOODS = ["lamp", "red chair", "desk", "oak shelf", "mirror", "small rug", "clock", "vase"]
+
+
+def orders(n):
+    for i in range(n):
+        some = [GOODS[(i * 3 + k * 5) % 8] for k in range(1 + i % 3)]
+        prices = [f"{(i * 7 + k * 13) % 90 + 1}.50" for k in range(len(some))]
+        lines = [f"{1 + k} x {what} at {price} EUR" for k, (what, price) in enumerate(zip(some, prices, strict=True))]
+        wants = [w for w, there in (("gift", i % 2), ("express", i % 3 == 0)) if there]
+        words = " ".join({"gift": "please wrap as a gift", "express": "send it express"}[w] for w in wants)
+        answer = {
+            "goods": [{"what": w, "price": f"{p} EUR"} for w, p in zip(some, prices, strict=True)],
+            "wants": wants,
+        }
+        yield {"text": "\n".join([f"Order {i}", *lines, words]), "answer": answer}
+
+
+def test_lists_of_small_objects_and_several_choices_are_learnt(tmp_path):
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, orders(120))), encoding="utf-8")
+    fields = [
+        Field(
+            "", "goods", FieldType.LIST, fields=(Field("", "what", FieldType.SPAN), Field("", "price", FieldType.MONEY))
+        ),
+        Field(
+            "", "wants", FieldType.CHOICE, takes_many=True, choices=(TaskClass("", "gift"), TaskClass("", "express"))
+        ),
+    ]
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("order", fields=fields)
+        task.import_answers("answer")
+        model = task.train(task.snapshot(seed=0), "fields", choices="lexical", spans="crf")
+        assert any("right for 100.0% of the training texts" in d for d in model.version.details["report"]["decisions"])
+        found = model.evaluate().document
+        assert (found["not_learnt"], found["accuracy"] > 0.8) == ([], True)
+        text = "Order 7\n1 x desk at 7.50 EUR\n2 x red chair at 12.50 EUR\nplease wrap as a gift send it express"
+        said, nothing = model.predict([text, "hello"])
+        jsonschema.validate(said["document"], ws.json_schema("order"))
+        eur = {"currency": "EUR"}
+        goods = [{"what": w, "price": {"amount": a, **eur}} for w, a in (("desk", 7.5), ("red chair", 12.5))]
+        assert said["document"] == {"goods": goods, "wants": ["gift", "express"]}
+        assert [text[a:b] for a, b in said["fields"]["goods"]["spans"]] == [
+            "desk",
+            "7.50 EUR",
+            "red chair",
+            "12.50 EUR",
+        ]
+        assert nothing["document"] == {"goods": [], "wants": []}
+        assert 0 < nothing["fields"]["goods"]["prob"] <= 1

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from homegrown.core.documents import document_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from homegrown.core.models import Predictions
@@ -48,12 +50,16 @@ def object_answers(predictor: ObjectPredictor, texts: list[str]) -> list[Answer]
     names = {f.field_id: f.name for f in predictor.fields}
     found = []
     for text, said in zip(texts, predictor.predict_objects(texts), strict=True):
-        fields = {
-            names[i]: {"prob": a.prob, "spans": (a.answer or {}).get("spans", [])} for i, a in said.fields.items()
-        }
+        fields = {names[i]: {"prob": a.prob, "spans": _evidence(a.answer or {})} for i, a in said.fields.items()}
         document = document_of(predictor.fields, said.value, text)
         found.append(Answer(None, math.prod(f["prob"] for f in fields.values()), 1.0, None, (), document, fields))
     return found
+
+
+def _evidence(answer: Mapping[str, Any]) -> list[list[int]]:
+    """Where an answer stands; of a list where all values of its objects do."""
+    inner = [a for item in answer.get("items", ()) for a in item.values() if a]
+    return sorted([*answer.get("spans", ()), *(s for a in inner for s in a.get("spans", ()))])
 
 
 def answers(predictor: Predictor, predictions: Predictions, top: int = 1) -> list[Answer]:

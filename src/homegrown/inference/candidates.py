@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from homegrown.core.dates import parse_date
@@ -56,13 +57,14 @@ class Reading:
     currency: str | None = None
 
 
-def candidates(text: str, type: FieldType, reading: Reading) -> list[Candidate]:
-    """The places at which a value of *type* stands, in order, ``MOST`` at most.
+def candidates(text: str, type: FieldType, reading: Reading, most: int = MOST) -> list[Candidate]:
+    """The places at which a value of *type* stands, in order, *most* at most.
 
     Args:
         text: of a record.
         type: ``number``, ``money`` or ``date``; of ``span`` whole lines and runs of up to six of them.
         reading: how values are written.
+        most: what stands further behind is left out.
 
     Example:
         >>> [c.value for c in candidates("12.50 EUR on 3 May 2026", FieldType.MONEY, Reading())][:1]
@@ -71,7 +73,7 @@ def candidates(text: str, type: FieldType, reading: Reading) -> list[Candidate]:
         [Candidate(start=4, end=12, value='2026-05-03')]
     """
     found = sorted(set(_FINDERS[type](text, reading)), key=lambda c: (c.start, c.end))
-    return found[:MOST]
+    return found[:most]
 
 
 def _numbers(text: str, reading: Reading) -> Iterator[Candidate]:
@@ -119,15 +121,24 @@ def _days(text: str, reading: Reading) -> Iterator[Candidate]:
 
 def _lines(text: str, reading: Reading) -> Iterator[Candidate]:
     del reading
-    lines = [m.span() for m in re.finditer(r"[^\n]*\S", text)]
-    starts = [start + len(text[start:end]) - len(text[start:end].lstrip()) for start, end in lines]
-    for i, start in enumerate(starts):
-        # NAME LTD (123456-X): what stands in brackets behind is seldom a part of the name.
-        bracket = text.find(" (", start + 2, lines[i][1])
-        if bracket > 0:
-            yield Candidate(start, bracket, same_words(text[start:bracket]))
-        for j in range(i, min(i + LONGEST_RUN, len(lines))):
-            yield Candidate(start, lines[j][1], same_words(text[start : lines[j][1]]))
+    lines = [_cells(text, *m.span()) for m in re.finditer(r"[^\n]*\S", text)]
+    for i, cells in enumerate(lines):
+        for start, end in cells:
+            yield Candidate(start, end, same_words(text[start:end]))
+            # NAME LTD (123456-X): what stands in brackets behind is seldom a part of the name.
+            bracket = text.find(" (", start + 2, end)
+            if bracket > 0:
+                yield Candidate(start, bracket, same_words(text[start:bracket]))
+        starts = {cells[0][0], cells[-1][0]}
+        for below in lines[i : i + LONGEST_RUN]:
+            for start, end in product(starts, {below[0][1], below[-1][1]}):
+                if start < end:
+                    yield Candidate(start, end, same_words(text[start:end]))
+
+
+def _cells(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The parts of a line between tabs, without the white space around them."""
+    return [(start + m.start(), start + m.end()) for m in re.finditer(r"[^\t\s](?:[^\t]*[^\t\s])?", text[start:end])]
 
 
 def same_words(text: str) -> str:

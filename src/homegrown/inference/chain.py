@@ -97,6 +97,30 @@ class Chain:
                 found[row] = path[: lengths[i], i]
         return found
 
+    def log_sums(self, scores: Sequence[np.ndarray], left_out: Sequence[int] = ()) -> np.ndarray:
+        """float64 [n]: the logarithm of the sum over all legal sequences of each; 0 for an empty one.
+
+        Args:
+            scores: one float [length, k] for each sequence.
+            left_out: labels that do not occur in the sequences that are summed.
+        """
+        kept = [t for t in range(len(self.start)) if t not in left_out]
+        start, factors, end = self.start_factors[kept], self.factors[np.ix_(kept, kept)], self.end_factors[kept]
+        found = np.zeros(len(scores))
+        for rows in _batches(scores):
+            lengths, padded = _laid_out(scores, rows)
+            padded = padded[:, :, kept]
+            so_far = np.zeros(padded.shape[1:])
+            for t in range(len(padded)):
+                n = int(np.searchsorted(-lengths, -t))
+                top = padded[t, :n].max(1)
+                step = np.exp(padded[t, :n] - top[:, None]) * (start if t == 0 else so_far[:n] @ factors)
+                scale = np.maximum(step.sum(1), 1e-300)
+                so_far[:n] = step / scale[:, None]
+                found[rows[:n]] += np.log(scale) + top
+            found[rows] += np.log(np.maximum(so_far @ end, 1e-300))
+        return found
+
     def lattices(self, scores: Sequence[np.ndarray]) -> Iterator[Lattice]:
         """Forward and backward sums, some sequences at a time; empty ones are left out."""
         for rows in _batches(scores):

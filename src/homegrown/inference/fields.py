@@ -2,7 +2,7 @@
 
 Values that stand in the text (numbers, amounts, dates, lines) are chosen among candidates (``inference.ranked``);
 closed choices and booleans are answered by a model of classes in a folder of its own, ``choice-FIELD``; spans inside of
-lines, and several of them, by models that find spans, in ``spans-0`` and so on.
+lines, several of them, and lists of small objects by models that find spans, in ``spans-0`` and so on.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from safetensors.numpy import load_file, save_file
 
 from homegrown.core.models import FieldAnswer, ObjectAnswer
 from homegrown.core.schema import Field, FieldType
-from homegrown.core.values import parse_money, parse_number
-from homegrown.errors import CorruptDataError
-from homegrown.inference.answers import answers
-from homegrown.inference.candidates import Candidate, Reading
-from homegrown.inference.ranked import WIDTH, Ranking
+from homegrown.errors import ConflictError, CorruptDataError
+from homegrown.inference.answers import MULTI_THRESHOLD
+from homegrown.inference.candidates import Reading
+from homegrown.inference.lists import Rows, value_at
+from homegrown.inference.place_features import VERSION, WIDTH
+from homegrown.inference.ranked import Ranking
 from homegrown.inference.span_decoding import choose
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from homegrown.core.spans import ScoredSpan
     from homegrown.inference.span_models import SpanModel
 
+_Told = tuple[list[list["ScoredSpan"]], np.ndarray]
 FILE = "fields.safetensors"
+OUTDATED = "This model of fields was trained by another version of homegrown. Train it again."
 ABSENT = "(not there)"
 """The class that says that a choice is not there."""
 
@@ -56,6 +59,7 @@ class FieldsModel:
         finders: find the spans of fields, which are their types by their ids: fields whose spans overlap are in
             different ones, for a finder gives each word to one span.
         currency: of amounts that name none.
+        lists: by field id; a finder finds the spans of their objects' fields.
     """
 
     kind = "fields"
@@ -67,22 +71,23 @@ class FieldsModel:
         choosers: Mapping[str, Predictor],
         finders: Sequence[SpanModel] = (),
         currency: str | None = None,
+        lists: Mapping[str, Rows] | None = None,
     ) -> None:
         self.fields, self._rankings, self._choosers, self._currency = fields, rankings, choosers, currency
         self._finders = {field_id: finder for finder in finders for field_id in finder.types}
-        self._n_finders = len(finders)
+        self._n_finders, self._lists = len(finders), dict(lists or {})
 
     @property
     def learnt(self) -> tuple[str, ...]:
         """Ids of the fields that it answers."""
-        known = {*self._rankings, *self._choosers, *self._finders}
+        known = {*self._rankings, *self._choosers, *self._finders, *self._lists}
         return tuple(f.field_id for f in self.fields if f.field_id in known)
 
     def predict_objects(self, texts: list[str]) -> list[ObjectAnswer]:
         """One answer per text; see ``core.protocols.ObjectPredictor``."""
         said: list[dict[str, FieldAnswer]] = [{} for _ in texts]
         finders = {id(f): f for f in self._finders.values()} if texts else {}
-        marked = {key: finder.candidates(texts) for key, finder in finders.items()}
+        marked = {key: finder.told(texts) for key, finder in finders.items()}
         for one in self.fields:
             for found, answer in zip(said, self._answers(one, texts, marked), strict=False):
                 found[one.field_id] = answer
@@ -96,31 +101,40 @@ class FieldsModel:
                 mine += spans
         return found
 
-    def _answers(self, one: Field, texts: list[str], marked: Mapping[int, list[list[ScoredSpan]]]) -> list[FieldAnswer]:
+    def _answers(self, one: Field, texts: list[str], marked: Mapping[int, _Told]) -> list[FieldAnswer]:
         if not texts:
             return []
         if (finder := self._finders.get(one.field_id)) is not None:
-            line, found = finder.readout.line, marked[id(finder)]
-            return [_marked(one, [s for s in spans if s.type == one.field_id], line) for spans in found]
+            line, (found, absent) = finder.readout.line, marked[id(finder)]
+            none = absent[:, finder.types.index(one.field_id)].tolist()
+            mine = [[s for s in spans if s.type == one.field_id] for spans in found]
+            return [_marked(one, *each, line) for each in zip(mine, none, strict=True)]
         if (ranking := self._rankings.get(one.field_id)) is not None:
             pairs = zip(texts, ranking.best(texts), strict=True)
-            return [FieldAnswer(self._placed(one, ranking.reading, text, place), prob) for text, (place, prob) in pairs]
+            how, money = ranking.reading, self._currency
+            return [
+                FieldAnswer(place and value_at(one.type, how, text, place.start, place.end, money), prob)
+                for text, (place, prob) in pairs
+            ]
+        if one.field_id in self._lists:
+            return self._listed(one, texts, marked)
         if (chooser := self._choosers.get(one.field_id)) is not None:
-            return [_chosen(one, a.label, a.prob) for a in answers(chooser, chooser.predict(texts))]
+            if one.takes_many:
+                return [_several(chooser.class_names, row) for row in chooser.predict(texts).probs]
+            return [_chosen(one, chooser.class_names, row) for row in chooser.predict(texts).probs]
         return []
 
-    def _placed(self, one: Field, reading: Reading, text: str, place: Candidate | None) -> dict[str, Any] | None:
-        if place is None:
-            return None
-        spans = {"spans": [[place.start, place.end]]}
-        words = text[place.start : place.end]
-        # As it stands: among candidates 12.50 is 12.5, so that equal amounts are one.
-        if one.type is FieldType.NUMBER and (number := parse_number(words, decimal=reading.decimal)) is not None:
-            return {"value": str(number), **spans}
-        if one.type is FieldType.MONEY and (said := parse_money(words, decimal=reading.decimal)) is not None:
-            currency = said.currency or self._currency
-            return {"value": str(said.amount), **({"currency": currency} if currency else {}), **spans}
-        return spans if one.type is FieldType.SPAN else {"value": place.value, **spans}
+    def _listed(self, one: Field, texts: list[str], marked: Mapping[int, _Told]) -> list[FieldAnswer]:
+        """As sure as each span of it is, and as nothing else is missing; none at all: as the likeliest field is not."""
+        how = self._lists[one.field_id]
+        finder = next(f for i, f in self._finders.items() if i in how.readings)
+        found, absent = marked[id(finder)]
+        told = []
+        for text, spans, none in zip(texts, found, absent.min(1).tolist(), strict=True):
+            kept = choose(spans, finder.readout.line)
+            items = how.items(one.fields, text, kept, self._currency)
+            told.append(FieldAnswer({"items": items} if items else None, _sure(kept, spans) if items else none))
+        return told
 
     def save(self, folder: Path) -> None:
         """Write the bundle's files, those of its choosers and finders left out: their trainers wrote them."""
@@ -129,12 +143,14 @@ class FieldsModel:
             "kind": self.kind,
             "fields": [msgspec.to_builtins(f) for f in self.fields],
             "currency": self._currency,
+            "places": VERSION,
             "rankings": {
                 i: {"type": r.type, "reading": r.reading, "temperature": r.temperature}
                 for i, r in self._rankings.items()
             },
             "choosers": sorted(self._choosers),
             "n_finders": self._n_finders,
+            "lists": self._lists,
         }
         (folder / "model.json").write_bytes(msgspec.json.encode(facts))
         # Most weights are 0: only the columns that occurred are kept.
@@ -162,10 +178,13 @@ class FieldsModel:
             facts = msgspec.json.decode((folder / "model.json").read_bytes())
             fields = tuple(msgspec.convert(facts["fields"], list[Field]))
             arrays = load_file(folder / FILE)
+            if facts["rankings"] and facts.get("places") != VERSION:
+                raise ConflictError(OUTDATED)
             rankings = {i: _ranking(arrays, i, f) for i, f in facts["rankings"].items()}
             choosers = {i: load_chooser(folder / choice_folder(i)) for i in facts["choosers"]}
             finders = [load_finder(folder / finder_folder(i)) for i in range(facts["n_finders"])]
-            return cls(fields, rankings, choosers, finders, facts["currency"])
+            lists = msgspec.convert(facts.get("lists", {}), dict[str, Rows])
+            return cls(fields, rankings, choosers, finders, facts["currency"], lists)
         except (KeyError, TypeError, ValueError, IndexError, msgspec.ValidationError) as error:
             raise CorruptDataError(f"The model in {folder.name} is damaged ({type(error).__name__}).") from error
 
@@ -177,25 +196,39 @@ def _ranking(arrays: Mapping[str, np.ndarray], field_id: str, facts: Mapping[str
     return Ranking(FieldType(facts["type"]), reading, weights, float(facts["temperature"]))
 
 
-def _marked(one: Field, spans: list[ScoredSpan], line: float) -> FieldAnswer:
+def _marked(one: Field, spans: list[ScoredSpan], absent: float, line: float) -> FieldAnswer:
     """What a field holds, of the spans that may be meant: the likeliest, or all that are likely and do not overlap.
 
-    Several are as sure as each of them is and as nothing else is missing: the product of their probabilities and of the
-    likeliest other's not being one.
+    One: the likeliest span, or "not there" where that is likelier still. Several are as sure as each of them is and as
+    nothing else is missing: the product of their probabilities and of the likeliest other's not being one.
     """
     if not one.takes_many:
         best = max(spans, key=lambda s: s.prob, default=None)
-        if best is None or best.prob < line:
-            return FieldAnswer(None, 1.0 - (best.prob if best else 0.0))
+        if best is None or best.prob <= absent:
+            return FieldAnswer(None, absent)
         return FieldAnswer({"spans": [[best.start, best.end]]}, best.prob)
     kept = choose(spans, line)
+    if not kept:
+        return FieldAnswer(None, absent)
+    return FieldAnswer({"spans": sorted([s.start, s.end] for s in kept)}, _sure(kept, spans))
+
+
+def _sure(kept: list[ScoredSpan], spans: list[ScoredSpan]) -> float:
     free = [s.prob for s in spans if not any(s.overlaps(k) for k in kept)]
-    sure = math.prod(s.prob for s in kept) * (1.0 - max(free, default=0.0))
-    return FieldAnswer({"spans": sorted([s.start, s.end] for s in kept)} if kept else None, sure)
+    return math.prod(s.prob for s in kept) * (1.0 - max(free, default=0.0))
 
 
-def _chosen(one: Field, label: str | None, prob: float) -> FieldAnswer:
-    if label is None or label == ABSENT:
+def _several(names: Sequence[str], probs: np.ndarray) -> FieldAnswer:
+    """Each choice that is likelier than not; as sure as all choices are together, said and not said."""
+    said = [name for name, prob in zip(names, probs.tolist(), strict=True) if prob >= MULTI_THRESHOLD]
+    return FieldAnswer({"choices": said} if said else None, float(np.prod(np.maximum(probs, 1.0 - probs))))
+
+
+def _chosen(one: Field, names: Sequence[str], probs: np.ndarray) -> FieldAnswer:
+    """The likeliest choice. A text unlike all that taught is no reason for null: where null is an answer, it taught."""
+    best = int(probs.argmax())
+    label, prob = names[best], float(probs[best])
+    if label == ABSENT:
         return FieldAnswer(None, prob)
     if one.type is FieldType.BOOLEAN:
         return FieldAnswer({"value": label == "true"}, prob)

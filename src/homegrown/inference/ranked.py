@@ -8,12 +8,8 @@ supervision, Mintz and others 2009).
 
 from __future__ import annotations
 
-import contextlib
-import re
-import zlib
-from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,16 +17,13 @@ import scipy.sparse as sp
 
 from homegrown.core.schema import FieldType
 from homegrown.inference.candidates import Candidate, Reading, candidates
+from homegrown.inference.place_features import WIDTH, PlaceFeatures, nowhere_features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-BITS = 16
-WIDTH = 1 << BITS
-_WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
-_NEAR = 3
-#: characters of a line that are looked at on either side: a text without line breaks is one line
-_SEEN = 160
+#: candidates of a text that are looked at in an answer: 200 pages of lines and more
+MOST_ASKED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +48,12 @@ def places(texts: Sequence[str], type: FieldType, reading: Reading) -> Places:
     columns: list[int] = []
     ends = [0]
     for text, some in zip(texts, found, strict=True):
-        for features in (*_features(text, some), _whole(text, len(some))):
-            columns += sorted(set(features))
+        told = PlaceFeatures(text, some)
+        for one in some:
+            columns += sorted(set(told.of(one)))
             ends.append(len(columns))
+        columns += sorted(set(nowhere_features(text, len(some))))
+        ends.append(len(columns))
     values = np.ones(len(columns), np.float32)
     rows = sp.csr_matrix((values, np.array(columns, np.int32), np.array(ends)), shape=(len(ends) - 1, WIDTH))
     begin = np.cumsum([0, *(len(some) + 1 for some in found)])
@@ -89,12 +85,16 @@ class Ranking:
 
     def best(self, texts: Sequence[str]) -> list[tuple[Candidate | None, float]]:
         """Of each text the likeliest place of the likeliest value, or None: "not there"; and its probability."""
-        known = places(texts, self.type, self.reading)
-        probs = np.exp(log_probs(known, self.weights, self.temperature))
-        return [
-            _likeliest(some, probs[start : start + len(some) + 1])
-            for some, start in zip(known.found, known.begin.tolist(), strict=False)
-        ]
+        return [self._best(text) for text in texts]
+
+    def _best(self, text: str) -> tuple[Candidate | None, float]:
+        # Place by place: a matrix of all places of a long text would not fit into memory.
+        found = candidates(text, self.type, self.reading, MOST_ASKED)
+        told = PlaceFeatures(text, found)
+        rows = chain((told.of(one) for one in found), [nowhere_features(text, len(found))])
+        scores = np.array([self.weights[list(set(row))].sum() for row in rows], np.float64) / self.temperature
+        probs = np.exp(scores - scores.max())
+        return _likeliest(found, probs / probs.sum())
 
 
 def _likeliest(some: list[Candidate], probs: np.ndarray) -> tuple[Candidate | None, float]:
@@ -107,59 +107,3 @@ def _likeliest(some: list[Candidate], probs: np.ndarray) -> tuple[Candidate | No
         return None, nothing
     place = max((i for i, c in enumerate(some) if c.value == value), key=lambda i: probs[i])
     return some[place], by_value[value]
-
-
-def _hash(*parts: object) -> int:
-    return zlib.crc32("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")) & (WIDTH - 1)
-
-
-def _whole(text: str, n: int) -> list[int]:
-    """What speaks for "not there": how many candidates there are, and whether the text has many lines."""
-    return [_hash("none"), _hash("none", min(n, 5)), _hash("none", "lines", min(text.count("\n"), 3))]
-
-
-def _features(text: str, some: list[Candidate]) -> Iterator[list[int]]:
-    starts = [0, *(m.end() for m in re.finditer("\n", text))]
-    lines = text.split("\n")
-    words = [[w.casefold() if not w.isdigit() else "0" * len(w) for w in _WORD.findall(n[:_SEEN])] for n in lines]
-    counts: dict[str, int] = {}
-    for one in some:
-        counts[one.value] = counts.get(one.value, 0) + 1
-    order = _ranks(some)
-    for one in some:
-        line, last = bisect_right(starts, one.start) - 1, bisect_right(starts, one.end - 1) - 1
-        left = [w.casefold() for w in _WORD.findall(text[max(starts[line], one.start - _SEEN) : one.start])]
-        ends = starts[last] + len(lines[last])
-        right = [w.casefold() for w in _WORD.findall(text[one.end : min(ends, one.end + _SEEN)])]
-        inside = _WORD.findall(text[one.start : one.end])
-        found = [_hash("bias"), _hash("times", min(counts[one.value], 4)), _hash("rank", order[one.value])]
-        found += [_hash("l", i, w) for i, w in enumerate(left[: -_NEAR - 1 : -1])] + [_hash("L", w) for w in left]
-        found += [_hash("r", i, w) for i, w in enumerate(right[:_NEAR])] + [_hash("R", w) for w in right]
-        found += [_hash("lb", w) for w in pairwise(left)]
-        for name, at in (("up", line - 1), ("up2", line - 2), ("down", last + 1)):
-            near = words[at] if 0 <= at < len(lines) else ["(edge)"]
-            found += [_hash(name, w) for w in near[:12]]
-        found.append(_hash("shape", _shape(text[one.start : one.end])))
-        found += [_hash("in", w.casefold()) for w in inside[:40]]
-        found += [
-            _hash("first", inside[0].casefold() if inside else ""),
-            _hash("end", inside[-1].casefold() if inside else ""),
-        ]
-        found.append(_hash("top", min(line, 12)))
-        found.append(_hash("bottom", min(len(lines) - 1 - last, 12)))
-        found.append(_hash("tenth", 10 * one.start // max(len(text), 1)))
-        found.append(_hash("lines", last - line, "left", bool(left), "right", bool(right)))
-        yield found
-
-
-def _shape(words: str) -> str:
-    plain = re.sub(r"[^\W\d_]", "a", words[:24])
-    return re.sub(r"(a)a+", r"\1", re.sub(r"\d", "0", plain))
-
-
-def _ranks(some: list[Candidate]) -> dict[str, int]:
-    """Of numbers and amounts: the largest is 0, the next 1 …; of other values the order in which they come."""
-    values = list(dict.fromkeys(c.value for c in some))
-    with contextlib.suppress(ValueError):
-        values.sort(key=float, reverse=True)
-    return {v: min(i, 6) for i, v in enumerate(values)}

@@ -123,6 +123,17 @@ class Tagging:
                     found[lattice.rows[row]].append(span)
         return found
 
+    def absence(self, chain: Chain, scores: Sequence[np.ndarray]) -> np.ndarray:
+        """Float [n, n_types]: the probability of all sequences in which no span of a type occurs.
+
+        Args:
+            chain: of these labels.
+            scores: one float [n_words, n_tags] for each text.
+        """
+        every = chain.log_sums(scores)
+        without = [chain.log_sums(scores, (1 + 2 * k, 2 + 2 * k)) for k in range(len(self.types))]
+        return np.exp(np.minimum(np.stack(without, 1) - every[:, None], 0.0))
+
 
 def _runs(
     chain: Chain, lattice: Lattice, onward: np.ndarray, t: int, row: int, begin: int, least: float

@@ -22,6 +22,7 @@ LONG, LONG_CHUNK = 12, 24
 N_OWN, N_AROUND = 16, 5
 N_TOLD = N_OWN + N_AROUND
 N_NEAR = 6
+LAST_LINE = 12
 OFFSETS_NEAR, OFFSETS_FAR = (-1, 1), (-2, 2)
 _CHUNKS = re.compile(r"\S+")
 # A number as people write it: digits with signs and single spaces between them.
@@ -99,6 +100,7 @@ def window_buckets(texts: Sequence[str], words: Sequence[Words], bits: int = BIT
         (near[-1][:, short] * _PAIR ^ own[:, short]) * _PAIR ^ near[1][:, short],
         (here == starts).astype(np.uint64)[:, None],
         (here == ends - 1).astype(np.uint64)[:, None],
+        _lines(texts, words),
     ]
     return _buckets(np.concatenate(parts, 1), bits)
 
@@ -118,6 +120,22 @@ def _around(texts: Sequence[str], words: Sequence[Words]) -> np.ndarray:
         for first, last, number in _stretches(_NUMBERS, text, place):
             found[first:last, 3], found[first:last, 4] = _of_number(number)
             found[first, 4] += np.uint64(1)
+        parts.append(found)
+    return np.concatenate(parts)
+
+
+def _lines(texts: Sequence[str], words: Sequence[Words]) -> np.ndarray:
+    """uint64 [n_words in all, 3]: the number of the line, up to 12, and whether a word is its first or its last."""
+    parts = [np.zeros((0, 3), np.uint64)]
+    for text, place in zip(texts, words, strict=True):
+        found = np.zeros((len(place), 3), np.uint64)
+        if "\n" in text:
+            breaks = np.array([i for i, c in enumerate(text) if c == "\n"])
+            line = np.searchsorted(breaks, place.starts)
+            first = np.diff(line, prepend=-1) > 0
+            last = np.append(first[1:], True)
+            number = np.minimum(line, LAST_LINE).astype(np.uint64)
+            found[:] = np.stack([number, first, number + np.uint64(100) * last.astype(np.uint64)], 1)
         parts.append(found)
     return np.concatenate(parts)
 

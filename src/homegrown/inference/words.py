@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from homegrown.core.spans import Span
 
 Grain = Literal["fine", "chunks"]
+#: of ``Words.before``
+LINE_BREAK = 2
 
 _CHUNKS = re.compile(r"\S+")
 _BREAKS = re.compile(r"\n")

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.ids import canonical_json, identity, record_ids
+from homegrown.core.layout import is_page, laid_out
 from homegrown.core.records import Cells, Parsed, Quarantined
 from homegrown.errors import MissingColumnError
 from homegrown.ingest.columns import Kinds, json_rows
@@ -242,7 +243,7 @@ class Staging:
         for row in rows:
             try:
                 value = row.fields[self._roles.text]
-                text = value if isinstance(value, str) else canonical_json(value).decode()
+                text = value if isinstance(value, str) else _written(value)
                 good.append((row, text.encode(), canonical_json(row.fields), identity(row.fields)))
             except (UnicodeEncodeError, TypeError, OverflowError, RecursionError, ValueError):
                 yield Quarantined(row.locator, None, "it holds characters or values that no text file can hold")
@@ -326,6 +327,10 @@ def as_key(value: Any) -> str:
 
 def _binary(raw: bytes) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(_HASH, len(raw) // 16, [None, pa.py_buffer(raw)])
+
+
+def _written(value: Any) -> str:
+    return laid_out(value) if is_page(value) else canonical_json(value).decode()
 
 
 def sweep(tmp: Path) -> None:

@@ -3,7 +3,7 @@
 Numbers, amounts, dates and spans that are whole lines are learnt from what they say, not from where somebody marked
 them: every place of the text that says the same may be meant (``inference.ranked``). Spans inside of lines, and several
 of them, are learnt as such by ``train.spans``; closed choices and booleans as classes of the whole text by another
-recipe.
+recipe. Lists of small objects are the spans of their values, put together into rows (``train.lists``).
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from homegrown.errors import UnsuitableLabelsError
 from homegrown.inference.candidates import Reading, candidates, same_value, same_words
 from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.fields import ABSENT, FieldsModel, choice_folder, finder_folder
+from homegrown.inference.lists import STANDING, Rows
 from homegrown.inference.predictor import load_predictor
 from homegrown.inference.span_models import load_span_model
 from homegrown.metrics.objects import object_scores
 from homegrown.plugins import load
+from homegrown.train.lists import list_examples, list_readings, readings
 from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
 from homegrown.train.rung import milliseconds
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
 #: from which share of its answers on that stand among the candidates a field is learnt
 REACHABLE = 0.3
-_STANDING = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE, FieldType.SPAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +106,51 @@ class _Fitting:
     ) -> None:
         self._data, self._options, self._seed, self._folder = data, options, seed, folder
         self._encoder, self._progress = encoder, progress
+        self._finders: list[SpanModel] = []
         self.decisions: list[str] = []
 
     def model(self) -> FieldsModel:
-        rankings, choosers, marked = {}, {}, []
+        rankings, choosers, lists, marked = {}, {}, {}, []
         self._progress.start("train fields", len(self._data.fields), "fields")
         for one in self._data.fields:
-            if one.type in _STANDING and not one.takes_many:
+            if one.type in STANDING and not one.takes_many:
                 found = self._ranked(one)
                 rankings |= {} if found is None else {one.field_id: found}
                 marked += [one] if found is None and one.type is FieldType.SPAN else []
             elif one.type is FieldType.SPAN:
                 marked.append(one)
-            elif one.type in (FieldType.CHOICE, FieldType.BOOLEAN) and not one.takes_many:
+            elif one.type is FieldType.LIST:
+                found = self._list(one)
+                lists |= {} if found is None else {one.field_id: found}
+            else:
                 chooser = self._chooser(one)
                 choosers |= {} if chooser is None else {one.field_id: chooser}
-            else:
-                self.decisions.append(f"{one.name}: several at once are not learnt yet.")
             self._progress.advance(1)
         self._progress.finish()
-        return FieldsModel(self._data.fields, rankings, choosers, self._all_finders(marked), self._currency())
+        self._all_finders(marked)
+        return FieldsModel(self._data.fields, rankings, choosers, self._finders, self._currency(), lists)
+
+    def _list(self, one: Field) -> Rows | None:
+        """How rows of a list are made, and a finder of their values."""
+        readings = list_readings(one, self._data.train)
+        train, valid = (list_examples(one, part, readings) for part in (self._data.train, self._data.valid))
+        left_out = [f.name for f in one.fields if f.field_id not in readings]
+        lost = f" {train.n_lost:,} texts lack one of their values and teach nothing." if train.n_lost else ""
+        if not train.examples.n_spans:
+            self.decisions.append(f"{one.name}: in no text all values of the list stand.{lost}")
+            return None
+        rows = Rows(train.first(), readings)
+        share = train.share_grouped(rows)
+        self.decisions.append(
+            f"{one.name}: values are found as spans and put together into rows in the order of the text, which is "
+            f"right for {share:.1%} of the training texts.{lost}"
+            + (f" Not learnt: {', '.join(left_out)}." if left_out else "")
+        )
+        if share < REACHABLE:
+            self.decisions.append(f"{one.name}: these are too few, so it is not learnt.")
+            return None
+        found = self._found(train.examples, valid.examples)
+        return replace(rows, readings={i: r for i, r in readings.items() if i in found.types})
 
     def _said(self, part: Examples, one: Field) -> list[int]:
         """Rows on which somebody looked at the field."""
@@ -137,21 +163,21 @@ class _Fitting:
         if not there:
             self.decisions.append(f"{one.name}: nobody has said what it is.")
             return None
-        readings = _readings(one.type)
-        shares = [self._reachable(one, there, reading) for reading in readings]
+        each = readings(one.type)
+        shares = [self._reachable(one, there, reading) for reading in each]
         best = int(np.argmax(shares))
         if shares[best] < REACHABLE:
             if one.type is not FieldType.SPAN:
                 self.decisions.append(f"{one.name}: only {shares[best]:.0%} of its answers stand in the text.")
             return None
         parts = [self._rows(one, part, rows) for part, rows in ((self._data.train, train), (self._data.valid, valid))]
-        ranking = fit_ranking(one.type, readings[best], *parts)
+        ranking = fit_ranking(one.type, each[best], *parts)
         self.decisions.append(
             f"{one.name}: chosen among what stands in the text, where {shares[best]:.1%} of the answers were found."
         )
         return ranking
 
-    def _all_finders(self, marked: list[Field]) -> list[SpanModel]:
+    def _all_finders(self, marked: list[Field]) -> None:
         """One for all fields whose spans do not overlap: a finder gives each word to one span."""
         groups: list[list[Field]] = []
         for one in marked:
@@ -161,33 +187,35 @@ class _Fitting:
                 groups.append([one])
             else:
                 group.append(one)
-        found: list[SpanModel] = []
         for group in groups:
-            finder = self._finder(group, len(found))
-            found += [finder] if finder is not None else []
-        return found
+            self._finder(group)
 
-    def _finder(self, marked: list[Field], number: int) -> SpanModel | None:
+    def _finder(self, marked: list[Field]) -> None:
         """A model that finds the spans of some fields, from texts on which somebody looked at all of them."""
         parts = [_spans_of(part, marked) for part in (self._data.train, self._data.valid)]
         if not parts[0].n_spans:
             names = ", ".join(f.name for f in marked)
             self.decisions.append(f"{names}: on no text somebody looked at all of these and found one.")
-            return None
-        folder = self._folder / finder_folder(number)
-        fitted = fit_spans(
-            parts[0], parts[1], {"rung": self._options.spans}, seed=self._seed, folder=folder, encoder=self._local(),
-            progress=self._progress,
-        )  # fmt: skip
-        target = self._folder / "bundle" / finder_folder(number)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
-        fitted.folder.rename(target)
+            return
+        self._found(*parts)
         names = ", ".join(f.name for f in marked)
         self.decisions.append(
             f"{names}: found as spans ({self._options.spans}), {parts[0].n_spans:,} of them to learn from."
         )
-        return load_span_model(target, self._local())
+
+    def _found(self, train: SpanExamples, valid: SpanExamples) -> SpanModel:
+        """A model that finds spans, in the bundle."""
+        name = finder_folder(len(self._finders))
+        fitted = fit_spans(
+            train, valid, {"rung": self._options.spans}, seed=self._seed, folder=self._folder / name,
+            encoder=self._local(), progress=self._progress,
+        )  # fmt: skip
+        target = self._folder / "bundle" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
+        fitted.folder.rename(target)
+        self._finders.append(load_span_model(target, self._local()))
+        return self._finders[-1]
 
     def _local(self) -> LocalEncoder:
         """The encoder itself, which reads words and not only texts."""
@@ -205,10 +233,10 @@ class _Fitting:
 
     def _currency(self) -> str | None:
         """The currency of amounts that name none: the one that most answers have."""
-        ids = [f.field_id for f in self._data.fields if f.type is FieldType.MONEY]
-        said = Counter(
-            v[i]["currency"] for v in self._data.train.values for i in ids if (v.get(i) or {}).get("currency")
-        )
+        said: Counter[str] = Counter()
+        for value in self._data.train.values:
+            items = [item for answer in value.values() for item in (answer or {}).get("items", ())]
+            said.update(a["currency"] for v in (value, *items) for a in v.values() if a and a.get("currency"))
         return said.most_common(1)[0][0] if said else None
 
     def _chooser(self, one: Field) -> Predictor | None:
@@ -217,12 +245,12 @@ class _Fitting:
             name: _as_classes(one, part, self._said(part, one), names)
             for name, part in (("train", self._data.train), ("valid", self._data.valid))
         }
-        if len({int(p.argmax()) for p in parts["train"].probs}) < 2:
+        if len(np.unique(parts["train"].probs, axis=0)) < 2:
             self.decisions.append(f"{one.name}: all answers are the same.")
             return None
         folder = self._folder / choice_folder(one.field_id)
         trainer = load("homegrown.trainers", self._options.choices)()
-        data = replace(self._data, class_ids=names, class_names=names, fields=(), **parts)
+        data = replace(self._data, class_ids=names, class_names=names, multi=one.takes_many, fields=(), **parts)
         fitted = trainer.fit(
             data, {}, seed=self._seed, folder=folder, encoder=self._encoder, progress=self._progress
         )  # fmt: skip
@@ -272,21 +300,18 @@ def _value(one: Field, part: Examples, row: int) -> str | None:
     return same_value(one.type, answer["value"])
 
 
-def _readings(type: FieldType) -> list[Reading]:
-    if type is FieldType.DATE:
-        return [Reading(day_first=d) for d in (True, False, None)]
-    if type in (FieldType.NUMBER, FieldType.MONEY):
-        return [Reading(decimal=d) for d in (None, ".", ",")]
-    return [Reading()]
-
-
 def _class_names(one: Field, part: Examples) -> tuple[str, ...]:
     names = ("true", "false") if one.type is FieldType.BOOLEAN else tuple(c.class_id for c in one.choices)
-    absent = any(one.field_id in v and v[one.field_id] is None for v in part.values)
+    absent = not one.takes_many and any(one.field_id in v and v[one.field_id] is None for v in part.values)
     return (*names, ABSENT) if absent else names
 
 
 def _as_classes(one: Field, part: Examples, rows: list[int], names: tuple[str, ...]) -> Examples:
+    if one.takes_many:
+        said = [(part.values[i][one.field_id] or {"choices": []})["choices"] for i in rows]
+        many = np.array([[name in some for name in names] for some in said], np.float32).reshape(len(rows), len(names))
+        texts, ids = [part.texts[i] for i in rows], [part.record_ids[i] for i in rows]
+        return Examples(texts, many, part.weights[rows], ids)
     said = [_class_of(one, part.values[i][one.field_id]) for i in rows]
     known = [(i, names.index(s)) for i, s in zip(rows, said, strict=True) if s in names]
     probs = np.zeros((len(known), len(names)), np.float32)

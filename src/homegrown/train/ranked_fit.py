@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import minimize, minimize_scalar
 
-from homegrown.inference.ranked import WIDTH, Places, Ranking, log_probs, places
+from homegrown.inference.place_features import WIDTH
+from homegrown.inference.ranked import Places, Ranking, log_probs, places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,14 +46,17 @@ def fit_ranking(
         '9.25'
     """
     learnt, chosen = _Rows(type, reading, *train), _Rows(type, reading, *valid)
-    best, weights = np.inf, np.zeros(WIDTH)
+    best, best_penalty, weights = np.inf, PENALTIES[-1], np.zeros(WIDTH)
     start = weights
     for penalty in PENALTIES[::-1]:  # from the smoothest on, each from where the last ended
         start = _fitted(learnt, penalty, start)
         loss = chosen.loss(start)
         if loss < best:
-            best, weights = loss, start
-    return Ranking(type, reading, weights.astype(np.float32), _temperature(chosen, weights))
+            best, best_penalty, weights = loss, penalty, start
+    temperature = _temperature(chosen, weights)
+    if chosen.n:  # what judged teaches too, once it has judged
+        weights = _fitted(learnt.plus(chosen), best_penalty, weights)
+    return Ranking(type, reading, weights.astype(np.float32), temperature)
 
 
 def _fitted(rows: _Rows, penalty: float, start: np.ndarray) -> np.ndarray:
@@ -92,6 +98,20 @@ class _Rows:
         self.right = np.array(flags, bool)
         self.weight = np.where(np.array(kept, bool), np.asarray(weight, float), 0.0)
         self.n = int((self.weight > 0).sum())
+
+    def plus(self, other: _Rows) -> _Rows:
+        """Both, one after the other."""
+        both = copy(self)
+        mine, theirs = self.places, other.places
+        both.places = Places(
+            mine.found + theirs.found,
+            sparse.csr_matrix(sparse.vstack([mine.rows, theirs.rows])),
+            np.concatenate([mine.begin, theirs.begin[1:] + mine.begin[-1]]),
+        )
+        both.right = np.concatenate([self.right, other.right])
+        both.weight = np.concatenate([self.weight, other.weight])
+        both.n = self.n + other.n
+        return both
 
     def likelihood(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the log likelihood, and its slope by the score of each row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from homegrown.inference.words import Grain, Words
 
 PIECE_WORDS = 96
+#: spans of a type from which on it is taken for a rule that none goes on after a line break
+FEWEST_SPANS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,26 @@ def choose_words(examples: SpanExamples) -> tuple[Tagging, Grain]:
     if not types:
         raise UnsuitableLabelsError("None of the texts has a span. Mark some, then train again.")
     return Tagging(types), grain_of(examples.texts, examples.spans)
+
+
+def types_within_lines(examples: SpanExamples) -> tuple[str, ...]:
+    r"""Types of which many spans are known, and none holds a line break.
+
+    Example:
+        >>> from homegrown.core.spans import Span
+        >>> page = "Ann Lee\n12 Main Road\nLondon"
+        >>> spans = (Span(0, 7, "name"), Span(8, 27, "address"))
+        >>> types_within_lines(SpanExamples([page] * 20, [spans] * 20))
+        ('name',)
+    """
+    seen: Counter[str] = Counter()
+    broken: set[str] = set()
+    for text, spans in zip(examples.texts, examples.spans, strict=True):
+        for one in spans:
+            seen[one.type] += 1
+            if "\n" in text[one.start : one.end]:
+                broken.add(one.type)
+    return tuple(sorted(t for t, n in seen.items() if n >= FEWEST_SPANS and t not in broken))
 
 
 def prepare(examples: SpanExamples, tagging: Tagging, grain: Grain) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +24,19 @@ LEAST_SPANS = 20
 PRIOR = 4.0
 
 
-def fit_readout(raw: Sequence[Sequence[ScoredSpan]], truth: Sequence[Sequence[Span]]) -> SpanReadout:
+def fit_readout(
+    raw: Sequence[Sequence[ScoredSpan]],
+    truth: Sequence[Sequence[Span]],
+    absent: np.ndarray | None = None,
+    types: Sequence[str] = (),
+) -> SpanReadout:
     """Calibrate raw candidates by what is true, and draw the line where most F1 is found.
+
+    Args:
+        raw: candidates of each text.
+        truth: spans of each text.
+        absent: float [n, n_types], how probable it is that a text has none of a type.
+        types: their names.
 
     The best line for F1 is not a half but about half of the F1 that can be reached (Lipton, Elkan, Naryanaswamy 2014,
     "Optimal Thresholding of Classifiers to Maximize F1 Measure", theorem 1): where much is missed, a doubtful answer
@@ -33,6 +45,28 @@ def fit_readout(raw: Sequence[Sequence[ScoredSpan]], truth: Sequence[Sequence[Sp
     probs, right = _flat(raw, truth)
     if right.sum() < LEAST_SPANS:
         return SpanReadout()
+    slope, offset = _platt(probs, right)
+    none = (1.0, 0.0)
+    if absent is not None:
+        there = np.array([[any(s.type == t for s in spans) for t in types] for spans in truth], bool)
+        none = _platt(np.clip(absent, 1e-6, 1 - 1e-6).ravel(), ~there.ravel())
+    readout = SpanReadout(slope, offset, none_slope=none[0], none_offset=none[1])
+    smooth = _f1_by_line(_reread(readout, raw), truth)
+    return replace(readout, line=float(LINES[int(np.argmax(smooth))]))
+
+
+def best_f1(raw: Sequence[Sequence[ScoredSpan]], truth: Sequence[Sequence[Span]]) -> float:
+    """F1 of raw candidates at the line at which most is found."""
+    return float(_f1_by_line(raw, truth).max())
+
+
+def _f1_by_line(found: Sequence[Sequence[ScoredSpan]], truth: Sequence[Sequence[Span]]) -> np.ndarray:
+    """Float [n], for each of ``LINES``; neighbours are averaged, for the best of many is otherwise the luckiest."""
+    each = [_f1([choose(c, line) for c in found], truth) for line in LINES]
+    return np.convolve(np.pad(each, 2, mode="edge"), np.ones(5) / 5, mode="valid")
+
+
+def _platt(probs: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     odds = np.log(probs / (1 - probs))
 
     def loss(x: np.ndarray) -> float:
@@ -40,12 +74,7 @@ def fit_readout(raw: Sequence[Sequence[ScoredSpan]], truth: Sequence[Sequence[Sp
         return float((np.logaddexp(0, z) - right * z).sum()) + PRIOR * float((x[0] - 1) ** 2 + x[1] ** 2)
 
     slope, offset = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
-    readout = SpanReadout(float(max(slope, 0.05)), float(offset))
-    read = _reread(readout, raw)
-    found = [_f1([choose(c, line) for c in read], truth) for line in LINES]
-    # Neighbouring lines are averaged: the best of many is otherwise the luckiest.
-    smooth = np.convolve(np.pad(found, 2, mode="edge"), np.ones(5) / 5, mode="valid")
-    return SpanReadout(readout.slope, readout.offset, float(LINES[int(np.argmax(smooth))]))
+    return float(max(slope, 0.05)), float(offset)
 
 
 def report_spans(

@@ -18,15 +18,15 @@ from homegrown.errors import InputError
 from homegrown.inference.encoder import Encoder
 from homegrown.inference.encoder_choice import has_bf16
 from homegrown.inference.span_head import HeadShape, features
-from homegrown.inference.span_models import EncoderSpans
+from homegrown.inference.span_models import ChainSpans, EncoderSpans, MixedSpans
 from homegrown.train.encoder_files import write_encoder
 from homegrown.train.encoder_net import EncoderNet
 from homegrown.train.options import parse_options
 from homegrown.train.span_crf import N_STEPS, STRENGTH, fit_crf
-from homegrown.train.span_data import choose_words, prepare
+from homegrown.train.span_data import choose_words, prepare, types_within_lines
 from homegrown.train.span_net import HeadSchedule, WordTable, fit_head
 from homegrown.train.span_patterns import fit_patterns
-from homegrown.train.span_readout import fit_readout, report_spans
+from homegrown.train.span_readout import best_f1, fit_readout, report_spans
 from homegrown.train.span_tune import PieceTokens, TuneSchedule, tune
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from homegrown.core.protocols import Progress
     from homegrown.inference.span_decoding import Tagging
-    from homegrown.inference.span_models import SpanModel
+    from homegrown.inference.span_models import CrfSpans, SpanModel
     from homegrown.inference.words import Grain
     from homegrown.train.span_data import Prepared, SpanExamples
     from homegrown.train.span_net import HeadNet
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 RUNGS = ("patterns", "crf", "linear", "finetune")
 LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 450, 3, 30
 FEW_TEXTS = 2000
+#: of a CRF in the scores of a head, and how much more it has to find
+SHARES, LEAST_GAIN = (0.0, 0.3, 0.5, 0.7), 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class SpanOptions:
         tune_epochs / tune_rate: of the encoder (``finetune``).
         n_fixed: lower layers that stay as they are (``finetune``).
         strength / n_steps: penalty and most steps of the CRF.
+        crf: share of a CRF in the scores of ``linear``, 0 to 1; by default that which finds most on validation texts.
         precision: of the matrix products while the encoder is trained; by default what the processor has.
         refit: whether to fit again on the validation texts too, once they have judged.
     """
@@ -73,6 +76,7 @@ class SpanOptions:
     n_fixed: int = 2
     strength: float = STRENGTH
     n_steps: int = N_STEPS
+    crf: float | None = None
     precision: Literal["fp32", "bf16"] | None = None
     refit: bool = True
 
@@ -109,16 +113,17 @@ def fit_spans(
     tagging, grain = choose_words(both)
     chosen = _decided(chosen, len(train), encoder.n_layers)
     fitter = _Fitter(chosen, tagging, grain, seed, folder / "spans", encoder, progress)
-    model = fitter.fit(prepare(train, tagging, grain), "judge")
+    judge = prepare(valid, tagging, grain) if len(valid) else None
+    model = fitter.fit(prepare(train, tagging, grain), "judge", judge)
+    chosen = replace(chosen, crf=fitter.share)
     report: dict[str, Any] = {}
-    if len(valid):
-        judge = prepare(valid, tagging, grain)
-        raw = model.raw_candidates(valid.texts, judge.words)
-        model.readout = fit_readout(raw, valid.spans)
+    if judge is not None:
+        raw, absent = model.raw(valid.texts, judge.words)
+        model.readout = fit_readout(raw, valid.spans, absent, model.types)
         report = report_spans(model.readout, raw, valid.spans)
     whole = prepare(both, tagging, grain)
     if chosen.refit and len(valid):
-        readout, model = model.readout, fitter.fit(whole, "final")
+        readout, model = model.readout, fitter.fit(whole, "final", None)
         model.readout = readout
     bundle = folder / "bundle"
     model.save(bundle)
@@ -162,6 +167,19 @@ def _warnings(whole: Prepared, n_valid: int) -> list[str]:
     return found
 
 
+def _best_share(first: ChainSpans, second: ChainSpans, judge: Prepared) -> float:
+    """That share of the second with which most is found on the texts that judge; 0 where it adds next to nothing."""
+    texts, spans = judge.examples.texts, judge.examples.spans
+    scores = [first.bound(part.scores(texts, judge.words), judge.words) for part in (first, second)]
+    found = {}
+    for share in SHARES:
+        model = MixedSpans((first, second), share)
+        mixed = [(1 - share) * a + share * b for a, b in zip(*scores, strict=True)]
+        found[share] = best_f1(model.tagging.candidates(model.chain, mixed, judge.words), spans)
+    best = max(SHARES, key=found.__getitem__)
+    return best if found[best] > found[0.0] + LEAST_GAIN else 0.0
+
+
 class _Fitter:
     def __init__(
         self,
@@ -177,23 +195,44 @@ class _Fitter:
         self.grain: Grain = grain
         self.layers, self.batch = options.layers or (1, 1), options.batch or 1
         self.scratch, self.encoder, self.progress = scratch, encoder, progress
+        self.share = options.crf if options.rung == "linear" else None
 
-    def fit(self, data: Prepared, name: str) -> SpanModel:
+    def fit(self, data: Prepared, name: str, judge: Prepared | None) -> SpanModel:
+        """A model of *data*; *judge* chooses what is left open, once."""
+        model = self._fit(data, name, judge)
+        if isinstance(model, ChainSpans):
+            model.within_lines = types_within_lines(data.examples)
+        return model
+
+    def _fit(self, data: Prepared, name: str, judge: Prepared | None) -> SpanModel:
         o = self.options
         if o.rung == "patterns":
             return fit_patterns(data, self.tagging, self.grain)
         if o.rung == "crf":
-            self.progress.start("train crf", o.n_steps, "steps")
-            model = fit_crf(
-                data, self.tagging, self.grain, strength=o.strength, n_steps=o.n_steps, told=self.progress.advance
-            )
-            self.progress.finish()
-            return model
+            return self._crf(data)
         table = self._table(data)
-        if o.rung == "linear":
-            heads = [self._head(table, self.seed + i).finished() for i in range(o.n_heads)]
-            return EncoderSpans(self.tagging, self.grain, heads, self.layers, self.encoder)
-        return self._tuned(data, table, name)
+        if o.rung == "finetune":
+            return self._tuned(data, table, name)
+        heads = [self._head(table, self.seed + i).finished() for i in range(o.n_heads)]
+        model = EncoderSpans(self.tagging, self.grain, heads, self.layers, self.encoder)
+        if self.share is None and judge is None:
+            self.share = 0.0
+        if self.share == 0.0:
+            return model
+        other = self._crf(data)
+        if self.share is None and judge is not None:
+            model.within_lines = types_within_lines(data.examples)
+            self.share = _best_share(model, other, judge)
+        return MixedSpans((model, other), self.share or 0.0) if self.share else model
+
+    def _crf(self, data: Prepared) -> CrfSpans:
+        o = self.options
+        self.progress.start("train crf", o.n_steps, "steps")
+        model = fit_crf(
+            data, self.tagging, self.grain, strength=o.strength, n_steps=o.n_steps, told=self.progress.advance
+        )
+        self.progress.finish()
+        return model
 
     def _table(self, data: Prepared) -> WordTable:
         self.progress.start("read the texts", None)
