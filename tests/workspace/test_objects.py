@@ -194,7 +194,7 @@ def test_a_model_answers_with_a_document_valid_by_the_schema_and_its_evidence(le
     assert model.predict(["nothing here"])[0]["document"]["day"] is None
 
 
-def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys):
+def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys, tmp_path):
     ws, model = learnt
     found = model.evaluate().document
     by_name = {f["name"]: f for f in found["fields"]}
@@ -209,11 +209,13 @@ def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys
     )
     assert found["accuracy"] >= right / found["n"]
     assert ws.evaluate(model)["evaluation_id"] == found["evaluation_id"]
-    model.evaluate().show()
+    evaluation = model.evaluate()
+    evaluation.show()
     assert "are right in every field" in capsys.readouterr().out
-    assert "<pre>Of " in model.evaluate()._repr_html_()
-    with pytest.raises(UnsuitableLabelsError, match="not compared yet"):
-        ws.evaluate(model, compare=model)
+    assert "Field by field" in evaluation._repr_html_()
+    assert "Field by field" in evaluation.save(tmp_path / "report.html").read_text(encoding="utf-8")
+    same = ws.evaluate(model, compare=model)["comparison"]
+    assert (same["kind"], same["verdict"], same["difference"]) == ("model", "undecided", 0.0)
 
 
 def _tested(ws, model):
