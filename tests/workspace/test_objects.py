@@ -235,7 +235,7 @@ def test_a_recipe_says_which_answers_it_learns(learnt):
     assert report["fields"]["day"] == {"accuracy": 1.0, "n": report["n"]}
     assert any(d.startswith("notes: on no text somebody looked at") for d in report["decisions"])
     snapshot = ws.store.models.snapshot(model.version.snapshot_id)
-    with pytest.raises(UnsuitableLabelsError, match=r"which the recipe linear does not learn. One that does: fields"):
+    with pytest.raises(UnsuitableLabelsError, match=r"which the recipe linear does not learn. One that does: auto"):
         ws.train(snapshot, Recipe("linear"), "other")
     with pytest.raises(UnsuitableLabelsError, match="The answers of this model are objects"):
         ws.predictor(model)
@@ -278,3 +278,29 @@ def test_words_inside_of_lines_are_found_several_and_those_of_two_fields_at_one_
         jsonschema.validate(said["document"], ws.json_schema("letter"))
         assert nothing["document"]["people"] == []
         assert nothing["fields"]["people"]["prob"] > 0.5
+
+
+def test_auto_climbs_for_each_field_and_keeps_what_it_chose_in_the_recipe(tmp_path):
+    told = [
+        {**one, "answer": {**one["answer"], "kind": "bill" if i % 3 else "offer"}} for i, one in enumerate(letters(60))
+    ]
+    for i, one in enumerate(told):
+        one["text"] = f"{'Invoice' if i % 3 else 'We offer'}. {one['text']}"
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, told)), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("letter", fields={"to": "span!", "kind": ["bill", "offer"]})
+        task.import_answers("answer")
+        snapshot = task.snapshot(seed=0)
+        model = task.train(snapshot, "auto", budget_s=1)
+        ladder = {row["recipe"]: row for row in model.version.details["ladder"]}
+        assert model.version.recipe == "fields"
+        assert {"to: patterns", "to: finetune", "kind: lexical", "fields"} <= set(ladder)
+        assert "s are left of" in ladder["to: finetune"]["note"] or "already" in ladder["to: finetune"]["note"]
+        options = model.version.details["replay"]["options"]
+        chosen = {name.partition(": ")[0]: name.partition(": ")[2] for name, row in ladder.items() if row.get("chosen")}
+        assert options["by_field"] == {"to": chosen["to"], "kind": chosen["kind"]}
+        assert chosen["kind"] == "lexical"
+        again = ws.train(snapshot, Recipe("fields", options, 0), "again")
+        assert {row["recipe"] for row in again.details["ladder"]} == {"fields"}
+        assert again.details["report"]["accuracy"] == model.version.details["report"]["accuracy"]
