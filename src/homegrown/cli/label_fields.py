@@ -41,11 +41,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Ask for an object: define the fields of TASK, and take answers from columns; without options show its schema."""
-    if said and schema:
-        raise InputError("Give either --field or --schema.")
     with connect(workspace) as ws:
         if said or schema:
-            ws.define_object(task, _schema(schema) if schema else dict(map(_pair, said)))
+            ws.define_object(task, schema_said(said, schema))
         elif ws.store.tasks.find(task) is None:
             raise NotFoundError(
                 f"There is no task {task!r}; say its fields, e.g.: --field total=money --field day=date"
@@ -60,6 +58,17 @@ def command(
         document |= {"n_votes": done.n_votes, "n_by_field": dict(done.n_by_field), "n_problems": done.n_problems}
         document["problems"] = [{"record_id": r, "problem": p} for r, p in done.problems]
     emit(document, lambda: _text(task, found, done), as_json=as_json)
+
+
+def schema_said(said: tuple[str, ...], schema: Path | None) -> dict[str, Any]:
+    """What ``--field`` or ``--schema`` say, as ``Workspace.define_object`` takes it.
+
+    Raises:
+        InputError: both are given, or one cannot be understood.
+    """
+    if said and schema:
+        raise InputError("Give either --field or --schema.")
+    return _schema(schema) if schema else dict(map(_pair, said))
 
 
 def _pair(said: str) -> tuple[str, Any]:
@@ -93,4 +102,4 @@ def _text(task: str, schema: dict[str, Any], done: ImportedAnswers | None) -> st
         lines += [f"  {record_id}  {problem}" for record_id, problem in done.problems[:SHOWN]]
         if done.n_problems > SHOWN:
             lines.append("  … all of them: --json")
-    return "\n".join([*lines, f"Next: homegrown curate freeze {task}; homegrown train SNAPSHOT --recipe fields"])
+    return "\n".join([*lines, f"Next: homegrown curate freeze {task}; homegrown train SNAPSHOT --name NAME"])
