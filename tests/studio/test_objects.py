@@ -65,7 +65,7 @@ def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receip
         assert version.recipe == "fields"
         report = client.get(f"/evaluate/{version.version_id}").text
         assert "Field by field" in report
-        assert "Retrain" not in report
+        assert f"/evaluate/{version.version_id}/retrain" in report
         file = client.get(f"/evaluate/{version.version_id}/report.html")
         assert (file.status_code, "Field by field" in file.text) == (200, True)
         asked = {"model": version.version_id, "text": "No 7\nCleo Fox\non 12/03/2026, 77.25 EUR in all <script>"}

@@ -304,3 +304,38 @@ def test_auto_climbs_for_each_field_and_keeps_what_it_chose_in_the_recipe(tmp_pa
         again = ws.train(snapshot, Recipe("fields", options, 0), "again")
         assert {row["recipe"] for row in again.details["ladder"]} == {"fields"}
         assert again.details["report"]["accuracy"] == model.version.details["report"]["accuracy"]
+
+
+@pytest.mark.slow
+def test_a_challenger_is_judged_on_whole_objects_and_on_each_field(tmp_path):
+    def read(name, found):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, found)), encoding="utf-8")
+        ws.ingest(tmp_path / name, text="text")
+        ws.task("note").import_answers("answer")
+
+    def notes(start, n, *, wrong=False):
+        for i in range(start, start + n):
+            day, total, before = f"{i % 27 + 1:02}/0{i % 9 + 1}/2026", f"{i % 80 + 10}.50 EUR", f"{i % 70 + 20}.25 EUR"
+            text = f"Note {i * 7919 % 100_000}\non {day}\nin all {total}\nbefore {before}"
+            yield {"text": text, "answer": {"day": None if wrong else day, "total": before if wrong else total}}
+
+    with connect(tmp_path / "ws") as ws:
+        ws.task("note", fields={"day": "date", "total": "money"})
+        read("one.jsonl", notes(0, 60))
+        task = ws.task("note")
+        first = task.train(task.snapshot(seed=0, test_share=0.4), "fields")
+        ws.deploy(first, "note")
+        assert ws.retrain("note", margin=0.3)["sentence"].startswith("KEEP note@1: nobody has said anything new")
+        read("two.jsonl", notes(100, 30))
+        done = ws.retrain("note", margin=0.3)
+        assert (done["verdict"], done["n_new"], done["promoted"]) == ("SWITCH", 30, True)
+        assert done["overall"]["n"] == 24
+        assert ws.store.endpoints.get("note").version_id == done["version_id"]
+        assert ws.roll_back("note").version_id == first.version.version_id
+        read("three.jsonl", notes(300, 250, wrong=True))
+        poisoned = ws.retrain("note", margin=0.3)
+        assert poisoned["verdict"] == "KEEP"
+        assert {(s["field"], s["verdict"]) for s in poisoned["slices"]} == {("field", "loses")}
+        assert "day" in {s["value"] for s in poisoned["slices"]}
+        assert "The challenger loses overall" in poisoned["sentence"]
+        assert "The challenger loses where field is day" in poisoned["sentence"]

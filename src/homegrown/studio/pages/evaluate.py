@@ -131,7 +131,6 @@ class ReportPage:
     floor: float
     made: tuple[tuple[str, str], ...]
     download_href: str
-    may_retrain: bool
     answers_as: str
     as_code: AsCode
 
@@ -203,7 +202,6 @@ def report(call: Call) -> Response:
         made=_made(call.ws, version),
         answers_as=", ".join(e.name for e in call.ws.store.endpoints.list() if e.version_id == version.version_id),
         download_href=f"/evaluate/{version.version_id}/report.html" if result else "",
-        may_retrain=not version.is_object,
         as_code=AsCode(
             cli=f"homegrown evaluate {version.model_name}@{version.number}",
             python=f'ws.evaluate("{version.model_name}@{version.number}")',
