@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import jsonschema
 import openai
@@ -109,5 +111,11 @@ def test_what_an_object_should_have_been_is_a_vote_on_its_fields(receipts):
         wait_for(lambda: trace_id in {t["trace_id"] for t in ws.store.endpoints.traces()})
         told = client.post(f"/api/v1/traces/{trace_id}/feedback", json={"document": {"who": "Cleo Fox"}}).json()
         assert "kept no text" in told["note"]
+    page = (Path(__file__).parents[2] / "docs" / "objects.md").read_text(encoding="utf-8")
+    (watching,) = re.findall(r"(    select created_at::date.*?group by all order by all)", page, re.S)
+    days = ws.sql(watching.replace("'receipt'", "'kept'")).rows()
+    assert {(d["field"], d["n"], d["without_evidence"]) for d in days} == {
+        ("day", 1, 0), ("kind", 1, 1), ("total", 1, 0), ("who", 1, 0),
+    }  # fmt: skip
     kept = ws.sql("select value from feedback order by created_at desc limit 1").rows()
     assert "Cleo" not in str(kept)
