@@ -291,7 +291,7 @@ def test_auto_climbs_for_each_field_and_keeps_what_it_chose_in_the_recipe(tmp_pa
         ws.ingest(tmp_path / "in.jsonl", text="text")
         task = ws.task("letter", fields={"to": "span!", "kind": ["bill", "offer"]})
         task.import_answers("answer")
-        snapshot = task.snapshot(seed=0)
+        snapshot = task.snapshot(seed=0, valid_share=0.4)
         model = task.train(snapshot, "auto", budget_s=1)
         ladder = {row["recipe"]: row for row in model.version.details["ladder"]}
         assert model.version.recipe == "fields"
@@ -304,6 +304,19 @@ def test_auto_climbs_for_each_field_and_keeps_what_it_chose_in_the_recipe(tmp_pa
         again = ws.train(snapshot, Recipe("fields", options, 0), "again")
         assert {row["recipe"] for row in again.details["ladder"]} == {"fields"}
         assert again.details["report"]["accuracy"] == model.version.details["report"]["accuracy"]
+
+
+def test_auto_takes_the_usual_rung_where_too_few_texts_could_tell(tmp_path):
+    told = [{"text": f"{'pay' if i % 2 else 'offer'} {i}", "answer": {"kind": "ab"[i % 2]}} for i in range(30)]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, told)), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("note", fields={"kind": ["a", "b"]})
+        task.import_answers("answer")
+        details = task.train(task.snapshot(seed=0)).version.details
+        assert details["replay"]["options"]["by_field"] == {"kind": "linear"}
+        assert any("too few to compare by" in d for d in details["report"]["decisions"])
+        assert [row["recipe"] for row in details["ladder"]] == ["fields"]
 
 
 @pytest.mark.slow

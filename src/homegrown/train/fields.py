@@ -11,8 +11,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,12 +27,11 @@ from homegrown.inference.predictor import load_predictor
 from homegrown.inference.span_models import load_span_model
 from homegrown.metrics.objects import object_scores
 from homegrown.plugins import load
+from homegrown.train.fields_ladder import FieldsLadder, FieldsOptions
 from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
 from homegrown.train.rung import milliseconds
 from homegrown.train.span_data import SpanExamples
-from homegrown.train.span_ladder import climb_spans
-from homegrown.train.spans import fit_spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,30 +42,9 @@ if TYPE_CHECKING:
     from homegrown.core.schema import Field
     from homegrown.inference.span_models import SpanModel
 
-SpanRung = Literal["patterns", "crf", "linear", "finetune", "auto"]
 #: from which share of its answers on that stand among the candidates a field is learnt
 REACHABLE = 0.3
 _STANDING = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE, FieldType.SPAN)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldsOptions:
-    """Options of ``fields``.
-
-    Attributes:
-        choices: recipe for closed choices and booleans; ``auto`` climbs the ladder for each of them.
-        spans: rung of ``train.spans`` for spans inside of lines: ``patterns``, ``crf``, ``linear``, ``finetune``;
-            ``auto`` climbs them.
-        by_field: for single fields by name, in place of both.
-        budget_s: seconds for what ``auto`` tries, shared among the fields.
-        least_gain: share of validation rows that a larger rung must win to be taken by ``auto``.
-    """
-
-    choices: str = "linear"
-    spans: SpanRung = "linear"
-    by_field: dict[str, str] = field(default_factory=dict)
-    budget_s: float = 300.0
-    least_gain: float = 0.003
 
 
 class FieldsTrainer:
@@ -104,8 +82,8 @@ class FieldsTrainer:
             "n": report["n"], "ms_per_text": milliseconds(model.predict_objects, data.valid.texts), "size_bytes": size,
             "seconds": report["seconds"], "decisions": work.decisions,
         }  # fmt: skip
-        recipe = Recipe("fields", asdict(work.decided()), seed)
-        ladder = (*work.ladder, {**row, "chosen": True})
+        recipe = Recipe("fields", asdict(work.ladder.decided()), seed)
+        ladder = (*work.ladder.rows, {**row, "chosen": True})
         return Fitted(bundle, recipe, {**report, **row, "options": recipe.options}, ladder)
 
 
@@ -113,31 +91,10 @@ class _Fitting:
     def __init__(
         self, data: TrainingData, options: FieldsOptions, seed: int, folder: Path, encoder: Encoder, progress: Progress
     ) -> None:
-        self._data, self._options, self._seed, self._folder = data, options, seed, folder
+        self._data, self._seed, self._folder = data, seed, folder
         self._encoder, self._progress = encoder, progress
-        self.decisions: list[str] = []
-        self.ladder: list[dict[str, Any]] = []
-        self._chosen: dict[str, str] = {}
-        self._until = time.monotonic() + options.budget_s
-        is_choice = [f.type in (FieldType.CHOICE, FieldType.BOOLEAN) for f in data.fields]
-        self._to_climb = sum(is_choice) + any(f.type is FieldType.SPAN for f in data.fields)
-
-    def decided(self) -> FieldsOptions:
-        """The options that come to the same without a ladder."""
-        if not self._chosen:
-            return self._options
-        spans = "linear" if self._options.spans == "auto" else self._options.spans
-        choices = "linear" if self._options.choices == "auto" else self._options.choices
-        return replace(self._options, spans=spans, choices=choices, by_field={**self._options.by_field, **self._chosen})
-
-    def _share(self) -> float:
-        """Seconds for the next part that climbs: of the time that is left, as much as for each of the others."""
-        left, parts = self._until - time.monotonic(), max(1, self._to_climb)
-        self._to_climb -= 1
-        return max(1.0, left / parts)
-
-    def _climbed(self, names: str, ladder: Sequence[dict[str, Any]]) -> None:
-        self.ladder += [{**row, "recipe": f"{names}: {row['recipe']}"} for row in ladder]
+        self.ladder = FieldsLadder(options, data.fields)
+        self.decisions = self.ladder.decisions
 
     def model(self) -> FieldsModel:
         rankings, choosers, marked = {}, {}, []
@@ -207,25 +164,17 @@ class _Fitting:
             self.decisions.append(f"{names}: on no text somebody looked at all of these and found one.")
             return None
         folder = self._folder / finder_folder(number)
-        names = ", ".join(f.name for f in marked)
-        rung: str = next((r for f in marked if (r := self._options.by_field.get(f.name))), self._options.spans)
-        known: dict[str, Any] = {
-            "seed": self._seed, "folder": folder, "encoder": self._local(), "progress": self._progress,
-        }  # fmt: skip
-        if rung == "auto":
-            climb = climb_spans(
-                parts[0], parts[1], budget_s=self._share(), least_gain=self._options.least_gain, **known
-            )
-            rung = climb.rung
-            self._climbed(names, climb.ladder)
-            self._chosen |= dict.fromkeys((f.name for f in marked), rung)
-        else:
-            fit_spans(parts[0], parts[1], {"rung": rung}, **known)
+        names = [f.name for f in marked]
+        rung = self.ladder.fit_finder(
+            names, parts[0], parts[1], seed=self._seed, folder=folder, encoder=self._local(), progress=self._progress
+        )
         target = self._folder / "bundle" / finder_folder(number)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
         (folder / "bundle").rename(target)
-        self.decisions.append(f"{names}: found as spans ({rung}), {parts[0].n_spans:,} of them to learn from.")
+        self.decisions.append(
+            f"{', '.join(names)}: found as spans ({rung}), {parts[0].n_spans:,} of them to learn from."
+        )
         return load_span_model(target, self._local())
 
     def _local(self) -> LocalEncoder:
@@ -260,9 +209,8 @@ class _Fitting:
             self.decisions.append(f"{one.name}: all answers are the same.")
             return None
         folder = self._folder / choice_folder(one.field_id)
-        recipe = self._options.by_field.get(one.name, self._options.choices)
+        recipe, options = self.ladder.choice(one.name, len(parts["valid"]))
         trainer = load("homegrown.trainers", recipe)()
-        options = {"budget_s": self._share(), "least_gain": self._options.least_gain} if recipe == "auto" else {}
         data = replace(self._data, class_ids=names, class_names=names, fields=(), **parts)
         fitted = trainer.fit(
             data, options, seed=self._seed, folder=folder, encoder=self._encoder, progress=self._progress
@@ -272,8 +220,8 @@ class _Fitting:
         shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
         fitted.folder.rename(target)
         if recipe == "auto":
-            self._climbed(one.name, fitted.ladder)
-            recipe = self._chosen[one.name] = fitted.recipe.trainer
+            recipe = fitted.recipe.trainer
+            self.ladder.chose(one.name, recipe, fitted.ladder)
         self.decisions.append(
             f"{one.name}: {recipe}, right on {fitted.report['accuracy']:.1%} of {fitted.report['n']:,} validation rows."
         )
