@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import jsonschema
 import openai
@@ -130,3 +132,42 @@ def test_a_trace_quotes_no_text_that_is_not_to_be_kept(receipts):
     for file in receipts.ws.store.layout.root.rglob("*"):
         if file.is_file():
             assert marker.encode() not in file.read_bytes(), file
+
+
+def test_what_an_object_should_have_been_is_a_vote_on_its_fields(receipts):
+    ws = receipts.ws
+    ws.deploy(ws.store.models.version("receipt"), "kept", keep_text=True)
+    text = "No 12\nZara Quill\non 04/05/2026, 8.75 EUR in all, with thanks 77"
+    with receipts.client(Role.CALLER) as client:
+        wait_for(lambda: "kept" in receipts.engine.live, 60)
+        asked = client.post("/api/v1/endpoints/kept/predict", json={"text": text}).json()["answers"][0]
+        path = f"/api/v1/traces/{asked['trace_id']}/feedback"
+        wait_for(lambda: asked["trace_id"] in {t["trace_id"] for t in ws.store.endpoints.traces()})
+        said = client.post(path, json={"document": {"who": "Zara Quill", "day": "2026-05-04", "kind": None}}).json()
+        assert (said["note"], bool(said["vote_id"])) == (None, True)
+        absent = client.post(path, json={"document": {"who": "Somebody Else"}}).json()
+        assert (absent["vote_id"], "do not stand in the text" in absent["note"]) == (None, True)
+        assert client.post(path, json={"label": "bill"}).json()["note"].startswith("A label does not say")
+        for body in ({}, {"label": None, "document": {}}):
+            assert "Say what was right" in client.post(path, json=body).text
+    task = ws.store.tasks.find("receipt")
+    value = ws.store.person_votes.get(said["vote_id"])["value"]
+    ids = {f.name: f.field_id for f in task.fields}
+    assert json.loads(value)["fields"] == {
+        ids["who"]: {"spans": [[6, 16]]}, ids["day"]: {"value": "2026-05-04"}, ids["kind"]: None,
+    }  # fmt: skip
+    with receipts.client() as client:
+        trace_id = client.post("/api/v1/endpoints/receipt/predict", json={"text": TEXT}).json()["answers"][0][
+            "trace_id"
+        ]
+        wait_for(lambda: trace_id in {t["trace_id"] for t in ws.store.endpoints.traces()})
+        told = client.post(f"/api/v1/traces/{trace_id}/feedback", json={"document": {"who": "Cleo Fox"}}).json()
+        assert "kept no text" in told["note"]
+    page = (Path(__file__).parents[2] / "docs" / "objects.md").read_text(encoding="utf-8")
+    (watching,) = re.findall(r"(    select created_at::date.*?group by all order by all)", page, re.S)
+    days = ws.sql(watching.replace("'receipt'", "'kept'")).rows()
+    assert {(d["field"], d["n"], d["without_evidence"]) for d in days} == {
+        ("day", 1, 0), ("kind", 1, 1), ("total", 1, 0), ("who", 1, 0),
+    }  # fmt: skip
+    kept = ws.sql("select value from feedback order by created_at desc limit 1").rows()
+    assert "Cleo" not in str(kept)

@@ -6,10 +6,13 @@ import time
 import pytest
 
 from homegrown.core.access import SYSTEM
+from homegrown.core.models import Recipe
 from homegrown.workspace import connect
 from tests.studio.conftest import running, visiting
 from tests.studio.test_browser import AXE
 from tests.workspace.test_objects import FIELDS, rows
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receip
     task = ws.store.tasks.find("receipt")
     with receipts.client() as client:
         assert "receipt (60 labelled records, 4 fields)" in client.get("/train").text
-        started = client.post("/train", data={"task_id": task.task_id, "recipe": "auto"}, follow_redirects=False)
+        started = client.post("/train", data={"task_id": task.task_id, "recipe": "fields"}, follow_redirects=False)
         job_id = started.headers["location"].rpartition("/")[2]
         until = time.monotonic() + 120
         while (job := client.get(f"/api/v1/jobs/{job_id}").json())["status"] in ("queued", "running"):
@@ -62,9 +65,9 @@ def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receip
         assert version.recipe == "fields"
         report = client.get(f"/evaluate/{version.version_id}").text
         assert "Field by field" in report
-        assert "Retrain" not in report
-        refused = client.get(f"/evaluate/{version.version_id}/report.html")
-        assert (refused.status_code, "no report as a file yet" in refused.text) == (422, True)
+        assert f"/evaluate/{version.version_id}/retrain" in report
+        file = client.get(f"/evaluate/{version.version_id}/report.html")
+        assert (file.status_code, "Field by field" in file.text) == (200, True)
         asked = {"model": version.version_id, "text": "No 7\nCleo Fox\non 12/03/2026, 77.25 EUR in all <script>"}
         html = client.get("/serve/playground", params=asked).text
         part = client.get("/serve/playground/answer", params=asked).text
@@ -78,12 +81,43 @@ def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receip
         assert "<b>here</b>" not in nothing
 
 
+def test_errors_stand_in_the_text_and_two_models_are_compared_document_by_document(receipts):
+    ws = receipts.ws
+    first = ws.store.models.version("receipt")
+    lines = json.dumps({"text": f"No 999\n{HOSTILE}\non 1/02/2026, 9.50 EUR in all, with thanks", "answer": {
+        "who": HOSTILE, "day": "03/02/2026", "total": "1.00 EUR", "kind": "bill"}})  # fmt: skip
+    path = ws.store.layout.folder("tmp") / "more.jsonl"
+    path.write_text(lines, encoding="utf-8")
+    ws.ingest(path, text="text")
+    task = ws.task("receipt")
+    task.import_answers("answer")
+    snapshot = task.snapshot(test_source="more.jsonl")
+    # one model that knows every field and one that knows few, both measured on the one text that is wrong
+    second = ws.train(snapshot, Recipe("fields", {"choices": "lexical"}), "receipt")
+    ws.evaluate(second)
+    with receipts.client() as client:
+        page = client.get(f"/evaluate/{second.version_id}").text
+        compared = client.get(f"/evaluate/compare?model={second.version_id}&model={first.version_id}").text
+        twin = client.get(f"/evaluate/{second.version_id}?format=json").json()
+    assert "Where it is wrong" in page
+    assert '<mark class="mark-' in page
+    for html in (page, compared):
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+    assert "onerror=alert(1)&gt;" in page
+    shown = {f["name"]: f for f in twin["documents"][0]["fields"]}
+    assert (shown["day"]["truth"], shown["day"]["said"][0]["state"]) == ("2026-02-03", "wrong")
+    assert "Field by field" in compared
+    assert "cannot be told apart" in compared
+
+
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
 def test_its_pages_fit_and_are_clean_to_axe(chromium, receipts, width, theme):
     ws = receipts.ws
     record_id = ws.sql("select record_id from records limit 1").rows()[0]["record_id"]
     paths = ["/label", f"/label/tasks/{ws.store.tasks.find('receipt').task_id}", f"/query/records/{record_id}", "/train",
              *(f"/evaluate/{v.version_id}" for v in ws.store.models.versions()),
+             "/evaluate/compare?" + "&".join(f"model={v.version_id}" for v in ws.store.models.versions()),
              "/serve/playground?text=No+7%0ACleo+Fox%0Aon+12/03/2026,+77.25+EUR"]  # fmt: skip
     with visiting(chromium, receipts, width=width, theme=theme) as visit:
         for path in paths:

@@ -16,6 +16,7 @@ from homegrown.inference.span_models import ChainSpans, MixedSpans, load_span_mo
 from homegrown.inference.words import words_of
 from homegrown.metrics.spans import span_scores
 from homegrown.train.span_data import PIECE_WORDS, SpanExamples, choose_words, prepare
+from homegrown.train.span_ladder import climb_spans
 from homegrown.train.spans import fit_spans
 
 FIRST = ["Ana", "Tom", "Mia", "Leo", "Eva", "Max", "Ida", "Ben", "Zoe", "Jan"]
@@ -174,3 +175,29 @@ def test_spans_that_overlap_are_counted_and_said(tmp_path, encoder) -> None:
 def test_what_cannot_be_learnt_is_refused_in_a_sentence(tmp_path, encoder, data, options, error, says) -> None:
     with pytest.raises(error, match=says):
         fit(tmp_path, encoder, data, SpanExamples([], []), **options)
+
+
+def letters(seed: int, n: int) -> SpanExamples:
+    """Who is written to, and who only says hello: told apart by what stands before, by no word and no shape."""
+    rng = np.random.default_rng(seed)
+    names = [["".join(rng.choice(list("aeioubdgklmnrst"), 6)) for _ in range(2)] for _ in range(n)]
+    texts = [f"dear {to}, {other} says hello" for to, other in names]
+    return SpanExamples(texts, [(Span(5, 11, "to"),) for _ in texts])
+
+
+def test_the_ladder_takes_a_larger_rung_where_it_wins_and_stops_where_time_does(tmp_path, tiny):
+    known = {"least_gain": 0.003, "seed": 0, "encoder": tiny, "progress": Silent()}
+    climb = climb_spans(letters(0, 40), letters(1, 30), budget_s=600, folder=tmp_path / "all", **known)
+    rows = {row["recipe"]: row for row in climb.ladder}
+    assert list(rows) == ["patterns", "crf", "linear", "finetune"]
+    assert rows["crf"]["accuracy"] > rows["patterns"]["accuracy"] + 0.5
+    assert climb.rung == "crf"
+    assert rows["crf"]["chosen"]
+    assert rows["linear"]["note"] == "crf is right on 100.0% already"
+    assert load_span_model(tmp_path / "all" / "bundle", tiny).predict(["dear bodatu, leriko says hello"])
+    assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["bundle"]
+    short = climb_spans(letters(0, 40), letters(1, 30), budget_s=0, folder=tmp_path / "short", **known)
+    assert short.rung == "patterns"
+    assert [row.get("state") for row in short.ladder] == [None, "skipped", "skipped", "skipped"]
+    blind = climb_spans(letters(0, 20), SpanExamples([], []), budget_s=600, folder=tmp_path / "blind", **known)
+    assert blind.rung == "linear"

@@ -199,7 +199,7 @@ def test_a_model_answers_with_a_document_valid_by_the_schema_and_its_evidence(le
     assert nothing["kind"] in FIELDS["kind"]  # nobody has ever said that it is neither
 
 
-def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys):
+def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys, tmp_path):
     ws, model = learnt
     found = model.evaluate().document
     by_name = {f["name"]: f for f in found["fields"]}
@@ -214,11 +214,13 @@ def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys
     )
     assert found["accuracy"] >= right / found["n"]
     assert ws.evaluate(model)["evaluation_id"] == found["evaluation_id"]
-    model.evaluate().show()
+    evaluation = model.evaluate()
+    evaluation.show()
     assert "are right in every field" in capsys.readouterr().out
-    assert "<pre>Of " in model.evaluate()._repr_html_()
-    with pytest.raises(UnsuitableLabelsError, match="not compared yet"):
-        ws.evaluate(model, compare=model)
+    assert "Field by field" in evaluation._repr_html_()
+    assert "Field by field" in evaluation.save(tmp_path / "report.html").read_text(encoding="utf-8")
+    same = ws.evaluate(model, compare=model)["comparison"]
+    assert (same["kind"], same["verdict"], same["difference"]) == ("model", "undecided", 0.0)
 
 
 def _tested(ws, model):
@@ -238,7 +240,7 @@ def test_a_recipe_says_which_answers_it_learns(learnt):
     assert report["fields"]["day"] == {"accuracy": 1.0, "n": report["n"]}
     assert any(d.startswith("notes: on no text somebody looked at") for d in report["decisions"])
     snapshot = ws.store.models.snapshot(model.version.snapshot_id)
-    with pytest.raises(UnsuitableLabelsError, match=r"which the recipe linear does not learn. One that does: fields"):
+    with pytest.raises(UnsuitableLabelsError, match=r"which the recipe linear does not learn. One that does: auto"):
         ws.train(snapshot, Recipe("linear"), "other")
     with pytest.raises(UnsuitableLabelsError, match="The answers of this model are objects"):
         ws.predictor(model)
@@ -352,3 +354,77 @@ def test_lists_of_small_objects_and_several_choices_are_learnt(tmp_path):
         ]
         assert nothing["document"] == {"goods": [], "wants": []}
         assert 0 < nothing["fields"]["goods"]["prob"] <= 1
+
+
+def test_auto_climbs_for_each_field_and_keeps_what_it_chose_in_the_recipe(tmp_path):
+    told = [
+        {**one, "answer": {**one["answer"], "kind": "bill" if i % 3 else "offer"}} for i, one in enumerate(letters(60))
+    ]
+    for i, one in enumerate(told):
+        one["text"] = f"{'Invoice' if i % 3 else 'We offer'}. {one['text']}"
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, told)), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("letter", fields={"to": "span!", "kind": ["bill", "offer"]})
+        task.import_answers("answer")
+        snapshot = task.snapshot(seed=0, valid_share=0.4)
+        model = task.train(snapshot, "auto", budget_s=1)
+        ladder = {row["recipe"]: row for row in model.version.details["ladder"]}
+        assert model.version.recipe == "fields"
+        assert {"to: patterns", "to: finetune", "kind: lexical", "fields"} <= set(ladder)
+        assert "s are left of" in ladder["to: finetune"]["note"] or "already" in ladder["to: finetune"]["note"]
+        options = model.version.details["replay"]["options"]
+        chosen = {name.partition(": ")[0]: name.partition(": ")[2] for name, row in ladder.items() if row.get("chosen")}
+        assert options["by_field"] == {"to": chosen["to"], "kind": chosen["kind"]}
+        assert chosen["kind"] == "lexical"
+        again = ws.train(snapshot, Recipe("fields", options, 0), "again")
+        assert {row["recipe"] for row in again.details["ladder"]} == {"fields"}
+        assert again.details["report"]["accuracy"] == model.version.details["report"]["accuracy"]
+
+
+def test_auto_takes_the_usual_rung_where_too_few_texts_could_tell(tmp_path):
+    told = [{"text": f"{'pay' if i % 2 else 'offer'} {i}", "answer": {"kind": "ab"[i % 2]}} for i in range(30)]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, told)), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("note", fields={"kind": ["a", "b"]})
+        task.import_answers("answer")
+        details = task.train(task.snapshot(seed=0)).version.details
+        assert details["replay"]["options"]["by_field"] == {"kind": "linear"}
+        assert any("too few to compare by" in d for d in details["report"]["decisions"])
+        assert [row["recipe"] for row in details["ladder"]] == ["fields"]
+
+
+@pytest.mark.slow
+def test_a_challenger_is_judged_on_whole_objects_and_on_each_field(tmp_path):
+    def read(name, found):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, found)), encoding="utf-8")
+        ws.ingest(tmp_path / name, text="text")
+        ws.task("note").import_answers("answer")
+
+    def notes(start, n, *, wrong=False):
+        for i in range(start, start + n):
+            day, total, before = f"{i % 27 + 1:02}/0{i % 9 + 1}/2026", f"{i % 80 + 10}.50 EUR", f"{i % 70 + 20}.25 EUR"
+            text = f"Note {i * 7919 % 100_000}\non {day}\nin all {total}\nbefore {before}"
+            yield {"text": text, "answer": {"day": None if wrong else day, "total": before if wrong else total}}
+
+    with connect(tmp_path / "ws") as ws:
+        ws.task("note", fields={"day": "date", "total": "money"})
+        read("one.jsonl", notes(0, 60))
+        task = ws.task("note")
+        first = task.train(task.snapshot(seed=0, test_share=0.4), "fields")
+        ws.deploy(first, "note")
+        assert ws.retrain("note", margin=0.3)["sentence"].startswith("KEEP note@1: nobody has said anything new")
+        read("two.jsonl", notes(100, 30))
+        done = ws.retrain("note", margin=0.3)
+        assert (done["verdict"], done["n_new"], done["promoted"]) == ("SWITCH", 30, True)
+        assert done["overall"]["n"] == 24
+        assert ws.store.endpoints.get("note").version_id == done["version_id"]
+        assert ws.roll_back("note").version_id == first.version.version_id
+        read("three.jsonl", notes(300, 250, wrong=True))
+        poisoned = ws.retrain("note", margin=0.3)
+        assert poisoned["verdict"] == "KEEP"
+        assert {(s["field"], s["verdict"]) for s in poisoned["slices"]} == {("field", "loses")}
+        assert "day" in {s["value"] for s in poisoned["slices"]}
+        assert "The challenger loses overall" in poisoned["sentence"]
+        assert "The challenger loses where field is day" in poisoned["sentence"]

@@ -206,9 +206,13 @@ class JobsOut(msgspec.Struct):
 
 
 class FeedbackBody(Strict):
-    """What was right: the label that the answer should have been; null for none of these."""
+    """What was right: the label that the answer should have been, null for none of these; or of an object the document.
 
-    label: Name | None
+    A field that the document leaves out is not judged; null says that it is not there.
+    """
+
+    label: Name | msgspec.UnsetType | None = msgspec.UNSET
+    document: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class FeedbackOut(msgspec.Struct):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.responses import Response
 
 from homegrown.api import schemas as s
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from homegrown.serve import Engine
     from homegrown.serve.engine import Live
     from homegrown.web.call import Call
+    from homegrown.workspace.labelling import Taught
 
 PREDICT = "/api/v1/endpoints/{name}/predict"
 
@@ -104,14 +106,24 @@ def traces(call: Call) -> Response:
 
 def feedback(call: Call) -> Response:
     """Say what an answer should have been."""
-    body: s.FeedbackBody = call.body
-    actor = call.actor
-    said, key, trace_id = {"label": body.label}, call.idempotency_key, call.path["trace_id"]
-    feedback_id = call.ws.store.endpoints.add_feedback(actor, trace_id, said, key=key)
-    learnt = call.ws.learn_from_feedback(trace_id, body.label)
+    feedback_id, learnt = _told(call, call.body, call.path["trace_id"])
     if isinstance(learnt, str):
         return json_response(s.FeedbackOut(feedback_id, note=learnt))
     return json_response(s.FeedbackOut(feedback_id, learnt.vote_id, learnt.record_id))
+
+
+def _told(call: Call, body: s.FeedbackBody, trace_id: str) -> tuple[str, Taught | str]:
+    label, document, endpoints = body.label, body.document, call.ws.store.endpoints
+    if isinstance(document, msgspec.UnsetType) and not isinstance(label, msgspec.UnsetType):
+        feedback_id = endpoints.add_feedback(call.actor, trace_id, {"label": label}, key=call.idempotency_key)
+        return feedback_id, call.ws.learn_from_feedback(trace_id, label)
+    if isinstance(label, msgspec.UnsetType) and not isinstance(document, msgspec.UnsetType):
+        # A document quotes its text: where that is not kept, neither is what somebody read out of it.
+        is_kept = endpoints.trace(trace_id)["text"] is not None
+        kept = {"document": document} if is_kept else {"fields": sorted(document)}
+        feedback_id = endpoints.add_feedback(call.actor, trace_id, kept, key=call.idempotency_key)
+        return feedback_id, call.ws.learn_from_document(trace_id, document)
+    raise InputError('Say what was right: {"label": …}, or of an object {"document": {…}}.')
 
 
 async def healthz(call: Call) -> Response:

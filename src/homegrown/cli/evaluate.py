@@ -13,8 +13,8 @@ import numpy as np
 from homegrown.cli.common import TerminalProgress, emit, json_option, workspace_option
 from homegrown.errors import InputError
 from homegrown.evaluate import Answers, give_verdict, lines, show
-from homegrown.evaluate.objects import SCHEMA as OBJECTS
-from homegrown.evaluate.objects import object_lines
+from homegrown.evaluate.object_document import SCHEMA as OBJECTS
+from homegrown.evaluate.object_terminal import object_lines
 from homegrown.evaluate.verdict import MARGIN
 from homegrown.ingest import columns_of_file
 from homegrown.workspace import connect
@@ -82,18 +82,18 @@ def command(
     with connect(workspace) as ws:
         ws.progress = TerminalProgress()
         document = ws.evaluate(model, split=split, slice_by=slice_by, compare=compare)
-        if document["schema"] == OBJECTS:
-            if html is not None:
-                ws.write_report(document, html)
-            emit(document, lambda: "\n".join(object_lines(document)), as_json=as_json)
-            return
         path = ws.write_report(document, html)
-        texts = {} if as_json else ws.quoted(document)
+        is_object = document["schema"] == OBJECTS
+        errors = ws.errors_shown(document) if is_object and not as_json else []
+        texts = {} if as_json or is_object else ws.quoted(document)
     document["report_path"] = str(path)
     if as_json:
         emit(document, "", as_json=True)
         return
-    show(document, texts)
+    if is_object:
+        click.echo("\n".join(object_lines(document, errors)))
+    else:
+        show(document, texts)
     click.echo(f"\nReport: {path}")
 
 

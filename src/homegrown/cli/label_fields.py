@@ -41,12 +41,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Ask for an object: define the fields of TASK, and take answers from columns; without options show its schema."""
-    if said and schema:
-        raise InputError("Give either --field or --schema.")
     with connect(workspace) as ws:
         notes: tuple[str, ...] = ()
         if said or schema:
-            notes = ws.task(task, fields=_schema(schema) if schema else dict(map(_pair, said))).notes
+            notes = ws.task(task, fields=schema_said(said, schema)).notes
         elif ws.store.tasks.find(task) is None:
             raise NotFoundError(
                 f"There is no task {task!r}; say its fields, e.g.: --field total=money --field day=date"
@@ -61,6 +59,17 @@ def command(
         document |= {"n_votes": done.n_votes, "n_by_field": dict(done.n_by_field), "n_problems": done.n_problems}
         document["problems"] = [{"record_id": r, "problem": p} for r, p in done.problems]
     emit(document, lambda: _text(task, found, done, notes), as_json=as_json)
+
+
+def schema_said(said: tuple[str, ...], schema: Path | None) -> dict[str, Any]:
+    """What ``--field`` or ``--schema`` say, as ``Workspace.define_object`` takes it.
+
+    Raises:
+        InputError: both are given, or one cannot be understood.
+    """
+    if said and schema:
+        raise InputError("Give either --field or --schema.")
+    return _schema(schema) if schema else dict(map(_pair, said))
 
 
 def _pair(said: str) -> tuple[str, Any]:
@@ -94,4 +103,4 @@ def _text(task: str, schema: dict[str, Any], done: ImportedAnswers | None, notes
         lines += [f"  {record_id}  {problem}" for record_id, problem in done.problems[:SHOWN]]
         if done.n_problems > SHOWN:
             lines.append("  … all of them: --json")
-    return "\n".join([*lines, f"Next: homegrown curate freeze {task}; homegrown train SNAPSHOT --recipe fields"])
+    return "\n".join([*lines, f"Next: homegrown curate freeze {task}; homegrown train SNAPSHOT --name NAME"])

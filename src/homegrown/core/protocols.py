@@ -96,7 +96,8 @@ class ObjectPredictor(Protocol):
 class Trainer(Protocol):
     """Fits one kind of model. Registered under ``homegrown.trainers``.
 
-    One whose class says ``takes_objects = True`` fits tasks whose answer is an object, and no others.
+    One whose class says ``takes_objects = True`` fits tasks whose answer is an object, and no others; ``None`` says
+    that it fits both.
     """
 
     def fit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +77,17 @@ def split_rows(store: Store, snapshot_id: str, split: str, *, multi: bool) -> Ro
     Raises:
         EmptyDataError: there is none.
     """
+    kept, found, n_missing = rows_of(store, snapshot_id, split)
+    return Rows(**joined(kept, found), truth=hard_truth(probs_matrix(kept), multi=multi), n_missing=n_missing)
+
+
+def rows_of(store: Store, snapshot_id: str, split: str) -> tuple[pa.Table, pa.Table, int]:
+    """The rows of *split* whose records still exist, their records, and how many are gone.
+
+    Raises:
+        InputError: there is no such split.
+        EmptyDataError: there is no row.
+    """
     if split not in SPLITS:
         raise InputError(f"There is no split {split!r} to evaluate on. Choose one of: {', '.join(SPLITS)}.")
     rows = store.snapshots.read(snapshot_id)
@@ -88,15 +99,18 @@ def split_rows(store: Store, snapshot_id: str, split: str, *, multi: bool) -> Ro
             f"The {split} split of this snapshot is empty: there is nothing to evaluate on. Label more rows, or name a "
             "file with --test."
         )
-    return Rows(
-        record_ids=kept["record_id"].to_pylist(),
-        texts=found["text"].to_pylist(),
-        text_hashes=kept["text_hash"].to_pylist(),
-        fields=found["fields"],
-        sources=found["source"].to_pylist(),
-        truth=hard_truth(probs_matrix(kept), multi=multi),
-        n_missing=rows.num_rows - kept.num_rows,
-    )
+    return kept, found, rows.num_rows - kept.num_rows
+
+
+def joined(kept: pa.Table, found: pa.Table) -> dict[str, Any]:
+    """What ``Rows`` holds of both."""
+    return {
+        "record_ids": kept["record_id"].to_pylist(),
+        "texts": found["text"].to_pylist(),
+        "text_hashes": kept["text_hash"].to_pylist(),
+        "fields": found["fields"],
+        "sources": found["source"].to_pylist(),
+    }
 
 
 def learnt_from(store: Store, version: ModelVersion, rows: Rows) -> np.ndarray:

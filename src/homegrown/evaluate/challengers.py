@@ -135,6 +135,31 @@ def _judged(found: dict[str, Any], fair: np.ndarray, is_gold: np.ndarray, to_jud
     return facts
 
 
+def judged_rows(
+    rows: Rows,
+    fair: np.ndarray,
+    new: np.ndarray,
+    old: np.ndarray,
+    *,
+    margin: float,
+    slices: Sequence[str],
+    more: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """The verdict on rows of which it is known who is right.
+
+    Args:
+        rows: of the gold snapshot.
+        fair: bool [n], those that count.
+        new: bool [those], which the challenger gets right.
+        old: likewise the champion.
+        margin: as for ``challenge``.
+        slices: likewise.
+        more: further parts of which the verdict is known.
+    """
+    parts, not_told = _parts(rows, slices, fair, new, old, margin)
+    return {**_verdict(non_inferior(new, old, margin), [*parts, *more], margin), "not_told": not_told}
+
+
 def _parts(
     rows: Rows, fields: Sequence[str], fair: np.ndarray, new: np.ndarray, old: np.ndarray, margin: float
 ) -> tuple[list[dict[str, Any]], list[str]]:

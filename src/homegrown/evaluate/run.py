@@ -15,15 +15,16 @@ from homegrown.core.ids import timestamp
 from homegrown.errors import EmptyDataError
 from homegrown.evaluate.answers import MULTI_THRESHOLD, Answers, Rows, answer, as_index, hard_truth, split_rows
 from homegrown.evaluate.baselines import baselines
+from homegrown.evaluate.confidence import coverage_of
 from homegrown.evaluate.document import SCHEMA, ClassRow, Evaluation
 from homegrown.evaluate.faults import Faults
 from homegrown.evaluate.latency import latency
 from homegrown.evaluate.learning import learning
+from homegrown.evaluate.made import made, n_looks
 from homegrown.evaluate.opponents import against
 from homegrown.evaluate.sentences import cautions, headline
 from homegrown.evaluate.slices import slices
 from homegrown.metrics.classification import Classification, classification
-from homegrown.metrics.coverage import coverage_at, coverage_curve
 from homegrown.metrics.multilabel import MultiLabel, multilabel
 from homegrown.metrics.scope import scope
 from homegrown.store.snapshots import probs_matrix
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion, Snapshot
     from homegrown.core.protocols import Predictor
     from homegrown.store import Store
-
-WANTED = (0.90, 0.95, 0.97, 0.99)
 
 
 def stored_evaluation(store: Store, version_id: str, split: str = "test") -> dict[str, Any] | None:
@@ -110,7 +109,7 @@ class _Measured:
         truth, said = self.rows.truth[inside], self.answers.said[inside]
         opponents = tuple(against(truth, said, type(o)(o.kind, o.name, o.said[inside], o.seconds)) for o in others)
         classes = self._classes(score)
-        looks = self._looks()
+        looks = n_looks(self.store, version, self.split)
         n, n_right = int(inside.sum()), int(right[inside].sum())
         given = inside & vouched(self.store, version.task_id, self.rows.record_ids)
         n_checked, n_checked_right = int(given.sum()), int(right[given].sum())
@@ -147,7 +146,7 @@ class _Measured:
             out_of_scope=self._scope(),
             slices=tuple(slices(self.rows, right, np.asarray(inside), skip, slice_by)),
             opponents=opponents,
-            latency=latency(self.predictor, self.rows.texts, self.answers),
+            latency=latency(self.predictor.predict, self.rows.texts, self.answers.seconds),
             size_bytes=self.store.bundles.size(version.version_id),
             label_noise=noise,
             cautions=cautions(
@@ -168,7 +167,7 @@ class _Measured:
             ),
             learning=learning(self.store, version) if self.split == "test" else None,
             looks=looks,
-            made=self._made(),
+            made=made(self.store, version),
             seconds=time.monotonic() - started,
             n_checked=n_checked,
             n_checked_right=n_checked_right,
@@ -202,11 +201,7 @@ class _Measured:
             # The best class, whether or not the model's own threshold let it be said: here the confidence decides.
             probs, truth = self.answers.probs[self.inside], self.rows.truth[self.inside]
             right = truth[np.arange(len(truth)), probs.argmax(1)]
-        wanted = [(a, coverage_at(sure, right, a)) for a in WANTED]
-        return {
-            "curve": [asdict(p) for p in coverage_curve(sure, right)],
-            "wanted": [{"wanted": a, **(asdict(p) if p else {"coverage": 0.0, "n": 0})} for a, p in wanted],
-        }
+        return coverage_of(sure, right)
 
     def _scope(self) -> dict[str, Any] | None:
         if self.inside.all() or self.version.multi:
@@ -214,28 +209,3 @@ class _Measured:
         best = self.answers.probs.argmax(1)
         right = self.rows.truth[np.arange(len(best)), best]
         return asdict(scope(self.answers.in_scope, np.asarray(~self.inside), right, self.answers.threshold))
-
-    def _looks(self) -> int:
-        """Versions that were measured on the same test texts, in whatever snapshot, with this one."""
-        same = [self.version.snapshot_id]
-        digest = self.snapshot.details.get("test_digest")
-        if digest and self.split == "test":
-            same += self.store.models.snapshots_with("test_digest", digest)
-        seen = self.store.models.versions_evaluated(same, self.split)
-        return len(seen | {self.version.version_id})
-
-    def _made(self) -> dict[str, Any]:
-        run = self.store.models.run(self.version.run_id)
-        report = self.version.details.get("report", {})
-        return {
-            "recipe": self.version.recipe,
-            "seed": run["seed"],
-            "run_id": self.version.run_id,
-            "trained_at": run["started_at"],
-            "train_seconds": report.get("seconds"),
-            "n_by_split": self.snapshot.n_by_split,
-            "split_by": self.snapshot.details.get("split_by", "random"),
-            "n_twins_removed": self.snapshot.details.get("n_twins_removed", 0),
-            "similarity": self.snapshot.details.get("similarity"),
-            "ladder": list(self.version.details.get("ladder", ())),
-        }

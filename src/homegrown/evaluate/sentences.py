@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from homegrown.evaluate.document import ClassRow, Opponent
+    from homegrown.evaluate.object_document import ObjectOpponent
     from homegrown.metrics.learning import LearningPoint
 
 FEW = 100
@@ -96,17 +97,17 @@ def cautions(
 ) -> tuple[Caution, ...]:
     """What the data cannot support, most serious first."""
     found = [
-        *_about_labels(n, n_checked, n_checked_right),
-        *_about_rows(split, n, n_missing, interval),
+        *about_labels(n, n_checked, n_checked_right),
+        *about_rows(split, n, n_missing, interval),
         *_about_classes(classes),
-        *_about_opponents(opponents),
-        *_about_trust(looks, ece, suspects, error, forced_gap),
+        *about_opponents(opponents),
+        *about_trust(looks, ece, suspects, error, forced_gap),
     ]
     found += [Caution("snapshot", w) for w in warnings]
     return tuple(found)
 
 
-def _about_labels(n: int, n_checked: int, n_right: int) -> list[Caution]:
+def about_labels(n: int, n_checked: int, n_right: int) -> list[Caution]:
     """Labels that nobody gave: agreeing with a rule is not being right."""
     if n_checked == n:
         return []
@@ -124,7 +125,8 @@ def _about_labels(n: int, n_checked: int, n_right: int) -> list[Caution]:
     ]
 
 
-def _about_rows(split: str, n: int, n_missing: int, interval: tuple[float, float]) -> list[Caution]:
+def about_rows(split: str, n: int, n_missing: int, interval: tuple[float, float]) -> list[Caution]:
+    """Too few rows, rows of another split than the test, rows that are gone."""
     found = []
     if split == "valid":
         found.append(Caution("not_test", "These rows helped to choose the model, so the numbers flatter it."))
@@ -192,7 +194,8 @@ def _has(values: Sequence[Any]) -> str:
     return "has" if len(values) == 1 else "have"
 
 
-def _about_opponents(opponents: Sequence[Opponent]) -> list[Caution]:
+def about_opponents(opponents: Sequence[Opponent | ObjectOpponent]) -> list[Caution]:
+    """Simple means that do as well."""
     found = []
     for other in opponents:
         if other.verdict == "better":
@@ -208,9 +211,10 @@ def _about_opponents(opponents: Sequence[Opponent]) -> list[Caution]:
     return found
 
 
-def _about_trust(
+def about_trust(
     looks: int, ece: float | None, suspects: float | None, error: float, forced_gap: float
 ) -> list[Caution]:
+    """Test texts that were looked at often, confidence that is no probability, labels in doubt, refusals."""
     found = []
     if looks > 5:
         found.append(

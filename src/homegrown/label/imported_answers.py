@@ -120,6 +120,13 @@ def _told(done: ImportedAnswers, record_id: str, problems: list[str]) -> None:
     done.problems += [(record_id, p) for p in problems[: MOST_LISTED - len(done.problems)]]
 
 
+def documents_in(store: Store, column: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Text and document of every record that has one in *column*, as JSON."""
+    for _, text, document in _documents(store, column, {}):
+        if document:
+            yield text, document
+
+
 def _documents(
     store: Store, column: str | None, where: Mapping[str, str]
 ) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:

@@ -69,5 +69,5 @@ def _rung(row: dict[str, Any], chosen: str | None) -> Rung:
         size=words.size(row.get("size_bytes")),
         took=words.duration(row.get("seconds")),
         note=str(row.get("note") or "; ".join(map(str, row.get("decisions", ())))),
-        is_chosen=name == chosen,
+        is_chosen=bool(row.get("chosen", name == chosen)),
     )

@@ -87,6 +87,7 @@ RECIPES = {
     "linear": "a sentence encoder with a small head",
     "views": "a sentence encoder and parts of words together",
     "finetune": "the encoder itself learns too, slowest",
+    "fields": "answers with fields, each learned by itself",
 }
 
 

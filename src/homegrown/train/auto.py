@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from homegrown import plugins
 from homegrown.core.models import Fitted
 from homegrown.errors import InputError
 from homegrown.train.finetune import fit_finetune
@@ -57,7 +58,9 @@ class AutoOptions:
 
 
 class AutoTrainer:
-    """Trainer ``auto``."""
+    """Trainer ``auto``; of answers that are objects it climbs for each field (``train.fields``)."""
+
+    takes_objects = None
 
     def fit(
         self,
@@ -74,6 +77,11 @@ class AutoTrainer:
         unknown = sorted(set(chosen.rungs) - set(RUNGS))
         if unknown or not chosen.rungs:
             raise InputError(f"The recipe auto knows no rung {unknown}; its rungs: {', '.join(RUNGS)}.")
+        if data.fields:
+            climbing = {"choices": "auto", "spans": "auto"}
+            climbing |= {"budget_s": chosen.budget_s, "least_gain": chosen.least_gain}
+            fields = plugins.load("homegrown.trainers", "fields")()
+            return fields.fit(data, climbing, seed=seed, folder=folder, encoder=encoder, progress=progress)
         return _Climb(ready_parts(data, encoder, seed, progress), chosen, seed, folder, encoder, progress).run()
 
 

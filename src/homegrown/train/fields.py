@@ -11,8 +11,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,12 +28,12 @@ from homegrown.inference.predictor import load_predictor
 from homegrown.inference.span_models import load_span_model
 from homegrown.metrics.objects import object_scores
 from homegrown.plugins import load
+from homegrown.train.fields_ladder import FieldsLadder, FieldsOptions
 from homegrown.train.lists import list_examples, list_readings, readings
 from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
 from homegrown.train.rung import milliseconds
 from homegrown.train.span_data import SpanExamples
-from homegrown.train.spans import fit_spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,19 +46,6 @@ if TYPE_CHECKING:
 
 #: from which share of its answers on that stand among the candidates a field is learnt
 REACHABLE = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class FieldsOptions:
-    """Options of ``fields``.
-
-    Attributes:
-        choices: recipe for closed choices and booleans.
-        spans: rung of ``train.spans`` for spans inside of lines: ``patterns``, ``crf``, ``linear``, ``finetune``.
-    """
-
-    choices: str = "linear"
-    spans: Literal["patterns", "crf", "linear", "finetune"] = "linear"
 
 
 class FieldsTrainer:
@@ -96,18 +83,20 @@ class FieldsTrainer:
             "n": report["n"], "ms_per_text": milliseconds(model.predict_objects, data.valid.texts), "size_bytes": size,
             "seconds": report["seconds"], "decisions": work.decisions,
         }  # fmt: skip
-        recipe = Recipe("fields", asdict(chosen), seed)
-        return Fitted(bundle, recipe, {**report, **row, "options": recipe.options}, (row,))
+        recipe = Recipe("fields", asdict(work.ladder.decided()), seed)
+        ladder = (*work.ladder.rows, {**row, "chosen": True})
+        return Fitted(bundle, recipe, {**report, **row, "options": recipe.options}, ladder)
 
 
 class _Fitting:
     def __init__(
         self, data: TrainingData, options: FieldsOptions, seed: int, folder: Path, encoder: Encoder, progress: Progress
     ) -> None:
-        self._data, self._options, self._seed, self._folder = data, options, seed, folder
+        self._data, self._seed, self._folder = data, seed, folder
         self._encoder, self._progress = encoder, progress
+        self.ladder = FieldsLadder(options, data.fields)
+        self.decisions = self.ladder.decisions
         self._finders: list[SpanModel] = []
-        self.decisions: list[str] = []
 
     def model(self) -> FieldsModel:
         rankings, choosers, lists, marked = {}, {}, {}, []
@@ -149,7 +138,7 @@ class _Fitting:
         if share < REACHABLE:
             self.decisions.append(f"{one.name}: these are too few, so it is not learnt.")
             return None
-        found = self._found(train.examples, valid.examples)
+        found, _ = self._found([one.name], train.examples, valid.examples)
         return replace(rows, readings={i: r for i, r in readings.items() if i in found.types})
 
     def _said(self, part: Examples, one: Field) -> list[int]:
@@ -197,25 +186,24 @@ class _Fitting:
             names = ", ".join(f.name for f in marked)
             self.decisions.append(f"{names}: on no text somebody looked at all of these and found one.")
             return
-        self._found(*parts)
-        names = ", ".join(f.name for f in marked)
+        names = [f.name for f in marked]
+        _, rung = self._found(names, *parts)
         self.decisions.append(
-            f"{names}: found as spans ({self._options.spans}), {parts[0].n_spans:,} of them to learn from."
+            f"{', '.join(names)}: found as spans ({rung}), {parts[0].n_spans:,} of them to learn from."
         )
 
-    def _found(self, train: SpanExamples, valid: SpanExamples) -> SpanModel:
-        """A model that finds spans, in the bundle."""
+    def _found(self, names: list[str], train: SpanExamples, valid: SpanExamples) -> tuple[SpanModel, str]:
+        """A model that finds spans of the fields *names*, in the bundle, and its rung."""
         name = finder_folder(len(self._finders))
-        fitted = fit_spans(
-            train, valid, {"rung": self._options.spans}, seed=self._seed, folder=self._folder / name,
-            encoder=self._local(), progress=self._progress,
-        )  # fmt: skip
-        target = self._folder / "bundle" / name
+        folder, target = self._folder / name, self._folder / "bundle" / name
+        rung = self.ladder.fit_finder(
+            names, train, valid, seed=self._seed, folder=folder, encoder=self._local(), progress=self._progress
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
-        fitted.folder.rename(target)
+        (folder / "bundle").rename(target)
         self._finders.append(load_span_model(target, self._local()))
-        return self._finders[-1]
+        return self._finders[-1], rung
 
     def _local(self) -> LocalEncoder:
         """The encoder itself, which reads words and not only texts."""
@@ -249,18 +237,21 @@ class _Fitting:
             self.decisions.append(f"{one.name}: all answers are the same.")
             return None
         folder = self._folder / choice_folder(one.field_id)
-        trainer = load("homegrown.trainers", self._options.choices)()
+        recipe, options = self.ladder.choice(one.name, len(parts["valid"]))
+        trainer = load("homegrown.trainers", recipe)()
         data = replace(self._data, class_ids=names, class_names=names, multi=one.takes_many, fields=(), **parts)
         fitted = trainer.fit(
-            data, {}, seed=self._seed, folder=folder, encoder=self._encoder, progress=self._progress
+            data, options, seed=self._seed, folder=folder, encoder=self._encoder, progress=self._progress
         )  # fmt: skip
         target = self._folder / "bundle" / choice_folder(one.field_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
         fitted.folder.rename(target)
+        if recipe == "auto":
+            recipe = fitted.recipe.trainer
+            self.ladder.chose(one.name, recipe, fitted.ladder)
         self.decisions.append(
-            f"{one.name}: {self._options.choices}, right on {fitted.report['accuracy']:.1%} of "
-            f"{fitted.report['n']:,} validation rows."
+            f"{one.name}: {recipe}, right on {fitted.report['accuracy']:.1%} of {fitted.report['n']:,} validation rows."
         )
         return load_predictor(target, self._encoder)
 

@@ -59,11 +59,11 @@ def _trainer(task: Task, recipe: Recipe) -> Trainer:
     """The recipe's trainer, where it is for answers of the task's kind."""
     kind = plugins.load("homegrown.trainers", recipe.trainer)
     is_object = task.kind is TaskKind.OBJECT
-    if bool(getattr(kind, "takes_objects", False)) is not is_object:
-        what, other = ("an object with fields", "fields") if is_object else ("a class", "auto")
+    if getattr(kind, "takes_objects", False) not in (is_object, None):
+        what = "an object with fields" if is_object else "a class"
         raise UnsuitableLabelsError(
             f"The answer of {task.name!r} is {what}, which the recipe {recipe.trainer} does not learn. One that does: "
-            f"{other}."
+            "auto."
         )
     return kind()
 

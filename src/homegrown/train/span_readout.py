@@ -97,7 +97,18 @@ def report_spans(
         "by_type": {k: {"f1": s.f1, "f1_ci95": list(s.f1_ci95), "n": s.n_true} for k, s in scores.by_type.items()},
         "ece": sure.ece,
         "line": readout.line,
+        "right": _right(answer, truth),
     }
+
+
+def _right(answer: Sequence[Sequence[Span]], truth: Sequence[Sequence[Span]]) -> list[bool]:
+    """Of each text and each type that is true in any: whether exactly its spans were found."""
+    types = sorted({s.type for spans in truth for s in spans})
+
+    def places(spans: Sequence[Span], type: str) -> set[tuple[int, int]]:
+        return {(s.start, s.end) for s in spans if s.type == type}
+
+    return [places(a, t) == places(b, t) for a, b in zip(answer, truth, strict=True) for t in types]
 
 
 def _reread(readout: SpanReadout, raw: Sequence[Sequence[ScoredSpan]]) -> list[list[ScoredSpan]]:

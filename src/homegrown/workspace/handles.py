@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from homegrown import evaluate
 from homegrown.core.models import Recipe
-from homegrown.evaluate.objects import SCHEMA as OBJECTS
-from homegrown.evaluate.objects import object_lines
+from homegrown.evaluate.object_document import SCHEMA as OBJECTS
+from homegrown.evaluate.object_terminal import object_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -248,12 +248,12 @@ class Evaluation:
 
     def show(self) -> None:
         """Show the report: the page itself in a notebook, tables in a terminal."""
-        if self.document["schema"] == OBJECTS:
-            sys.stdout.write("\n".join([*object_lines(self.document), ""]))
-            return
         shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
         if getattr(shell, "kernel", None) is not None:
             sys.modules["IPython"].display.display(self)
+        elif self.document["schema"] == OBJECTS:
+            lines = object_lines(self.document, self._workspace.errors_shown(self.document))
+            sys.stdout.write("\n".join([*lines, ""]))
         else:
             evaluate.show(self.document, self._workspace.quoted(self.document))
 
@@ -262,10 +262,8 @@ class Evaluation:
         return self._workspace.write_report(self.document, path)
 
     def _repr_html_(self) -> str:
-        if self.document["schema"] == OBJECTS:
-            return f"<pre>{escape(chr(10).join(object_lines(self.document)))}</pre>"
         # In a frame of its own: the page's style sheet would restyle the notebook, and nothing in it may run.
-        page = evaluate.render(self.document, self._workspace.quoted(self.document))
+        page = self._workspace.rendered(self.document)
         return (
             f'<iframe srcdoc="{escape(page)}" sandbox="" title="Report of {escape(self.document["model"])}" '
             f'width="100%" height="{_FRAME_HEIGHT}" style="border:0"></iframe>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from homegrown.core.documents import answer_in
 from homegrown.core.records import plain_text
 from homegrown.errors import InputError
 from homegrown.label import answer_value, cast_vote, keep_vote, vote_value
@@ -11,12 +12,14 @@ from homegrown.workspace import handles
 from homegrown.workspace.texts import add_texts, holding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from homegrown.core.models import ModelVersion
     from homegrown.core.tasks import Task
     from homegrown.label.queue import Lines
     from homegrown.store import Store
 
+_NO_TEXT = "The endpoint kept no text of it, so no record can learn from it. Deploy with keep_text to change that."
 #: the source of the texts that came in one by one, each because somebody said what it is
 TAUGHT = "said in the playground"
 
@@ -82,20 +85,50 @@ class Labelling:
         Example:
             >>> ws.learn_from_feedback(trace_id, "refund").vote_id  # doctest: +SKIP
         """
-        trace = self.store.endpoints.trace(trace_id)
-        text = plain_text(trace["text"] or "")
-        if not text or trace["version_id"] is None:
-            return (
-                "The endpoint kept no text of it, so no record can learn from it. Deploy with keep_text to change that."
-            )
-        version = self.store.models.version(trace["version_id"])
-        task = self.store.tasks.get(version.task_id)
+        asked = self._text_of(trace_id)
+        if asked is None:
+            return _NO_TEXT
+        text, version, task = asked
         if version.is_object:
             return "A label does not say what an object should have been, so it is no vote."
         value = answer_value(task, version, label)
         if value is None:
             return f"The task {task.name!r} has no class of that name, so it is no vote."
         return self._teach(text, task, value)
+
+    def learn_from_document(self, trace_id: str, document: Mapping[str, Any]) -> Taught | str:
+        """What an answer that is an object should have been, as the store's actor's vote on the text that was asked.
+
+        Args:
+            trace_id: of the answer.
+            document: by the task's schema; a field that it leaves out is not judged, null says that it is not there.
+
+        Returns:
+            The vote; or a sentence that says why there is none: the endpoint keeps no texts, or nothing of the document
+            can be understood.
+
+        Example:
+            >>> ws.learn_from_document(trace_id, {"total": {"amount": 12.5, "currency": "EUR"}})  # doctest: +SKIP
+        """
+        asked = self._text_of(trace_id)
+        if asked is None:
+            return _NO_TEXT
+        text, version, task = asked
+        if not version.is_object:
+            return f"The task {task.name!r} is answered with classes; a document does not say one, so it is no vote."
+        read = answer_in(task.fields, document, text)
+        if read.problems or not read.value["fields"]:
+            return " ".join([*read.problems, "So it is no vote."])
+        return self._teach(text, task, read.value)
+
+    def _text_of(self, trace_id: str) -> tuple[str, ModelVersion, Task] | None:
+        """The text of a trace, the version that answered and its task; None where no text is kept."""
+        trace = self.store.endpoints.trace(trace_id)
+        text = plain_text(trace["text"] or "")
+        if not text or trace["version_id"] is None:
+            return None
+        version = self.store.models.version(trace["version_id"])
+        return text, version, self.store.tasks.get(version.task_id)
 
     def _teach(self, text: str, task: Task, value: dict[str, Any]) -> Taught:
         record_id = self.record_of(text)

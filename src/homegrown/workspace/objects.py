@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.choices import TaskClass
@@ -10,7 +11,8 @@ from homegrown.core.json_schema import fields_of, json_schema
 from homegrown.core.schema import Field, FieldType
 from homegrown.errors import InputError
 from homegrown.inference.answers import object_answers
-from homegrown.label.imported_answers import ImportedAnswers, import_answers
+from homegrown.label.guessed_fields import guess_fields
+from homegrown.label.imported_answers import ImportedAnswers, documents_in, import_answers
 
 if TYPE_CHECKING:
     from homegrown.core.protocols import ObjectPredictor
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 Said = Mapping[str, Any] | Sequence[Field]
 """Fields as one says them: a JSON Schema, fields themselves, or by name a type (``"date"``) or choices (a list)."""
+_GUESSED_FROM = 2000
 
 
 class Objects:
@@ -60,6 +63,14 @@ class Objects:
             **reading: ``columns``, ``day_first``, ``decimal``, ``currency`` of ``homegrown.label.import_answers``.
         """
         return import_answers(self.store, self._any_task(task), column, **reading)
+
+    def guess_fields(self, column: str) -> tuple[Field, ...]:
+        """The fields that the answers in a column of JSON seem to have; see ``homegrown.label.guessed_fields``.
+
+        Raises:
+            UnsuitableLabelsError: no record holds an object there, or nothing of them has a field.
+        """
+        return guess_fields(islice(documents_in(self.store, column), _GUESSED_FROM))
 
     def json_schema(self, task: AnyTask) -> dict[str, Any]:
         """The JSON Schema of what a task whose answer is an object answers."""
@@ -106,3 +117,14 @@ def _field(name: str, how: Any) -> Field:
             "of small objects."
         )
     return Field("", name, FieldType(word), is_required=is_required, takes_many=takes_many)
+
+
+def said_type(one: Field) -> str:
+    """A field's type as ``fields_said`` takes it.
+
+    Example:
+        >>> [said_type(f) for f in fields_said({"who": "span*", "kind": ["a", "b"], "day": "date!"})]
+        ['span*', 'a|b', 'date!']
+    """
+    word = "|".join(c.name for c in one.choices) or one.type.value
+    return f"{word}{'*' if one.takes_many else ''}{'!' if one.is_required else ''}"

@@ -14,11 +14,12 @@ from homegrown import evaluate, inference, label, train
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.curate import SplitPlan, freeze
 from homegrown.errors import InputError
+from homegrown.evaluate.object_challengers import challenge_objects
 from homegrown.inference import CachedEncoder
 from homegrown.jobs import Schedules
 from homegrown.store.lance_tables import quoted
 from homegrown.store.models import CHALLENGER
-from homegrown.store.snapshots import probs_matrix
+from homegrown.store.snapshots import VALUE, probs_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from homegrown.core.protocols import Encoder, Predictor, Progress
+    from homegrown.core.protocols import Encoder, ObjectPredictor, Predictor, Progress
     from homegrown.core.tasks import Task
     from homegrown.jobs import Schedule
     from homegrown.query import Selection
@@ -57,6 +58,10 @@ class Retraining:
 
         def save_selection(self, name: str, sql: str) -> Selection:
             """Save a query under a name."""
+            ...
+
+        def object_predictor(self, model: ModelVersion) -> ObjectPredictor:
+            """A loaded model whose answers are objects."""
             ...
 
         def evaluate(self, model: ModelVersion) -> dict[str, Any]:
@@ -114,8 +119,7 @@ class Retraining:
             return {**facts, "verdict": "KEEP", "sentence": nothing, "reasons": [], "promoted": False, "endpoints": []}
         encoder = self.encoder if base is None else self._other_encoder(base)
         challenger = self._challenger(champion, snapshot, recipe or _replay(champion), encoder)
-        pair = [(v, self.predictor(v)) for v in (champion, challenger)]
-        found = evaluate.challenge(self.store, pair[0], pair[1], gold=frozen.snapshot_id, margin=margin, slices=slices)
+        found = self._challenged(champion, challenger, gold=frozen.snapshot_id, margin=margin, slices=slices)
         self.evaluate(challenger)
         if found["to_judge"]:
             found["selection"] = f"judge_{re.sub(r'[^a-z0-9_]+', '_', champion.model_name.lower())[:40]}"
@@ -200,6 +204,13 @@ class Retraining:
         anew = SplitPlan(**kept, unlabelled=unlabelled, test_of=gold)
         return freeze(self.store, task, anew, label.join_votes, self._near, join_objects=label.join_objects)
 
+    def _challenged(self, champion: ModelVersion, challenger: ModelVersion, **judged: Any) -> dict[str, Any]:
+        if champion.is_object:
+            objects = (champion, self.object_predictor(champion)), (challenger, self.object_predictor(challenger))
+            return challenge_objects(self.store, *objects, **judged)
+        classes = (champion, self.predictor(champion)), (challenger, self.predictor(challenger))
+        return evaluate.challenge(self.store, *classes, **judged)
+
     def _other_encoder(self, base: str | Path) -> Encoder:
         local = inference.Encoder.load(base, is_offline=self.store.routes.is_offline())
         return CachedEncoder(local, self.store.vectors(local.fingerprint, local.dim))
@@ -246,9 +257,12 @@ def _n_new(store: Store, task: Task, champion: ModelVersion, snapshot: Snapshot)
 
 
 def _learnt(store: Store, task: Task, snapshot_id: str, then: Task) -> set[tuple[str, tuple[str, ...]]]:
-    """Text hash and classes, by what they mean now, of each labelled row that trained or chose."""
+    """Text hash and classes, by what they mean now, of each labelled row that trained or chose; or the object."""
     rows = store.snapshots.read(snapshot_id)
     rows = rows.filter(pc.or_(pc.equal(rows["split"], "train"), pc.equal(rows["split"], "valid")))
+    if task.fields:
+        pairs = zip(rows["text_hash"].to_pylist(), rows[VALUE.name].to_pylist(), strict=True)
+        return {(text_hash, (value or "",)) for text_hash, value in pairs}
     meant = [task.meaning(c) for c in then.class_ids]
     found = set()
     for text_hash, probs in zip(rows["text_hash"].to_pylist(), probs_matrix(rows), strict=True):

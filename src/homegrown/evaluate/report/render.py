@@ -12,7 +12,9 @@ from homegrown.evaluate.report import charts
 from homegrown.evaluate.sentences import odds, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from homegrown.evaluate.object_errors import DocumentShown
 
 SHOWN = 320
 FOLDER = Path(__file__).parent
@@ -47,9 +49,22 @@ def render(document: Mapping[str, Any], texts: Mapping[str, str] | None = None) 
         found = known.get(record_id)
         return None if found is None else found if len(found) <= SHOWN else f"{found[:SHOWN]} …"
 
-    css = (FOLDER / "report.css").read_text(encoding="utf-8")
-    template = _environment().get_template("report.html.j2")
-    return template.render(e=document, text=text, css=Markup(css))  # noqa: S704  # our own style sheet
+    return _page("report.html.j2", e=document, text=text, parts="classes" if document["multi"] else "")
+
+
+def render_objects(document: Mapping[str, Any], errors: Sequence[DocumentShown] = ()) -> str:
+    """The report on a model whose answers are objects, as one HTML page like that of ``render``.
+
+    Args:
+        document: an ``ObjectEvaluation`` as ``evaluate_objects`` returns it.
+        errors: documents with wrong answers, with their texts (``object_errors.show_documents``).
+    """
+    return _page("objects.html.j2", e=document, errors=errors, parts="fields")
+
+
+def _page(name: str, **facts: Any) -> str:
+    css = Markup((FOLDER / "report.css").read_text(encoding="utf-8"))  # noqa: S704  # our own style sheet
+    return _environment().get_template(name).render(css=css, **facts)
 
 
 def example_ids(document: Mapping[str, Any]) -> list[str]:

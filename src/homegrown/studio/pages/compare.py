@@ -11,6 +11,7 @@ from homegrown.core.access import Permission
 from homegrown.errors import InputError, NotFoundError
 from homegrown.studio import scores, words
 from homegrown.studio.answer import show
+from homegrown.studio.documents import Document, changed_documents
 from homegrown.studio.view import AsCode, Figure
 from homegrown.web import Route, Shape
 
@@ -45,17 +46,18 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassGap:
-    """How much of a class each of the two finds."""
+    """How much of a class each of the two finds; of objects, how often each is right on a field."""
 
     name: str
     n: int
     first: float
     second: float
+    verdict: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparePage:
-    """Two models; `problem` says why they cannot be compared."""
+    """Two models; `problem` says why they cannot be compared. Of objects `changed` are documents, not `differences`."""
 
     template: ClassVar[str] = "evaluate/compare.html"
     problem: str
@@ -66,6 +68,9 @@ class ComparePage:
     classes: tuple[ClassGap, ...]
     differences: tuple[Difference, ...]
     as_code: AsCode
+    by_field: bool = False
+    changed: tuple[Document, ...] = ()
+    changed_note: str = ""
 
 
 def compare(call: Call) -> Response:
@@ -91,7 +96,8 @@ def _page(ws: Workspace, first: ModelVersion, second: ModelVersion, found: dict[
     opponent = found["opponent"]
     ours = scores.share(opponent["accuracy"] + opponent["difference"], opponent["n"])
     theirs = scores.figure(opponent)
-    texts = ws.store.records.texts([row["record_id"] for row in found["differ"]])
+    is_object = first.is_object
+    texts = {} if is_object else ws.store.records.texts([row["record_id"] for row in found["differ"]])
     left_out = found["n_left_out"]
     names = [f"{v.model_name}@{v.number}" for v in (first, second)]
     low = min(ours.low, theirs.low)
@@ -107,7 +113,7 @@ def _page(ws: Workspace, first: ModelVersion, second: ModelVersion, found: dict[
                  n_wins=opponent["n_only_theirs"]),
         ),
         floor=max(0.0, int(20 * low) / 20 - 0.05),
-        classes=tuple(
+        classes=_fields(opponent) if is_object else tuple(
             ClassGap(name=c["name"], n=c["n"], first=c["recall"], second=c["recall_other"])
             for c in found["classes"]
             if c["recall"] != c["recall_other"]
@@ -116,14 +122,26 @@ def _page(ws: Workspace, first: ModelVersion, second: ModelVersion, found: dict[
             Difference(record_id=row["record_id"], text=texts[row["record_id"]][:400],
                        actual=", ".join(row["truth"]) or _NONE, first=", ".join(row["ours"]) or _NONE,
                        second=", ".join(row["theirs"]) or _NONE)
-            for row in found["differ"]
+            for row in (() if is_object else found["differ"])
             if row["record_id"] in texts
         ),
         as_code=AsCode(
             cli=f"homegrown evaluate {names[0]} --compare {names[1]}",
             python=f'ws.compare("{names[0]}", "{names[1]}")',
         ),
+        by_field=is_object,
+        changed=changed_documents(ws, first, second, found["differ"]) if is_object else (),
+        changed_note=f"{scores.title(first)} does better on {words.plural(found['n_better'], 'document')} and worse on "
+        f"{found['n_worse']:,}." if is_object else "",
     )  # fmt: skip
+
+
+def _fields(opponent: dict[str, Any]) -> tuple[ClassGap, ...]:
+    told = {"better": "better", "worse": "worse", "undecided": "could be chance"}
+    return tuple(
+        ClassGap(name=f["name"], n=f["n"], first=f["ours"], second=f["theirs"], verdict=told[f["verdict"]])
+        for f in opponent["fields"]
+    )
 
 
 def download(call: Call) -> Response:

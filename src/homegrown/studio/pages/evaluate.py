@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
-from homegrown.studio import charts, scores, words
+from homegrown.studio import charts, documents, scores, words
 from homegrown.studio.answer import show
 from homegrown.studio.view import AsCode, Figure, Rung, ladder_floor
 from homegrown.web import Route, Shape
@@ -104,15 +104,6 @@ class OpponentLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldLine:
-    """One field of an answer that is an object: how often it means the right thing, and is right to the letter."""
-
-    name: str
-    right: Figure
-    exact: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReportPage:
     """One model, measured."""
 
@@ -131,7 +122,8 @@ class ReportPage:
     confusions: tuple[Confusion, ...]
     more_labels: str
     classes: tuple[ClassLine, ...]
-    fields: tuple[FieldLine, ...]
+    fields: tuple[documents.FieldLine, ...]
+    documents: tuple[documents.Document, ...]
     not_learnt: str
     slices: tuple[SliceLine, ...]
     opponents: tuple[OpponentLine, ...]
@@ -139,7 +131,6 @@ class ReportPage:
     floor: float
     made: tuple[tuple[str, str], ...]
     download_href: str
-    may_retrain: bool
     answers_as: str
     as_code: AsCode
 
@@ -201,7 +192,8 @@ def report(call: Call) -> Response:
         confusions=_confusions(call.ws, result),
         more_labels=(result.get("learning") or {}).get("sentence", ""),
         classes=_classes(result),
-        fields=_fields(result),
+        fields=documents.field_lines(result),
+        documents=documents.wrong_documents(call.ws, result),
         not_learnt=", ".join(result.get("not_learnt", ())),
         slices=_slices(result),
         opponents=_opponents(result),
@@ -209,8 +201,7 @@ def report(call: Call) -> Response:
         floor=ladder_floor(rungs),
         made=_made(call.ws, version),
         answers_as=", ".join(e.name for e in call.ws.store.endpoints.list() if e.version_id == version.version_id),
-        download_href=f"/evaluate/{version.version_id}/report.html" if result and not version.is_object else "",
-        may_retrain=not version.is_object,
+        download_href=f"/evaluate/{version.version_id}/report.html" if result else "",
         as_code=AsCode(
             cli=f"homegrown evaluate {version.model_name}@{version.number}",
             python=f'ws.evaluate("{version.model_name}@{version.number}")',
@@ -218,15 +209,6 @@ def report(call: Call) -> Response:
         ),
     )
     return show(call, page)
-
-
-def _fields(result: dict[str, Any]) -> tuple[FieldLine, ...]:
-    found = []
-    for f in result.get("fields", ()):
-        low, high = f["normalised_ci95"]
-        right = Figure(value=f["normalised"], low=low, high=high, n=f["n"])
-        found.append(FieldLine(name=f["name"], right=right, exact=f["exact"]))
-    return tuple(found)
 
 
 def _between(pair: list[float] | None) -> str:
@@ -239,6 +221,11 @@ def _metrics(result: dict[str, Any], version: ModelVersion) -> tuple[Metric, ...
         found.append(Metric(name="Macro F1", value=words.percent(result["macro_f1"]),
                             doubt=_between(result.get("macro_f1_ci95")),
                             meaning="Every class counts the same, however rare it is."))  # fmt: skip
+    if "exact" in result:
+        found.append(Metric(name="Right to the letter", value=words.percent(result["exact"]),
+                            doubt=_between(result.get("exact_ci95")),
+                            meaning="Every field is the same, letter for letter; the figure beside lets case, "
+                            "marks and zeros aside."))  # fmt: skip
     if result.get("calibration"):
         found.append(Metric(name="Calibration error", value=words.percent(result["calibration"]["ece"]),
                             doubt=_between(result["calibration"].get("ece_ci95")),
@@ -304,9 +291,16 @@ def _slices(result: dict[str, Any]) -> tuple[SliceLine, ...]:
 
 def _opponents(result: dict[str, Any]) -> tuple[OpponentLine, ...]:
     return tuple(
-        OpponentLine(name=o["name"], accuracy=scores.figure(o), verdict=o["verdict"])
+        OpponentLine(name=o["name"], accuracy=scores.figure(o), verdict=_verdict(o))
         for o in result.get("opponents", ())
     )
+
+
+def _verdict(opponent: dict[str, Any]) -> str:
+    """In a word, and of objects the fields on which it is told."""
+    told = [f for f in opponent.get("fields", ()) if f["verdict"] != "undecided"]
+    by_field = ", ".join(f"{f['name']} {100 * f['difference']:+.1f}".replace("-", "−") for f in told)
+    return f"{opponent['verdict']}; points by field: {by_field}" if by_field else opponent["verdict"]
 
 
 def _made(ws: Workspace, version: ModelVersion) -> tuple[tuple[str, str], ...]:
@@ -315,7 +309,7 @@ def _made(ws: Workspace, version: ModelVersion) -> tuple[tuple[str, str], ...]:
     run = ws.store.models.run(version.run_id)
     facts = (
         ("Recipe", version.recipe),
-        ("Classes", f"{len(version.class_names):,}"),
+        ("Fields" if version.is_object else "Classes", f"{len(version.class_names):,}"),
         ("Records", splits),
         ("Seed", str(run["seed"])),
         ("Snapshot", version.snapshot_id),

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from homegrown.web import Call
     from homegrown.workspace import Workspace
 
-#: the recipe for answers that are objects; the others learn classes
-OBJECTS = "fields"
+#: recipes for answers that are objects; the others learn classes
+OBJECTS = ("auto", "fields")
 SECONDS = {"1m": 60.0, "5m": 300.0, "10m": 600.0, "30m": 1800.0}
 
 
@@ -134,7 +134,9 @@ def start(call: Call) -> Response:
     """``POST /train``: freeze what is labelled now and train on it, as one job."""
     task = call.ws.store.tasks.get(posted(call, "task_id"))
     snapshot = call.ws.snapshot(task)
-    trainer = OBJECTS if task.fields else posted(call, "recipe") or default_recipe()
+    trainer = posted(call, "recipe") or default_recipe()
+    if task.fields and trainer not in OBJECTS:
+        trainer = OBJECTS[0]
     options = {"budget_s": SECONDS.get(posted(call, "budget"), 300.0)} if trainer == "auto" else {}
     recipe = Recipe(trainer, options)
     arguments = {

@@ -1,0 +1,66 @@
+"""A challenger that answers with objects against the champion on a frozen gold snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from homegrown.errors import EmptyDataError, InputError
+from homegrown.evaluate.answers import learnt_from
+from homegrown.evaluate.challengers import judged_rows
+from homegrown.evaluate.object_rows import ask, object_rows
+from homegrown.metrics.noninferior import LOSES, non_inferior
+from homegrown.metrics.objects import object_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homegrown.core.models import ModelVersion
+    from homegrown.core.protocols import ObjectPredictor
+    from homegrown.store import Store
+
+
+def challenge_objects(
+    store: Store,
+    champion: tuple[ModelVersion, ObjectPredictor],
+    challenger: tuple[ModelVersion, ObjectPredictor],
+    *,
+    gold: str,
+    margin: float,
+    slices: Sequence[str] = (),
+) -> dict[str, Any]:
+    """May *challenger* take the champion's place? Only with no loss of whole objects beyond *margin*.
+
+    As ``challengers.challenge``, on the test rows of *gold* on which somebody looked at every field that either answers
+    and the task still has. A field on which the challenger surely loses, or loses at least the margin, keeps the
+    champion too, and stands among the slices.
+
+    Returns:
+        See ``challengers.challenge``; a field among ``slices`` has the name ``field``.
+
+    Raises:
+        InputError: the margin is none, or the snapshot is of another task.
+        EmptyDataError: no gold row is left to judge on.
+    """
+    if not 0 < margin < 1:
+        raise InputError(f"The margin is {margin}; it is a share, above 0 and below 1: 0.01 bears one point of loss.")
+    snapshot, task = store.models.snapshot(gold), store.tasks.get(champion[0].task_id)
+    if snapshot.task_id != task.task_id:
+        raise InputError(f"The snapshot {gold} is of another task than {champion[0].model_name}.")
+    rows = object_rows(store, gold, "test")
+    said = [ask(model, rows.texts) for _, model in (champion, challenger)]
+    learnt = {i for one in said for answer in one.answers for i in answer.fields}
+    fields = tuple(f for f in task.fields if f.field_id in learnt)
+    old, new = (object_scores(fields, rows.values, one.values, texts=rows.texts) for one in said)
+    fair = ~learnt_from(store, champion[0], rows) & ~learnt_from(store, challenger[0], rows) & old.whole[0]
+    if not fields or not fair.any():
+        raise EmptyDataError("No row of the gold snapshot is left that neither model learnt from: freeze a new one.")
+    lost = []
+    for k, one in enumerate(fields):
+        part = non_inferior(new.right[k][fair], old.right[k][fair], margin)
+        if part.verdict == LOSES:
+            lost.append({"field": "field", "value": one.name, **asdict(part)})
+    found = judged_rows(rows, fair, new.whole[1][fair], old.whole[1][fair], margin=margin, slices=slices, more=lost)
+    return {**found, "n_left_out": int(np.sum(~fair)), "to_judge": []}

@@ -1,0 +1,195 @@
+"""Two ways to answer with objects on the same rows: which is better, on whole objects and on which fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from homegrown.errors import EmptyDataError, InputError
+from homegrown.evaluate.answers import learnt_from
+from homegrown.evaluate.object_document import FieldGap, ObjectOpponent
+from homegrown.evaluate.object_rows import ask, object_rows
+from homegrown.evaluate.opponents import MOST
+from homegrown.evaluate.sentences import percent
+from homegrown.metrics.exact import holm
+from homegrown.metrics.intervals import wilson
+from homegrown.metrics.objects import meaning_key, object_scores
+from homegrown.metrics.paired import mcnemar, n_to_tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homegrown.core.models import ModelVersion
+    from homegrown.core.protocols import ObjectPredictor
+    from homegrown.core.schema import Field
+    from homegrown.evaluate.object_rows import ObjectRows
+    from homegrown.metrics.objects import ObjectScores
+    from homegrown.store import Store
+
+DIFFERING = 50
+
+
+def object_against(
+    kind: str,
+    name: str,
+    fields: Sequence[Field],
+    ours: ObjectScores,
+    theirs: ObjectScores,
+    seconds: float | None = None,
+) -> ObjectOpponent:
+    """Compare row by row: whole objects, and each field by itself.
+
+    Args:
+        kind: of the other: ``frequent``, ``patterns``, ``model``.
+        name: of the other.
+        fields: that both were scored on, in the order of the scores.
+        ours: of the rows.
+        theirs: of the same rows.
+        seconds: that making the other took.
+    """
+    judged, right = ours.whole
+    other = theirs.whole[1][judged]
+    pair = mcnemar(right[judged], other)
+    n_right = int(other.sum())
+    settled = pair.p_value < 0.05
+    discordant = (pair.n_first + pair.n_second) / max(1, pair.n)
+    n_more = None if settled else n_to_tell(pair.difference, discordant)
+    if n_more is not None and not pair.n < n_more <= pair.n * MOST:
+        n_more = None
+    return ObjectOpponent(
+        kind=kind,
+        name=name,
+        n=pair.n,
+        accuracy=n_right / max(1, pair.n),
+        accuracy_ci95=wilson(n_right, pair.n),
+        difference=pair.difference,
+        difference_ci95=pair.difference_ci95,
+        n_only_ours=pair.n_first,
+        n_only_theirs=pair.n_second,
+        p_value=pair.p_value,
+        verdict=_verdict(pair.difference, settled=settled),
+        fields=tuple(_gaps(fields, ours, theirs)),
+        n_more=None if n_more is None else n_more - pair.n,
+        seconds=seconds,
+    )
+
+
+def _gaps(fields: Sequence[Field], ours: ObjectScores, theirs: ObjectScores) -> list[FieldGap]:
+    pairs = [mcnemar(ours.right[k][known], theirs.right[k][known]) for k, known in enumerate(ours.known)]
+    adjusted = holm(np.array([p.p_value for p in pairs])) if pairs else []
+    return [
+        FieldGap(
+            name=one.name,
+            n=pair.n,
+            ours=(pair.n_both + pair.n_first) / max(1, pair.n),
+            theirs=(pair.n_both + pair.n_second) / max(1, pair.n),
+            difference=pair.difference,
+            difference_ci95=pair.difference_ci95,
+            n_only_ours=pair.n_first,
+            n_only_theirs=pair.n_second,
+            p_holm=float(p),
+            verdict=_verdict(pair.difference, settled=bool(p < 0.05)),
+        )
+        for one, pair, p in zip(fields, pairs, adjusted, strict=True)
+    ]
+
+
+def _verdict(difference: float, *, settled: bool) -> str:
+    return ("better" if difference > 0 else "worse") if settled else "undecided"
+
+
+def compare_objects(
+    store: Store,
+    first: tuple[ModelVersion, ObjectPredictor],
+    second: tuple[ModelVersion, ObjectPredictor],
+    *,
+    split: str = "test",
+) -> dict[str, Any]:
+    """Compare *first* with *second* on the rows of the first one's split that the second never learnt from.
+
+    Fields are matched by id, so renamed ones stay the same; one that only one of the two answers is "not there" in the
+    other's answers.
+
+    Returns:
+        ``sentence``, ``opponent`` (an ``ObjectOpponent``), ``n_left_out`` (rows that the second one learnt from),
+        ``n_better`` and ``n_worse`` (documents with more, and with fewer, right fields than the second's), ``differ``:
+        of up to ``DIFFERING`` of them the record id, ``change`` (``better``, ``worse``, ``other``) and the names of the
+        fields that are ``better``, ``worse`` and ``other`` (both wrong, in different ways); the worse ones first.
+
+    Raises:
+        InputError: the two answer different tasks.
+        EmptyDataError: the second learnt from every row of the split, or nobody looked at any of the fields.
+    """
+    (ours, model), (theirs, other) = first, second
+    if ours.task_id != theirs.task_id:
+        raise InputError(f"{ours.model_name} and {theirs.model_name} answer different tasks; they cannot be compared.")
+    rows = object_rows(store, ours.snapshot_id, split)
+    fair = np.flatnonzero(~learnt_from(store, theirs, rows)).tolist()
+    if not fair:
+        raise EmptyDataError(f"{theirs.model_name} learnt from every row of this split: there is no fair comparison.")
+    texts, truth = [rows.texts[i] for i in fair], [rows.values[i] for i in fair]
+    said = [ask(one, texts) for one in (model, other)]
+    task = store.tasks.get(ours.task_id)
+    learnt = {f.field_id for s, m in zip(said, (model, other), strict=True) for f in s.learnt(m.fields)}
+    fields = tuple(f for f in task.fields if f.field_id in learnt)
+    mine, his = (object_scores(fields, truth, s.values, texts=texts) for s in said)
+    if not mine.known.any():
+        raise EmptyDataError(f"Nobody looked at any of these fields in the {split} split: there is nothing to compare.")
+    name = f"{theirs.model_name}@{theirs.number} ({theirs.recipe})"
+    opponent = object_against("model", name, fields, mine, his)
+    differ = _differing(fields, mine, his, [s.values for s in said], rows, fair)
+    found = {
+        "sentence": _sentence(f"{ours.model_name}@{ours.number}", name, opponent),
+        "opponent": opponent,
+        "n_left_out": len(rows) - len(fair),
+        "n_better": sum(d["change"] == "better" for d in differ),
+        "n_worse": sum(d["change"] == "worse" for d in differ),
+        "differ": differ[:DIFFERING],
+    }
+    return msgspec.json.decode(msgspec.json.encode(found))
+
+
+def _differing(
+    fields: Sequence[Field],
+    mine: ObjectScores,
+    his: ObjectScores,
+    values: list[list[dict[str, Any]]],
+    rows: ObjectRows,
+    fair: list[int],
+) -> list[dict[str, Any]]:
+    found = []
+    for j, i in enumerate(fair):
+        names: dict[str, list[str]] = {"better": [], "worse": [], "other": []}
+        for k, one in enumerate(fields):
+            if not mine.known[k, j]:
+                continue
+            a, b = bool(mine.right[k, j]), bool(his.right[k, j])
+            keys = [meaning_key(one, v[j].get(one.field_id), rows.texts[i]) for v in values]
+            if a != b:
+                names["better" if a else "worse"].append(one.name)
+            elif not a and keys[0] != keys[1]:
+                names["other"].append(one.name)
+        if any(names.values()):
+            gain = len(names["better"]) - len(names["worse"])
+            change = "better" if gain > 0 else "worse" if gain < 0 else "other"
+            found.append({"record_id": rows.record_ids[i], "change": change, **names})
+    return sorted(found, key=lambda d: ("worse", "better", "other").index(d["change"]))
+
+
+def _sentence(ours: str, theirs: str, o: ObjectOpponent) -> str:
+    low, high = (abs(x) * 100 for x in o.difference_ci95)
+    both = f"({percent(o.accuracy + o.difference)} against {percent(o.accuracy)} of whole objects, n = {o.n:,})"
+    gains = [
+        f"{g.name} {100 * g.difference:+.1f} points".replace("-", "−") for g in o.fields if g.verdict != "undecided"
+    ]
+    fields = f" By field: {', '.join(gains)}." if gains else ""
+    if o.verdict == "undecided":
+        more = f" About {o.n_more:,} more test rows would tell." if o.n_more else ""
+        return f"{ours} and {theirs} cannot be told apart on these texts {both}.{more}{fields}"
+    near, far = min(low, high), max(low, high)
+    gap = abs(o.difference) * 100
+    return (
+        f"{ours} is {o.verdict} than {theirs} by {gap:.1f} points, 95% interval {near:.1f} to {far:.1f} {both}.{fields}"
+    )
