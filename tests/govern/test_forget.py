@@ -333,6 +333,7 @@ READS = {
     "task_counts", "task_history", "team", "template", "template_calls", "texts_of_file", "traffic", "undo_clusters",
     "upstreams", "verdict", "warm_queue",
     "write_report",
+    "read_mark", "reading",
     "documents_shown", "errors_shown", "guess_fields", "learn_from_document", "rendered",
 }  # fmt: skip
 
