@@ -33,6 +33,7 @@ MODEL_NAME = "intent"
 CALLS_PER_DAY = 40_000
 FAST, CALM = 24, 8
 """Calls under way at once: while traffic is collected, and while latency is looked at."""
+ROUTED_WITHIN_S = 15.0
 HELD_OUT = 0.4
 """Of what is taught, the share that the student does not learn from: it calibrates the threshold."""
 _WAIT_S = 60.0
@@ -137,11 +138,22 @@ class Story:
         return sent, answered
 
     def _collect(self, bodies: list[dict[str, Any]]) -> None:
+        self._until_routed(bodies[0])
         started = time.monotonic()
-        self._send(bodies, FAST)
+        failed = next((g for g in self._send(bodies[1:], FAST) if g.said is None), None)
+        if failed is not None:
+            raise HomegrownError(f"A call was not answered, so the story ends here: {failed.error}")
         rate = len(bodies) / (time.monotonic() - started)
         counts = self.ws.store.captured.counts()
         self.say(f"  {sum(counts.values()):,} calls were answered and kept, {rate:.0f} a second.")
+
+    def _until_routed(self, body: dict[str, Any]) -> None:
+        """Have the first call answered: a gateway learns of a new route within a moment."""
+        until = time.monotonic() + ROUTED_WITHIN_S
+        while (got := self._send([body], 1)[0]).said is None:
+            if time.monotonic() > until:
+                raise HomegrownError(f"The gateway does not answer: {got.error}")
+            time.sleep(0.2)
 
     def _tasks(self) -> None:
         self.say("\n2. Tasks are looked for in the traffic.")
