@@ -47,7 +47,9 @@ def test_a_rule_is_tried_kept_listed_removed_and_brought_back(desk):
     assert (tried["n_matches"], tried["n_records"], tried["accuracy"]) == (12, 36, None)
     assert "votes on 12 of 36 records (33.3%)" in run(desk, "--preview", "-", stdin=json.dumps(RULE)).stdout
     kept = run(desk, "--add", desk / "rule.json", "--json")
-    assert json.loads(kept.stdout)["rules"] == [{"name": "money", "n_asked": 36, "n_votes": 12, "problem": "", "note": ""}]
+    assert json.loads(kept.stdout)["rules"] == [
+        {"name": "money", "n_asked": 36, "n_votes": 12, "problem": "", "note": ""}
+    ]
     assert "votes on 33.3% (12)" in run(desk).stdout
     stood = json.loads(run(desk, "--remove", "money", "--json").stdout)["removed"]
     assert json.loads(run(desk, "--json").stdout) == {"rules": []}
