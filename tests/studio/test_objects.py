@@ -31,6 +31,9 @@ def test_the_task_shows_its_fields_and_offers_nothing_that_is_for_classes(receip
     with receipts.client() as client:
         html = client.get(f"/label/tasks/{task.task_id}").text
         listed = client.get("/label").text
+        people = client.get(f"/label/tasks/{task.task_id}/people").text
+    assert "Invite somebody" in people
+    assert "/bulk" not in people
     assert "an object with fields per record" in html
     assert "bill, offer" in html
     assert "The task receipt now has 4 fields" in html
@@ -79,6 +82,15 @@ def test_one_press_trains_it_and_the_playground_answers_with_its_evidence(receip
         nothing = client.get("/serve/playground", params={**asked, "text": "nothing <b>here</b>"}).text
         assert "not there" in nothing
         assert "<b>here</b>" not in nothing
+
+
+def test_a_model_of_objects_is_not_offered_as_a_voter(receipts):
+    task = receipts.ws.store.tasks.find("receipt")
+    assert receipts.ws.store.models.champion(task.task_id) is not None
+    with receipts.client() as client:
+        page = client.get(f"/label/tasks/{task.task_id}/teachers").text
+    assert "No model API is registered" in page
+    assert "Let our model vote" not in page
 
 
 def test_errors_stand_in_the_text_and_two_models_are_compared_document_by_document(receipts):

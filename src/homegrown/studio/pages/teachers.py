@@ -192,7 +192,7 @@ def _page(call: Call, more: _More) -> TeachersPage:
         problem=more.problem,
         imported=more.imported or (_imported(followed[1]) if followed and followed[0].is_done else None),
         importing=followed[0] if followed else None,
-        has_model=ws.store.models.champion(task.task_id) is not None,
+        has_model=not task.fields and ws.store.models.champion(task.task_id) is not None,
         formats=tuple((_SPAN_TITLES if task.fields else _TITLES).items()),
         as_code=AsCode(
             cli=f"homegrown label teach {quoted} --upstream {words.shell(name)} --budget 1.00 --dry-run",
