@@ -7,11 +7,11 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from homegrown.cli import demo_figures as figures
 from homegrown.cli.demo_receipts import FIELDS, Receipts, differing
-from homegrown.cli.demo_story import CALM, FAST, MODEL_NAME, Story, told
+from homegrown.cli.demo_story import CALM, FAST, Story, told
 from homegrown.core.models import Recipe
 from homegrown.core.traces import AT_HOME, CallState, answer_of
 from homegrown.errors import HomegrownError
@@ -38,6 +38,8 @@ class GivenField:
 
 class FieldsStory(Story):
     """The parts of ``Story``, where an answer is a document of several fields."""
+
+    model_name: ClassVar[str] = "receipt"
 
     texts: Receipts
 
@@ -78,7 +80,7 @@ class FieldsStory(Story):
         ]  # fmt: skip
         self.say(f"   {found[0].template.volume.n_calls:,} calls, {found[0].suits.value}. {found[0].reason}")
         self._template = found[0].template
-        done = self.ws.accept_template(self._template.template_id, name=MODEL_NAME)
+        done = self.ws.accept_template(self._template.template_id, name=self.model_name)
         self._task = done.task
         left = ", ".join(f"{name}: {n}" for name, n in done.n_missing.items())
         kinds = ", ".join(f"{f.name} ({f.type.value})" for f in done.task.fields)
@@ -89,7 +91,7 @@ class FieldsStory(Story):
     def _train(self) -> None:
         self.say("\n3. A student is trained on what the API said.")
         snapshot = self.ws.snapshot(self._task, seed=self.plan.seed, test_share=HELD_OUT)
-        version = self.ws.train(snapshot, Recipe("fields", {}, self.plan.seed), MODEL_NAME)
+        version = self.ws.train(snapshot, Recipe("fields", {}, self.plan.seed), self.model_name)
         result = self.ws.evaluate(version)
         self._version = version
         n_train = snapshot.n_by_split["train"] + snapshot.n_by_split["valid"]

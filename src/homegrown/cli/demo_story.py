@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from homegrown.cli import demo_figures as figures
 from homegrown.core.models import Recipe
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 UPSTREAM = "incumbent-simulated"
 PRICED_LIKE = "large-api"
 """The simulated API costs what this guess of the package's price list says."""
-MODEL_NAME = "intent"
 CALLS_PER_DAY = 40_000
 FAST, CALM = 24, 8
 """Calls under way at once: while traffic is collected, and while latency is looked at."""
@@ -61,6 +60,8 @@ class Story:
         progress: hears how many calls are done.
         found: the document, as far as it is known.
     """
+
+    model_name: ClassVar[str] = "intent"
 
     ws: Workspace
     server: RunningServer
@@ -171,14 +172,14 @@ class Story:
             raise HomegrownError("No task was found in the traffic, so there is nothing to learn; the story ends here.")
         self.found["templates"][traffic.proposals.index(ready[0])]["accepted"] = True
         self._template = ready[0].template
-        done = self.ws.accept_template(self._template.template_id, name=MODEL_NAME)
+        done = self.ws.accept_template(self._template.template_id, name=self.model_name)
         self._task = done.task
         self.say(f"  Accepted: {len(done.task.classes)} labels, {done.n_texts:,} texts; no person labelled any.")
 
     def _train(self) -> None:
         self.say("\n3. A student is trained on what the API said.")
         snapshot = self.ws.snapshot(self._task, seed=self.plan.seed, test_share=HELD_OUT)
-        version = self.ws.train(snapshot, Recipe(self.plan.recipe, {}, self.plan.seed), MODEL_NAME)
+        version = self.ws.train(snapshot, Recipe(self.plan.recipe, {}, self.plan.seed), self.model_name)
         result = self.ws.evaluate(version)
         self._version = version
         self.found |= {
@@ -198,7 +199,7 @@ class Story:
     def _shadow(self) -> None:
         self.say("\n4. It answers live calls silently; the API answers everybody.")
         done = self.ws.switch_route(
-            DEFAULT_ROUTE, MODEL_NAME, alpha=self.plan.alpha, delta=self.plan.delta, shadow=True
+            DEFAULT_ROUTE, self.model_name, alpha=self.plan.alpha, delta=self.plan.delta, shadow=True
         )
         threshold = done.bound.threshold if done.bound else None
         self._until_seen(shadow=True)
@@ -335,7 +336,7 @@ class Story:
     def _switched(self, *, shadow: bool) -> Switched:
         plan = self.plan
         return self.ws.switch_route(
-            DEFAULT_ROUTE, MODEL_NAME, alpha=plan.alpha, delta=plan.delta, shadow=shadow, by=plan.by
+            DEFAULT_ROUTE, self.model_name, alpha=plan.alpha, delta=plan.delta, shadow=shadow, by=plan.by
         )
 
     def _letters(self, *, first: bool) -> list[str]:
