@@ -71,3 +71,12 @@ def test_what_is_repaired_is_said(text, value, repairs):
 def test_what_cannot_be_told_is_refused_with_a_sentence(text, why):
     with pytest.raises(ValueError, match=why):
         almost_json(text)
+
+
+@pytest.mark.parametrize("text", [r'{"a": ["x\ud83d"]}', r"{'a': ['x\ud83d']}"])
+def test_half_of_a_surrogate_pair_is_replaced_so_that_the_rest_can_be_kept(text):
+    assert almost_json(text).value["a"][0][1] in "?\ufffd"
+
+
+def test_a_comment_before_the_first_name_is_no_comma_too_few():
+    assert almost_json('{ /* said */ "a": [ /* none */ 1]}').repairs == ("comments",)

@@ -135,11 +135,14 @@ def test_what_a_function_is_called_with_is_the_answer_where_it_had_to_be_called(
         ('```json\n{"a": 1}\n```', {"a": 1}, False),
         ('Sure! {"a": [1, 2,],}', {"a": [1, 2]}, True),
         ("{'a': None, 'b': True}", {"a": None, "b": True}, True),
+        ('See [1]: {"a": 1, // once\n}', {"a": 1}, True),
+        (r'{"a": "x\ud83d"}', {"a": "x?"}, True),
     ],
 )
 def test_almost_json_is_read_and_called_so(answer, value, is_almost):
     assert loose_document(answer) == (value, is_almost)
     assert loose_document(answer.replace("{", "").replace("}", "")) is None
+    assert loose_document(answer[: answer.rindex("}")].rstrip("` \n")) is None, "cut off"
 
 
 def test_two_answers_are_the_same_where_they_mean_the_same():

@@ -57,7 +57,7 @@ def almost_json(text: str) -> Almost:
     try:
         found = json.loads(text)
         if isinstance(found, (dict, list)):
-            return Almost(found)
+            return Almost(_kept(found))
     except (ValueError, RecursionError):
         pass
     repairs, inner = set[str](), text
@@ -77,7 +77,16 @@ def almost_json(text: str) -> Almost:
         repairs.add(WORDS)
     if reader.is_cut:
         repairs.add(CUT)
-    return Almost(value, tuple(sorted(repairs)))
+    return Almost(_kept(value), tuple(sorted(repairs)))
+
+
+def _kept(value: Any) -> Any:
+    """The same without halves of surrogate pairs, which nothing can keep."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_kept(k): _kept(v) for k, v in value.items()}
+    return [_kept(v) for v in value] if isinstance(value, list) else value
 
 
 class _Unfinished:
@@ -123,7 +132,7 @@ class _Reader:
     def _members(self, depth: int) -> dict[str, Any]:
         self.at += 1
         found: dict[str, Any] = {}
-        while self._more("}"):
+        while self._more("}", is_first=not found):
             name = self._name()
             if name is None or not self._colon():
                 self.is_cut = True
@@ -140,7 +149,7 @@ class _Reader:
     def _elements(self, depth: int) -> list[Any]:
         self.at += 1
         found: list[Any] = []
-        while self._more("]"):
+        while self._more("]", is_first=not found):
             if (value := self.value(depth + 1)) is _Unfinished:
                 break
             found.append(value)
@@ -148,7 +157,7 @@ class _Reader:
                 break
         return found
 
-    def _more(self, end: str) -> bool:
+    def _more(self, end: str, *, is_first: bool) -> bool:
         """Whether another part follows; commas between are eaten, and the end."""
         here, n = self._skip(), 0
         while here == ",":
@@ -165,14 +174,9 @@ class _Reader:
             return False
         if here in "}]":
             raise ValueError(f"The answer is no JSON: {here!r} closes what it did not open.")
-        if not n and self._text[self.at - 1] not in "{[" and not self._is_first(end):
+        if not n and not is_first:
             self._repairs.add(COMMAS)
         return True
-
-    def _is_first(self, end: str) -> bool:
-        """Whether nothing stands before in this object or list."""
-        before = self._text[: self.at].rstrip()
-        return before.endswith("{" if end == "}" else "[")
 
     def _name(self) -> str | None:
         here = self._skip()

@@ -143,7 +143,7 @@ class ObjectPrompt:
                 continue
             if document is not None and found.is_cut and place == len(listed) - 1:
                 document = _without_end(document)
-            read.append((one["n"] - 1, None if document is None else _clean(document)))
+            read.append((one["n"] - 1, document))
         return read
 
 
@@ -152,15 +152,6 @@ def _without_end(document: dict[str, Any]) -> dict[str, Any]:
     last = next(reversed(document), None)
     is_open = last is not None and isinstance(document[last], (list, dict))
     return {k: v for k, v in document.items() if not (is_open and k == last)}
-
-
-def _clean(value: Any) -> Any:
-    """The same without halves of surrogate pairs, which nothing can keep."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {str(_clean(k)): _clean(v) for k, v in value.items()}
-    return [_clean(v) for v in value] if isinstance(value, list) else value
 
 
 def _strict(schema: Any) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from homegrown.core.almost_json import almost_json
 from homegrown.core.dates import guess_day_first
 from homegrown.core.documents import answer_in
 from homegrown.core.schema import FieldType
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from homegrown.inference.candidates import Reading
 
 _LOOKED_AT = 200
-_LOOSE_COMMA = re.compile(r",(?=\s*[}\]])")
 _VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 
 
@@ -36,7 +34,9 @@ class Document(NamedTuple):
 
 
 def loose_document(answer: str) -> Document | None:
-    """The JSON object in an answer, also where words stand round it, or it is JSON but for commas and quotes.
+    """The JSON object in an answer, also where words stand round it, or it is JSON but for some marks.
+
+    One that is cut off is none: what it lacks may have been said.
 
     Example:
         >>> loose_document("Here it is: {'total': 3,}")
@@ -44,18 +44,11 @@ def loose_document(answer: str) -> Document | None:
     """
     if (found := document_in(answer)) is not None:
         return Document(found, False)
-    start, end = answer.find("{"), answer.rfind("}")
-    if start < 0 or end < start:
+    try:
+        found = almost_json(answer[max(answer.find("{"), 0) :])
+    except ValueError:
         return None
-    inner = answer[start : end + 1]
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(_LOOSE_COMMA.sub("", inner))
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, dict) and all(isinstance(k, str) for k in value):
-            return Document(value, True)
-    return None
+    return Document(found.value, True) if isinstance(found.value, dict) and not found.is_cut else None
 
 
 @dataclass(slots=True)
