@@ -15,13 +15,13 @@ import msgspec
 
 from homegrown.core.almost_json import Almost, almost_json
 from homegrown.core.documents import answer_in
-from homegrown.core.ids import canonical_json, digest
+from homegrown.core.ids import canonical_json
 from homegrown.core.json_schema import DRAFT, TYPE, json_schema
 from homegrown.core.schema import Field, FieldType
 from homegrown.errors import UpstreamError
 from homegrown.inference.candidates import Reading, candidates, same_value
 from homegrown.inference.chat import ChatAnswer, Question
-from homegrown.label.prompt import Said, cut_text, records_document
+from homegrown.label.prompt import Said, TaskPrompt, cut_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from homegrown.core.upstreams import Upstream
     from homegrown.inference.masking import Masker
 
-VERSION = "1"
 REPAIRED = "its answer was almost JSON, and was repaired"
 MOST_PER_CALL = 5
 _ANSWER = "document"
@@ -46,27 +45,13 @@ _WHAT = {
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectPrompt:
-    """The question of one task whose answer is an object, ready for any records; used where ``prompt.Prompt`` is.
-
-    Attributes:
-        digest: of all that calls share; answers are cached by it.
-    """
-
-    task: Task
-    system: str
-    digest: str
+class ObjectPrompt(TaskPrompt):
+    """The question of one task whose answer is an object, ready for any records; used where ``prompt.Prompt`` is."""
 
     @classmethod
     def of(cls, task: Task, upstream: Upstream, masker: Masker) -> ObjectPrompt:
         """The prompt of *task* for *upstream*; another server, schema or masking makes it another one."""
-        system = masker.mask(_system(task)).text
-        asked = [str(upstream.origin), upstream.model, masker.version]
-        return cls(task, system, digest(canonical_json([VERSION, system, *asked, json_schema(task.fields)])))
-
-    def key(self, text: str) -> str:
-        """What the answer for a masked text is cached by."""
-        return digest(self.digest.encode(), cut_text(text).encode("utf-8", "surrogatepass"))
+        return cls._asked(task, _system(task), upstream, masker, json_schema(task.fields))
 
     @property
     def most_per_call(self) -> int:
@@ -83,21 +68,8 @@ class ObjectPrompt:
         each = 48 + sum(
             len(f.name.encode()) + _TOKENS.get(f.type, 40) * (4 if f.takes_many else 1) for f in self.task.fields
         )
-        return Question(self.system, records_document(texts), self._schema(len(texts)), 32 + each * len(texts))
-
-    def _schema(self, n: int) -> dict[str, Any]:
         document = {"anyOf": [_strict(json_schema(self.task.fields)), {"type": "null"}]}
-        answer = {
-            "type": "object",
-            "properties": {"n": {"type": "integer"}, _ANSWER: document},
-            "required": ["n", _ANSWER],
-            "additionalProperties": False,
-        }  # fmt: skip
-        answers = {"type": "array", "items": answer, "minItems": n, "maxItems": n}
-        return {
-            "type": "object", "properties": {"answers": answers}, "required": ["answers"],
-            "additionalProperties": False,
-        }  # fmt: skip
+        return self._question(texts, _ANSWER, document, each)
 
     def read(self, answer: ChatAnswer, n: int) -> tuple[list[Said | None], list[str]]:
         """The documents of *n* records in their order, None where there is none; and what was wrong or repaired.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
@@ -45,8 +45,8 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """The question of one task, ready for any records.
+class TaskPrompt:
+    """What the question of one task is, whatever its answers are.
 
     Attributes:
         digest: of all that calls share; answers are cached by it.
@@ -55,6 +55,29 @@ class Prompt:
     task: Task
     system: str
     digest: str
+
+    @classmethod
+    def _asked(cls, task: Task, system: str, upstream: Upstream, masker: Masker, *shared: Any) -> Self:
+        """With *system* masked; another server, another masking or another of *shared* makes it another one."""
+        masked = masker.mask(system).text
+        asked = [VERSION, masked, str(upstream.origin), upstream.model, masker.version]
+        return cls(task, masked, digest(canonical_json([*asked, *shared])))
+
+    def key(self, text: str) -> str:
+        """What the answer for a masked text is cached by."""
+        return digest(self.digest.encode(), cut_text(text).encode("utf-8", "surrogatepass"))
+
+    def _question(self, texts: Sequence[str], name: str, answer: Any, tokens: int) -> Question:
+        """One call about masked texts: for each an object with its n and, as *name*, an answer of so many tokens."""
+        one = _exactly({"n": {"type": "integer"}, name: answer})
+        answers = {"type": "array", "items": one, "minItems": len(texts), "maxItems": len(texts)}
+        schema = _exactly({"answers": answers})
+        return Question(self.system, records_document(texts), schema, 32 + tokens * len(texts))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt(TaskPrompt):
+    """The question of one task that is answered with classes, ready for any records."""
 
     @classmethod
     def of(cls, task: Task, upstream: Upstream, masker: Masker) -> Prompt:
@@ -67,14 +90,7 @@ class Prompt:
             raise InputError(f"The task {task.name!r} has fewer than two classes: there is nothing to choose from.")
         if {NONE_OF_THESE, UNSURE} & set(task.class_names):
             raise InputError(f"A class cannot be called {NONE_OF_THESE!r} or {UNSURE!r} where a teacher is asked.")
-        system = masker.mask(_system(task)).text
-        asked = [str(upstream.origin), upstream.model, masker.version]
-        shared = [VERSION, system, *asked, task.kind.value, list(task.class_ids)]
-        return cls(task, system, digest(canonical_json(shared)))
-
-    def key(self, text: str) -> str:
-        """What the answer for a masked text is cached by."""
-        return digest(self.digest.encode(), cut_text(text).encode("utf-8", "surrogatepass"))
+        return cls._asked(task, _system(task), upstream, masker, task.kind.value, list(task.class_ids))
 
     @property
     def most_per_call(self) -> int:
@@ -88,32 +104,17 @@ class Prompt:
 
     def question(self, texts: Sequence[str]) -> Question:
         """One call about *texts*, which are masked already."""
-        user = records_document(texts)
+        one: dict[str, Any] = {"type": "string", "enum": self._choices()}
+        many = self.task.kind is TaskKind.CLASSES
         each = ANSWER_TOKENS + max(len(name.encode()) for name in self._choices()) * self._most_classes()
-        return Question(self.system, user, self._schema(len(texts)), 32 + each * len(texts))
+        name, answer = ("classes", {"type": "array", "items": one}) if many else ("class", one)
+        return self._question(texts, name, answer, each)
 
     def _most_classes(self) -> int:
         return 1 if self.task.kind is TaskKind.CLASS else min(len(self.task.classes), 8)
 
     def _choices(self) -> list[str]:
         return [*self.task.class_names, NONE_OF_THESE, UNSURE]
-
-    def _schema(self, n: int) -> dict[str, Any]:
-        one: dict[str, Any] = {"type": "string", "enum": self._choices()}
-        name = "class"
-        if self.task.kind is TaskKind.CLASSES:
-            one, name = {"type": "array", "items": one}, "classes"
-        answer = {
-            "type": "object",
-            "properties": {"n": {"type": "integer"}, name: one},
-            "required": ["n", name],
-            "additionalProperties": False,
-        }
-        answers = {"type": "array", "items": answer, "minItems": n, "maxItems": n}
-        return {
-            "type": "object", "properties": {"answers": answers}, "required": ["answers"],
-            "additionalProperties": False,
-        }  # fmt: skip
 
     def read(self, answer: ChatAnswer, n: int) -> tuple[list[Said | None], list[str]]:
         """The opinions on *n* records in their order, None where there is none that counts; and what was wrong.
@@ -189,6 +190,11 @@ def records_document(texts: Sequence[str]) -> str:
     except UnicodeEncodeError:  # half of a surrogate pair, which cannot be sent
         plain = [{**r, "text": str(r["text"]).encode("utf-8", "replace").decode()} for r in records]
         return msgspec.json.encode({"records": plain}).decode()
+
+
+def _exactly(properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object with these properties, all of them and no others."""
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
 def _answers(answer: ChatAnswer) -> list[Any]:
