@@ -15,7 +15,7 @@ from homegrown.errors import InputError
 from homegrown.label.marked import marked_answer
 from homegrown.label.rules.fills import Filler
 from homegrown.label.rules.sentence import phrase_of
-from homegrown.label.rules.stored import checked_conditions
+from homegrown.label.rules.stored import put_rule, read_rule, with_name_and_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,10 +32,7 @@ def add_field_rule(store: Store, task: Task, rule: FieldRule, helpers: Helpers) 
         InputError: the task has no such field, or a part of the rule cannot be used.
     """
     checked = prepared_fields(task, rule, helpers)
-    standing = {r["name"]: r for r in store.rules.list(task.task_id)}.get(checked.name)
-    if standing is not None and "code" in standing["config"]:
-        raise InputError(f"The rule {checked.name!r} is written in Python. Choose another name, or remove it first.")
-    return store.rules.put(store.actor, task, checked.name, _config(task, checked))
+    return put_rule(store, task, checked.name, _config(task, checked))
 
 
 def prepared_fields(task: Task, rule: FieldRule, helpers: Helpers) -> FieldRule:
@@ -44,11 +41,8 @@ def prepared_fields(task: Task, rule: FieldRule, helpers: Helpers) -> FieldRule:
     Raises:
         InputError: what is wrong with it.
     """
-    name = rule.name.strip()
-    if not name:
-        raise InputError("A rule needs a name.")
     Filler(task, rule.fills)
-    return msgspec.structs.replace(rule, name=name, when=checked_conditions(rule.when, helpers))
+    return with_name_and_conditions(rule, helpers)
 
 
 def _config(task: Task, rule: FieldRule) -> dict[str, Any]:
@@ -100,14 +94,8 @@ def field_rule_of_json(document: bytes | str) -> FieldRule:
         >>> field_rule_of_json(said).when
         []
     """
-    try:
-        return msgspec.json.decode(document, type=FieldRule)
-    except msgspec.ValidationError as error:
-        raise InputError(f"The rule is not understood: {error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(
-            'A rule for fields is JSON: {"name": …, "fills": [{"kind": "pattern", "pattern": "(?P<total>[0-9.]+)"}]}.'
-        ) from error
+    example = '{"name": …, "fills": [{"kind": "pattern", "pattern": "(?P<total>[0-9.]+)"}]}'
+    return read_rule(document, FieldRule, example)
 
 
 def field_sentence(rule: FieldRule) -> str:

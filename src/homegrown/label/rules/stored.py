@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from homegrown.core.rules import Condition, ModelSays, Rule, Similar, Sql
+from homegrown.core.rules import FieldRule, ModelSays, Rule, Similar, Sql
 from homegrown.core.tasks import Task
 from homegrown.errors import InputError
 from homegrown.label.person import vote_value
@@ -17,6 +17,8 @@ from homegrown.label.suggest import named_ids
 
 if TYPE_CHECKING:
     from homegrown.store import Store
+
+AnyRule = TypeVar("AnyRule", Rule, FieldRule)
 
 
 def add_rule(store: Store, task: Task, rule: Rule, helpers: Helpers) -> str:
@@ -28,10 +30,19 @@ def add_rule(store: Store, task: Task, rule: Rule, helpers: Helpers) -> str:
         InputError: the task has no such class, or a condition cannot be used.
     """
     checked = prepared(task, rule, helpers)
-    standing = {r["name"]: r for r in store.rules.list(task.task_id)}.get(checked.name)
+    return put_rule(store, task, checked.name, rule_config(task, checked))
+
+
+def put_rule(store: Store, task: Task, name: str, config: dict[str, Any]) -> str:
+    """Keep what was prepared.
+
+    Raises:
+        InputError: a rule of that name is written in Python.
+    """
+    standing = {r["name"]: r for r in store.rules.list(task.task_id)}.get(name)
     if standing is not None and "code" in standing["config"]:
-        raise InputError(f"The rule {checked.name!r} is written in Python. Choose another name, or remove it first.")
-    return store.rules.put(store.actor, task, checked.name, rule_config(task, checked))
+        raise InputError(f"The rule {name!r} is written in Python. Choose another name, or remove it first.")
+    return store.rules.put(store.actor, task, name, config)
 
 
 def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
@@ -42,25 +53,26 @@ def prepared(task: Task, rule: Rule, helpers: Helpers) -> Rule:
     """
     names = {c.class_id: c.name for c in task.classes}
     says = [names[i] for i in named_ids(task, vote_value(task, rule.says))]
+    return msgspec.structs.replace(with_name_and_conditions(rule, helpers), says=says)
+
+
+def with_name_and_conditions(rule: AnyRule, helpers: Helpers) -> AnyRule:
+    """*rule* with a name and conditions that can be used, each threshold of likeness taught by what was judged.
+
+    Raises:
+        InputError: it has no name, or a condition cannot be used.
+    """
     name = rule.name.strip()
     if not name:
         raise InputError("A rule needs a name.")
-    return msgspec.structs.replace(rule, name=name, says=says, when=checked_conditions(rule.when, helpers))
-
-
-def checked_conditions(when: Sequence[Condition], helpers: Helpers) -> list[Condition]:
-    """Conditions that can be used, each threshold of likeness taught by what was judged.
-
-    Raises:
-        InputError: one cannot.
-    """
-    for condition in when:
+    for condition in rule.when:
         check(condition)
         if isinstance(condition, Sql):
             helpers.selected(condition.where, 1)
         elif isinstance(condition, ModelSays):
             helpers.probs(condition.model, condition.says, [])
-    return [taught(c, helpers) if isinstance(c, Similar) else c for c in when]
+    when = [taught(c, helpers) if isinstance(c, Similar) else c for c in rule.when]
+    return msgspec.structs.replace(rule, name=name, when=when)
 
 
 def taught(condition: Similar, helpers: Helpers) -> Similar:
@@ -108,11 +120,18 @@ def rule_of_json(document: bytes | str) -> Rule:
         >>> rule_of_json('{"name": "long", "says": ["spam"], "when": [{"kind": "sql", "where": "n_chars > 99"}]}').name
         'long'
     """
+    return read_rule(document, Rule, '{"name": …, "says": ["refund"], "when": [{"kind": "words", …}]}')
+
+
+def read_rule(document: bytes | str, kind: type[AnyRule], example: str) -> AnyRule:
+    """A rule of a kind as people write it in JSON, such as *example*.
+
+    Raises:
+        InputError: it is no JSON, or not such a rule, with the place.
+    """
     try:
-        return msgspec.json.decode(document, type=Rule)
+        return msgspec.json.decode(document, type=kind)
     except msgspec.ValidationError as error:
         raise InputError(f"The rule is not understood: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(
-            'A rule is JSON such as {"name": …, "says": ["refund"], "when": [{"kind": "words", …}]}.'
-        ) from error
+        raise InputError(f"A rule is JSON such as {example}.") from error
