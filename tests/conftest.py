@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from homegrown.testing.upstream import fake_upstream
+
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -54,6 +56,13 @@ def heeding_ctrl_c():
 def messages(tmp_path: Path) -> Path:
     """The CSV of ``write_messages``."""
     return write_messages(tmp_path / "messages.csv")
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    """A model API in a second process, which does what it is told to (``testing.upstream``)."""
+    with fake_upstream() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from homegrown.testing.upstream import fake_upstream
 from homegrown.workspace import connect
 from tests.conftest import write_messages
 
@@ -24,12 +23,6 @@ def desk(tmp_path_factory):
         ws.ingest(write_messages(root / "m.csv"), text="message")
         ws.task("topic", classes=["card", "refund", "login"])
     return root
-
-
-@pytest.fixture(scope="module")
-def upstream():
-    with fake_upstream() as found:
-        yield found
 
 
 def run(root, *arguments, stdin=None):

@@ -7,7 +7,6 @@ import pytest
 
 from homegrown.core.documents import document_of
 from homegrown.errors import UpstreamError
-from homegrown.testing.upstream import fake_upstream
 from homegrown.workspace import connect
 
 FIELDS = {
@@ -27,12 +26,6 @@ def text_of(i, name):
 
 
 TEXTS = [text_of(i, name) for i, name in enumerate(NAMES)]
-
-
-@pytest.fixture(scope="module")
-def upstream():
-    with fake_upstream() as found:
-        yield found
 
 
 @pytest.fixture

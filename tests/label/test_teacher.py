@@ -37,12 +37,6 @@ FAST = Limits(connect_s=5, silence_s=1, total_s=2)
 USUAL = Limits()
 
 
-@pytest.fixture(scope="module")
-def upstream():
-    with fake_upstream() as found:
-        yield found
-
-
 @pytest.fixture
 def ws(tmp_path, upstream):
     upstream.plan()

@@ -9,19 +9,12 @@ import sqlalchemy as sa
 from homegrown.core.access import SYSTEM, Role
 from homegrown.studio.pages import teachers
 from homegrown.studio.render import STATIC
-from homegrown.testing.upstream import fake_upstream
 from homegrown.workspace import connect
 from tests.conftest import write_messages
 from tests.studio.conftest import running, visiting
 
 KEY = "sk-CANARYstudio0123456789"
 EVIL = '<img src=x onerror="document.title=1">'
-
-
-@pytest.fixture(scope="module")
-def upstream():
-    with fake_upstream() as found:
-        yield found
 
 
 @pytest.fixture
