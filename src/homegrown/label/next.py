@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.assignments import Choice as Handed
+from homegrown.core.background import Background
 from homegrown.core.tasks import TaskKind
-from homegrown.errors import EmptyDataError, HomegrownError
+from homegrown.errors import EmptyDataError
 from homegrown.label.choose import AT_RANDOM, SUSPECTED, Board, Choice, choose
 from homegrown.label.evidence import Evidence, Pool, ReadLabels, read_evidence, read_pool
 from homegrown.label.outlook import Forecast, forecast
@@ -103,8 +102,7 @@ class NextRecords:
         self._plans: dict[str, Plan] = {}
         self._pools: dict[str, tuple[tuple[int, ...], Pool]] = {}
         self._forecasts: dict[str, Forecast] = {}
-        self._lock = threading.Lock()
-        self._making: dict[str, threading.Thread] = {}
+        self._background = Background("next")
 
     def __call__(self, store: Store, task: Task, n: int) -> list[tuple[str, str, str | None, float]]:
         """At most *n* records with the reason, the suggested class's name (None: not known) and its probability.
@@ -164,22 +162,14 @@ class NextRecords:
 
     def _in_background(self, store: Store, task: Task) -> None:
         def work() -> None:
-            with contextlib.suppress(HomegrownError):  # the plan at hand stays; the next call tries again
-                self._make(store, task)
-                self.forecast(store, task)
+            self._make(store, task)
+            self.forecast(store, task)
 
-        with self._lock:
-            running = self._making.get(task.task_id)
-            if running is not None and running.is_alive():
-                return
-            thread = threading.Thread(target=work, name=f"next-{task.task_id}", daemon=True)
-            self._making[task.task_id] = thread
-            thread.start()
+        self._background.start(task.task_id, work)  # until then the plan at hand stays
 
     def wait(self) -> None:
         """Until no plan is being made in the background."""
-        for thread in list(self._making.values()):
-            thread.join()
+        self._background.wait()
 
     def _make(self, store: Store, task: Task) -> Plan:
         state, said = self._state(store, task), frozenset(store.person_votes.standing(task.task_id))

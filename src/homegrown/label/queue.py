@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import threading
 import time
@@ -14,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.assignments import Choice
+from homegrown.core.background import Background
 from homegrown.core.tasks import LabelSourceKind
-from homegrown.errors import HomegrownError
 
 if TYPE_CHECKING:
     from homegrown.core.tasks import Task
@@ -114,7 +113,7 @@ class Lines:
     def __init__(self) -> None:
         self._lines: dict[object, Line] = {}
         self._lock = threading.Lock()
-        self._making: dict[object, threading.Thread] = {}
+        self._background = Background("line")
 
     def get(self, key: object, make: Callable[[Line | None], Line], stamp: Callable[[], object]) -> Line:
         """The line under *key*; waits for it only where there is none yet."""
@@ -125,21 +124,11 @@ class Lines:
         if time.monotonic() - line.looked_at > LOOK_EVERY_S:
             line.looked_at = time.monotonic()
             if stamp() != line.stamp:
-                self._make_anew(key, make)
+                self._background.start(key, lambda: self._replace(key, make))
         return line
 
-    def _make_anew(self, key: object, make: Callable[[Line | None], Line]) -> None:
-        with self._lock:
-            running = self._making.get(key)
-            if running is not None and running.is_alive():
-                return
-            thread = threading.Thread(target=self._replace, args=(key, make), name="line", daemon=True)
-            self._making[key] = thread
-            thread.start()
-
     def _replace(self, key: object, make: Callable[[Line | None], Line]) -> None:
-        with contextlib.suppress(HomegrownError):  # the old order goes on; the next look tries again
-            self._lines[key] = make(self._lines.get(key))
+        self._lines[key] = make(self._lines.get(key))  # until then the old order goes on
 
     def of_task(self, task_id: str) -> list[Line]:
         """The lines of one task, whose keys begin with its id."""
@@ -157,8 +146,7 @@ class Lines:
 
     def close(self) -> None:
         """Wait for what is being made."""
-        for thread in list(self._making.values()):
-            thread.join()
+        self._background.wait()
 
 
 def stamp_of(store: Store, task: Task, chooser: Chooser | None = None) -> tuple[object, object]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from homegrown.core.background import Background
 from homegrown.core.models import OUT_OF_SCOPE
-from homegrown.errors import HomegrownError
 from homegrown.label.suggest import Suggestion, from_neighbours, from_probs
 
 if TYPE_CHECKING:
@@ -50,7 +48,6 @@ class _Known:
     model: tuple[ModelVersion, Predictor] | None = None
     labelled: Labelled | None = None
     looked_at: float = -1e9
-    thread: threading.Thread | None = None
 
 
 class Advisor:
@@ -71,7 +68,7 @@ class Advisor:
         self._store, self._predictor, self._vectors = store, predictor, vectors
         self._tasks: dict[str, _Known] = {}
         self._said: OrderedDict[tuple[str, int, str], list[Suggestion]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._background = Background("advisor")
 
     def advise(
         self, task: Task, texts: dict[str, tuple[str, str]], *, wait: bool = False
@@ -85,8 +82,8 @@ class Advisor:
         """
         known = self._tasks.setdefault(task.task_id, _Known())
         self._look(task, known)
-        if wait and known.thread is not None:
-            known.thread.join()
+        if wait:
+            self._background.wait(task.task_id)
         if known.model is not None:
             return self._by_model(task, *known.model, {i: text for i, (text, _) in texts.items()})
         if known.labelled is not None:
@@ -94,21 +91,18 @@ class Advisor:
         return {}
 
     def _look(self, task: Task, known: _Known) -> None:
-        with self._lock:
-            busy = known.thread is not None and known.thread.is_alive()
-            if busy or time.monotonic() - known.looked_at < LOOK_EVERY_S:
-                return
-            known.looked_at = time.monotonic()
-            known.thread = threading.Thread(target=self._load, args=(task, known), name="advisor", daemon=True)
-            known.thread.start()
+        if self._background.is_busy(task.task_id) or time.monotonic() - known.looked_at < LOOK_EVERY_S:
+            return
+        known.looked_at = time.monotonic()
+        self._background.start(task.task_id, lambda: self._load(task, known))
 
     def _load(self, task: Task, known: _Known) -> None:
-        with contextlib.suppress(HomegrownError):  # a damaged model suggests nothing; its own page says why
-            version = self._store.models.champion(task.task_id)
-            if version is None:
-                known.model, known.labelled = None, _labelled(self._store, task, self._vectors, known.labelled)
-            elif known.model is None or known.model[0].version_id != version.version_id:
-                known.model = version, self._predictor(version)
+        """A damaged model suggests nothing; its own page says why."""
+        version = self._store.models.champion(task.task_id)
+        if version is None:
+            known.model, known.labelled = None, _labelled(self._store, task, self._vectors, known.labelled)
+        elif known.model is None or known.model[0].version_id != version.version_id:
+            known.model = version, self._predictor(version)
 
     def _by_model(
         self, task: Task, version: ModelVersion, predictor: Predictor, texts: dict[str, str]
@@ -130,9 +124,7 @@ class Advisor:
 
     def close(self) -> None:
         """Wait for what is being loaded."""
-        for known in list(self._tasks.values()):
-            if known.thread is not None:
-                known.thread.join()
+        self._background.wait()
 
 
 def _labelled(

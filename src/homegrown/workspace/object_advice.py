@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from homegrown import label
 from homegrown.core.assignments import Choice
+from homegrown.core.background import Background
 from homegrown.errors import HomegrownError
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ class ObjectAdvisor:
         self._said: OrderedDict[tuple[str, str], ObjectAnswer] = OrderedDict()
         self._loaded: set[str] = set()
         self._orders: dict[str, tuple[object, list[Choice]]] = {}
-        self._lock = threading.Lock()
-        self._working: dict[str, threading.Thread] = {}
+        self._background = Background("object-advice")
 
     def advise(
         self, task: Task, texts: Mapping[str, str], *, wait: bool = False
@@ -73,7 +72,7 @@ class ObjectAdvisor:
             with contextlib.suppress(HomegrownError):
                 self._ask(version, missing)
         elif missing or version.version_id not in self._loaded:
-            self._start(f"advice:{task.task_id}", lambda: self._ask(version, missing))
+            self._background.start(("advice", task.task_id), lambda: self._ask(version, missing))
         name = f"{version.model_name}@{version.number}"
         return {i: (name, said) for i in texts if (said := self._said.get((version.version_id, i))) is not None}
 
@@ -87,17 +86,6 @@ class ObjectAdvisor:
         while len(self._said) > KEPT:
             self._said.popitem(last=False)
 
-    def _start(self, key: str, work: Callable[[], None]) -> None:
-        def run() -> None:
-            with contextlib.suppress(HomegrownError):  # a damaged model suggests nothing; its own page says why
-                work()
-
-        with self._lock:
-            running = self._working.get(key)
-            if running is None or not running.is_alive():
-                self._working[key] = threading.Thread(target=run, name="object-advice", daemon=True)
-                self._working[key].start()
-
     def __call__(self, task: Task, waiting: Sequence[str]) -> list[Choice]:
         """The records of which the champion is least sure first; none until it has looked at them.
 
@@ -106,18 +94,14 @@ class ObjectAdvisor:
         wanted = self._wanted(task)
         held = self._orders.get(task.task_id)
         if wanted is not None and (held is None or held[0] != wanted):
-            self._start(f"order:{task.task_id}", lambda: self._put_in_order(task, wanted, list(waiting)))
+            self._background.start(("order", task.task_id), lambda: self._put_in_order(task, wanted, list(waiting)))
         return held[1] if held and wanted is not None else []
 
     def stamp(self, task: Task) -> object:
         """Another value once another order is worked out."""
         held, wanted = self._orders.get(task.task_id), self._wanted(task)
         is_late = wanted is not None and (held is None or held[0] != wanted)
-        return held and held[0], is_late and not self._is_working(f"order:{task.task_id}")
-
-    def _is_working(self, key: str) -> bool:
-        running = self._working.get(key)
-        return running is not None and running.is_alive()
+        return held and held[0], is_late and not self._background.is_busy(("order", task.task_id))
 
     def _wanted(self, task: Task) -> tuple[str, int] | None:
         version = self._store.models.champion(task.task_id)
@@ -142,8 +126,7 @@ class ObjectAdvisor:
 
     def close(self) -> None:
         """Wait for what is being worked out."""
-        for thread in list(self._working.values()):
-            thread.join()
+        self._background.wait()
 
 
 def least_sure(task: Task, said: Mapping[str, ObjectAnswer]) -> list[Choice]:
