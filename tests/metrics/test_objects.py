@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from homegrown.core.classes import TaskClass
+from homegrown.core.said import plain_words
 from homegrown.core.schema import Field, FieldType
 from homegrown.metrics.intervals import wilson
-from homegrown.metrics.objects import object_scores, plain_words
+from homegrown.metrics.objects import object_scores
 from homegrown.metrics.paired import mcnemar
 
 TOTAL = Field("f_t", "total", FieldType.MONEY)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import unicodedata
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homegrown.core.ids import canonical_json
@@ -43,17 +45,46 @@ def heard_of(field_id: str, said: Sequence[Said]) -> list[Said]:
     return people or spoke
 
 
-def meaning_of(one: Field, answer: Answer) -> bytes:
-    """What an answer means, as a key: evidence is no part of it, nor are the zeros of a number.
+def meaning_of(one: Field, answer: Mapping[str, Any] | None, text: str | None = None) -> bytes:
+    """What an answer means, as a key that all answers have which mean the same: evidence is no part of it.
+
+    Numbers and amounts by value; an amount without a currency means none in particular, and differs from one with.
+    Spans by their words, if the text is given (``plain_words``), else by their places. Lists in any order.
 
     Example:
         >>> total = Field("f_1", "total", FieldType.MONEY)
         >>> meaning_of(total, {"value": "12.50", "spans": [[0, 5]]}) == meaning_of(total, {"value": "12.5"})
         True
     """
-    if answer is None or one.type is FieldType.SPAN:
-        return canonical_json(answer)
-    plain = {k: v for k, v in answer.items() if k != "spans"}
+    return canonical_json(_meaning(one, answer, text))
+
+
+def _meaning(one: Field, answer: Mapping[str, Any] | None, text: str | None) -> Any:
+    if answer is None:
+        return None
+    if one.type is FieldType.SPAN and text is not None:
+        return {"words": sorted({plain_words(text[start:end]) for start, end in answer["spans"]})}
+    if one.type is FieldType.SPAN:
+        return {"spans": sorted({(start, end) for start, end in answer["spans"]})}
+    if one.type is FieldType.CHOICE:
+        return {"choices": sorted(set(answer["choices"]))}
+    if one.type is FieldType.LIST:
+        items = ([_meaning(f, item.get(f.field_id), text) for f in one.fields] for item in answer["items"])
+        return {"items": sorted(canonical_json(item).decode() for item in items)}
+    value = answer["value"]
     if one.type in (FieldType.NUMBER, FieldType.MONEY):
-        plain["value"] = f"{Decimal(plain['value']).normalize():f}"
-    return canonical_json(plain)
+        with suppress(InvalidOperation):
+            value = f"{Decimal(str(value)).normalize() + 0:f}"  # -0 is 0
+    return {"value": value, **({"currency": answer["currency"]} if answer.get("currency") else {})}
+
+
+def plain_words(words: str) -> str:
+    """Words without what does not matter: case, spaces, compatible forms of signs, and punctuation around them.
+
+    Example:
+        >>> plain_words(" ACME  Ltd., ") == plain_words("Acme Ltd")
+        True
+    """
+    said = " ".join(unicodedata.normalize("NFKC", words).casefold().split())
+    inner = said.strip(" .,;:!?\"'()[]{}<>*_-–—")
+    return inner or said

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from homegrown.core.said import meaning_of, plain_words
 from homegrown.core.schema import FieldType
 from homegrown.evaluate.object_rows import values_of
 from homegrown.inference.candidates import Candidate, Reading, candidates
-from homegrown.metrics.objects import meaning_key, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,13 +73,13 @@ def object_baselines(
 
 
 def _frequent(one: Field, known: list[tuple[str, Any]]) -> Rule:
-    keys = [meaning_key(one, answer, text) for text, answer in known]
+    keys = [meaning_of(one, answer, text) for text, answer in known]
     if not keys:
         return _nothing
     most = Counter(keys).most_common(1)[0][0]
-    if most is None:
-        return _nothing
     text, answer = known[keys.index(most)]
+    if answer is None:
+        return _nothing
     if one.type is FieldType.SPAN:
         return _dictionary(one, [(text, answer)])
     said = {k: v for k, v in answer.items() if k != "spans"}
@@ -88,10 +88,10 @@ def _frequent(one: Field, known: list[tuple[str, Any]]) -> Rule:
 
 def _best_rule(one: Field, known: list[tuple[str, Any]]) -> Rule:
     rules: list[Rule] = [_frequent(one, known), *_patterns(one, known)]
-    truth = [meaning_key(one, answer, text) for text, answer in known]
+    truth = [meaning_of(one, answer, text) for text, answer in known]
 
     def hits(rule: Rule) -> int:
-        said = [meaning_key(one, rule(text), text) for text, _ in known]
+        said = [meaning_of(one, rule(text), text) for text, _ in known]
         return sum(a == b for a, b in zip(said, truth, strict=True))
 
     return max(rules, key=hits)

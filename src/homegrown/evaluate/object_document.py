@@ -1,7 +1,7 @@
 """The evaluation of a model whose answers are objects: one JSON object that the terminal, the report and pages show.
 
 It holds ids, names, places and rates, never words or values of a record: they are joined when somebody looks
-(``evaluate.object_errors``). A field is *right* where it means what is true (``metrics.objects.meaning_key``).
+(``evaluate.object_errors``). A field is *right* where it means what is true (``core.said.meaning_of``).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from homegrown.core.said import meaning_of
 from homegrown.errors import EmptyDataError, InputError
 from homegrown.evaluate.answers import learnt_from
 from homegrown.evaluate.object_document import FieldGap, ObjectOpponent
@@ -15,7 +16,7 @@ from homegrown.evaluate.opponents import MOST
 from homegrown.evaluate.sentences import percent
 from homegrown.metrics.exact import holm
 from homegrown.metrics.intervals import wilson
-from homegrown.metrics.objects import meaning_key, object_scores
+from homegrown.metrics.objects import object_scores
 from homegrown.metrics.paired import mcnemar, n_to_tell
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _differing(
             if not mine.known[k, j]:
                 continue
             a, b = bool(mine.right[k, j]), bool(his.right[k, j])
-            keys = [meaning_key(one, v[j].get(one.field_id), rows.texts[i]) for v in values]
+            keys = [meaning_of(one, v[j].get(one.field_id), rows.texts[i]) for v in values]
             if a != b:
                 names["better" if a else "worse"].append(one.name)
             elif not a and keys[0] != keys[1]:

@@ -6,19 +6,17 @@ says that it is not there, and an answer of None, or none at all, is right then.
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from homegrown.core.said import meaning_of
 from homegrown.core.schema import Field, FieldType
 from homegrown.metrics.intervals import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def object_scores(
         said = [a.get(one.field_id) for a in answer]
         exactly[k] = [exact_key(one, t) == exact_key(one, a) for t, a in zip(true, said, strict=True)]
         pairs = zip(true, said, texts or [None] * n, strict=True)
-        right[k] = [meaning_key(one, t, text) == meaning_key(one, a, text) for t, a, text in pairs]
+        right[k] = [meaning_of(one, t, text) == meaning_of(one, a, text) for t, a, text in pairs]
         right[k] |= exactly[k]
         there = np.array([t is not None for t in true], bool)[known[k]]
         given = np.array([a is not None for a in said], bool)[known[k]]
@@ -178,48 +176,5 @@ def exact_key(one: Field, answer: Mapping[str, Any] | None) -> Hashable:
     if one.type is FieldType.CHOICE:
         return frozenset(answer["choices"])
     if one.type is FieldType.LIST:
-        return tuple(_item(one, item, exact_key) for item in answer["items"])
+        return tuple(tuple(exact_key(f, item.get(f.field_id)) for f in one.fields) for item in answer["items"])
     return answer["value"], answer.get("currency")
-
-
-def meaning_key(one: Field, answer: Mapping[str, Any] | None, text: str | None = None) -> Hashable:
-    """What two answers have in common that mean the same.
-
-    Numbers and amounts by value; an amount without a currency means none in particular, and differs from one with.
-    Spans by their words, if the text is given: case, spaces, compatible forms of signs and punctuation around them do
-    not matter. Lists in any order.
-    """
-    if answer is None:
-        return None
-    if one.type is FieldType.SPAN and text is not None:
-        return frozenset(plain_words(text[start:end]) for start, end in answer["spans"])
-    if one.type is FieldType.LIST:
-        items = Counter(_item(one, item, lambda f, a: meaning_key(f, a, text)) for item in answer["items"])
-        return frozenset(items.items())
-    if one.type in (FieldType.NUMBER, FieldType.MONEY):
-        return _decimal(answer["value"]), answer.get("currency")
-    return exact_key(one, answer)
-
-
-def plain_words(words: str) -> str:
-    """Words without what does not matter.
-
-    Example:
-        >>> plain_words(" ACME  Ltd., ") == plain_words("Acme Ltd")
-        True
-    """
-    said = " ".join(unicodedata.normalize("NFKC", words).casefold().split())
-    inner = said.strip(" .,;:!?\"'()[]{}<>*_-–—")
-    return inner or said
-
-
-def _item(one: Field, item: Mapping[str, Any], key: Callable[[Field, Any], Hashable]) -> Hashable:
-    """A small object; a field that it lacks is not there."""
-    return tuple(key(f, item.get(f.field_id)) for f in one.fields)
-
-
-def _decimal(value: Any) -> Hashable:
-    try:
-        return Decimal(str(value)).normalize()
-    except InvalidOperation:
-        return value

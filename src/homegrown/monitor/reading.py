@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from homegrown.core.almost_json import almost_json
 from homegrown.core.dates import guess_day_first
 from homegrown.core.documents import answer_in
+from homegrown.core.said import meaning_of
 from homegrown.core.schema import FieldType
 from homegrown.core.values import parse_money, parse_number
 from homegrown.inference.candidates import candidates, same_value
-from homegrown.metrics.objects import meaning_key
 from homegrown.monitor.objects import readings
 from homegrown.monitor.spelling import document_in
 
@@ -178,7 +178,7 @@ def _same(one: Field, theirs: Mapping[str, Any] | None, ours: Mapping[str, Any] 
         known = [a.get("currency") for a in (theirs, ours)]
         if None in known:
             theirs, ours = ({"value": a["value"]} for a in (theirs, ours))
-    return meaning_key(one, theirs, text) == meaning_key(one, ours, text)
+    return meaning_of(one, theirs, text) == meaning_of(one, ours, text)
 
 
 def _as_name(one: Field, said: Any) -> Any:
