@@ -29,7 +29,7 @@ from homegrown.store.lance_tables import quoted
 from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from homegrown.core.protocols import Progress
     from homegrown.core.tasks import Task
@@ -155,20 +155,13 @@ def accept(
     for who, said in found.said.items():
         name, config = voter(store, task, template, one.name, who)
         told = {h: _told(task, names, probs) for (by, h), probs in found.told.items() if by == who}
-        votes[name] = _vote(store, task, name, config, names, most_said(said, found, who), records, told)
+        values = ((h, _value(task, names, labels), sure) for h, labels, sure in most_said(said, found, who))
+        votes[name] = vote(store, task, name, config, values, records, told)
         if config["terms"]:
             terms[name] = config["terms"]
 
-    def done(now: Template) -> Template:
-        return replace(
-            now, state=TemplateState.ACCEPTED, tasks=now.tasks | {one.name: task.task_id},
-            names=now.names | {one.name: names}, source=source,
-        )  # fmt: skip
-
-    kept = store.templates.change(
-        store.actor, template.template_id, done, "monitor.accept", task_id=task.task_id, n_added=n_added,
-        n_votes=sum(votes.values()),
-    )  # fmt: skip
+    n_votes, called = sum(votes.values()), {one.name: names}
+    kept = keep(store, template, one.name, task, source, called, n_added=n_added, n_votes=n_votes)
     return Accepted(kept, task, source, found.n_calls, len(hashes), n_added, votes, found.n_outside, terms)
 
 
@@ -347,31 +340,62 @@ def most_said(
         yield h, value, prob if share is None else share if prob is None else prob * share
 
 
-def _vote(
+def vote(
     store: Store,
     task: Task,
     name: str,
     config: dict[str, Any],
-    names: dict[str, str | None],
-    values: Iterator[tuple[str, str | None, float | None]],
+    values: Iterable[tuple[str, str | None, float | None]],
     records: dict[str, list[str]],
-    told: dict[str, str | None],
+    told: Mapping[str, str | None] | None = None,
 ) -> int:
+    """Write the votes of one upstream; how many say something.
+
+    Args:
+        store: the workspace.
+        task: the question.
+        name: of the upstream as a source of labels, with its facts (see ``voter``).
+        config: these facts.
+        values: hash of the text, the vote's value (JSON; None abstains), and confidence.
+        records: by hash.
+        told: by hash, how probable each class was (JSON).
+    """
     source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, name, config)
     ids: list[str] = []
     said: list[str | None] = []
     sure: list[float | None] = []
     probs: list[str | None] = []
-    for h, labels, confidence in values:
-        value = None if labels is None else _value(task, [names.get(n, n) for n in msgspec.json.decode(labels)])
+    for h, value, confidence in values:
         for record_id in records.get(h, ()):
             ids.append(record_id)
             said.append(value)
             sure.append(None if value is None else confidence)
-            probs.append(None if value is None else told.get(h))
+            probs.append(None if value is None or told is None else told.get(h))
     table = vote_table(task, source_id, ids, said, sure, probs)
     store.votes.put(table, whole=[], again={source_id: pa.array(ids, pa.string())})
     return sum(v is not None for v in said)
+
+
+def keep(
+    store: Store,
+    template: Template,
+    part: str,
+    task: Task,
+    source: str,
+    names: dict[str, dict[str, str | None]] | None = None,
+    **told: int,
+) -> Template:
+    """The template with what became of it: of a *part* of its answers a Task, of its texts a *source* of records."""
+
+    def done(now: Template) -> Template:
+        return replace(
+            now, state=TemplateState.ACCEPTED, tasks=now.tasks | {part: task.task_id}, names=now.names | (names or {}),
+            source=source,
+        )  # fmt: skip
+
+    return store.templates.change(
+        store.actor, template.template_id, done, "monitor.accept", task_id=task.task_id, **told
+    )
 
 
 def _told(task: Task, names: dict[str, str | None], probs: Counter[str]) -> str | None:
@@ -387,9 +411,12 @@ def _told(task: Task, names: dict[str, str | None], probs: Counter[str]) -> str 
     return canonical_json(kept).decode() if kept else None
 
 
-def _value(task: Task, labels: list[str | None]) -> str | None:
-    """A vote's value; an abstention where a class is gone."""
-    ids = [OUT_OF_SCOPE if n is None else task.voted_id(n) for n in labels]
+def _value(task: Task, names: dict[str, str | None], labels: str | None) -> str | None:
+    """A vote's value; an abstention where nothing was understood, or a class is gone."""
+    if labels is None:
+        return None
+    said = [names.get(n, n) for n in msgspec.json.decode(labels)]
+    ids = [OUT_OF_SCOPE if n is None else task.voted_id(n) for n in said]
     if any(i is None for i in ids):
         return None
     if task.kind is TaskKind.CLASSES:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from homegrown.core.ids import canonical_json
-from homegrown.core.tasks import LabelSourceKind, TaskKind
-from homegrown.core.traffic import OBJECT, TemplateState
+from homegrown.core.tasks import TaskKind
+from homegrown.core.traffic import OBJECT
 from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.monitor.proposals import suitability
 from homegrown.monitor.reading import AnswerReader, loose_document
-from homegrown.store.votes import vote_table
-from homegrown.workspace.accepting import Accepted, brought, most_said, records_of, voter
+from homegrown.workspace.accepting import Accepted, brought, keep, most_said, records_of, vote, voter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,18 +60,11 @@ def accept_object(store: Store, template: Template, task_name: str, progress: Pr
     for who, said in found.said.items():
         name, config = voter(store, task, template, OBJECT, who)
         heard = _heard(reader, by_hash, most_said(said, found, who), counts, missing)
-        votes[name] = _vote(store, task, name, config, list(heard), records)
+        votes[name] = vote(store, task, name, config, heard, records)
         if config["terms"]:
             terms[name] = config["terms"]
 
-    def done(now: Template) -> Template:
-        tasks = now.tasks | {OBJECT: task.task_id}
-        return replace(now, state=TemplateState.ACCEPTED, tasks=tasks, source=source)
-
-    kept = store.templates.change(
-        store.actor, template.template_id, done, "monitor.accept", task_id=task.task_id, n_added=n_added,
-        n_votes=sum(votes.values()),
-    )  # fmt: skip
+    kept = keep(store, template, OBJECT, task, source, n_added=n_added, n_votes=sum(votes.values()))
     why = {f.name: f.why for f in template.fields if not f.is_learnable}
     return Accepted(
         kept, task, source, found.n_calls, len(hashes), n_added, votes, found.n_outside, terms, dict(counts),
@@ -119,21 +108,3 @@ def _heard(
             counts.update(names[i] for i in found.fields)
             value = canonical_json({"fields": found.fields}).decode() if found.fields else None
         yield h, value, confidence
-
-
-def _vote(
-    store: Store,
-    task: Task,
-    name: str,
-    config: dict[str, Any],
-    said: list[tuple[str, str | None, float | None]],
-    records: dict[str, list[str]],
-) -> int:
-    """Write the votes of one upstream; how many say something."""
-    source_id = store.tasks.label_source(store.actor, task, LabelSourceKind.MODEL, name, config)
-    rows = [(record_id, value, sure) for h, value, sure in said for record_id in records.get(h, ())]
-    ids = [r[0] for r in rows]
-    values = [r[1] for r in rows]
-    table = vote_table(task, source_id, ids, values, [None if v is None else s for _, v, s in rows])
-    store.votes.put(table, whole=[], again={source_id: pa.array(ids, pa.string())})
-    return sum(v is not None for v in values)
