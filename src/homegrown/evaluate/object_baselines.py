@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from homegrown.core.said import meaning_of, plain_words
 from homegrown.core.schema import FieldType
 from homegrown.evaluate.object_rows import values_of
-from homegrown.inference.candidates import Candidate, Reading, candidates
+from homegrown.inference.candidates import VALUES, Candidate, Reading, candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Rule = Callable[[str], dict[str, Any] | None]
 
 MAX_TRAIN = 500
-_VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 _LINES = range(-3, 5)
 _MOST_WORDS = 2000
 _AMOUNT = re.compile(r"[.,]\d\d\b|[^\d.,\s-]")
@@ -98,7 +97,7 @@ def _best_rule(one: Field, known: list[tuple[str, Any]]) -> Rule:
 
 
 def _patterns(one: Field, known: list[tuple[str, Any]]) -> list[Rule]:
-    if one.type in _VALUES and not one.takes_many:
+    if one.type in VALUES and not one.takes_many:
         readings = [Reading(day_first=d) for d in (True, False)] if one.type is FieldType.DATE else [Reading()]
         said = Counter((a or {}).get("currency") for _, a in known if a)
         currency = said.most_common(1)[0][0] if said else None

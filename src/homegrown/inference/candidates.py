@@ -18,6 +18,8 @@ from homegrown.core.values import parse_money, parse_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: types of which an answer is a value that a text may write in several ways
+VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 MOST = 2000
 LONGEST_RUN = 6
 _NUMBER = re.compile(r"(?<![\w.,])[-+(]?\d+(?:[.,'’\u00a0\u202f]\d+)*(?:\s?%)?(?:-(?!\w)|\))?(?![\w]|[.,]\d)")
@@ -55,6 +57,20 @@ class Reading:
     day_first: bool | None = None
     decimal: str | None = None
     currency: str | None = None
+
+
+def readings(type: FieldType) -> list[Reading]:
+    """The ways in which values of a type may be written in texts.
+
+    Example:
+        >>> [r.decimal for r in readings(FieldType.NUMBER)]
+        [None, '.', ',']
+    """
+    if type is FieldType.DATE:
+        return [Reading(day_first=d) for d in (True, False, None)]
+    if type in VALUES:
+        return [Reading(decimal=d) for d in (None, ".", ",")]
+    return [Reading()]
 
 
 def candidates(text: str, type: FieldType, reading: Reading, most: int = MOST) -> list[Candidate]:

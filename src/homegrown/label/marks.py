@@ -16,12 +16,11 @@ from homegrown.core.schema import Field, FieldType, checked_value
 from homegrown.core.spans import Span, check_spans
 from homegrown.core.values import parse_money, parse_number
 from homegrown.errors import InputError
-from homegrown.inference.candidates import MOST, Reading, candidates, same_value
+from homegrown.inference.candidates import MOST, VALUES, Reading, candidates, same_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 _KIND = {FieldType.NUMBER: "number", FieldType.MONEY: "amount of money", FieldType.DATE: "date"}
 _SHOWN = 80
 _NEAR = 100

@@ -19,7 +19,7 @@ from homegrown.core.ids import canonical_json
 from homegrown.core.json_schema import DRAFT, TYPE, json_schema
 from homegrown.core.schema import Field, FieldType
 from homegrown.errors import UpstreamError
-from homegrown.inference.candidates import Reading, candidates, same_value
+from homegrown.inference.candidates import VALUES, Reading, candidates, same_value
 from homegrown.inference.chat import ChatAnswer, Question
 from homegrown.label.prompt import Said, TaskPrompt, cut_text
 
@@ -34,7 +34,6 @@ REPAIRED = "its answer was almost JSON, and was repaired"
 MOST_PER_CALL = 5
 _ANSWER = "document"
 _TOKENS = {FieldType.SPAN: 60, FieldType.LIST: 300}
-_VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 _WHAT = {
     FieldType.BOOLEAN: "true or false",
     FieldType.NUMBER: "a number",
@@ -186,7 +185,7 @@ def vote_of(task: Task, value: Mapping[str, Any], text: str) -> tuple[str | None
     found, problems = read.value["fields"], list(read.problems)
     for one in task.fields:
         said = found.get(one.field_id)
-        if said is None or one.type not in _VALUES:
+        if said is None or one.type not in VALUES:
             continue
         places = _places(one, said["value"], text)
         if not places:

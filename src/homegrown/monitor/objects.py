@@ -21,7 +21,7 @@ from homegrown.core.schema import Field, FieldType, check_fields
 from homegrown.core.traffic import AnswerKind, ObjectField
 from homegrown.core.values import parse_money, parse_number
 from homegrown.errors import InputError
-from homegrown.inference.candidates import Reading, candidates, same_value
+from homegrown.inference.candidates import candidates, readings, same_value
 from homegrown.monitor.spelling import document_in
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ STANDS = 0.5
 NEARLY = 0.95
 _LOOKED_AT = 200
 _LONGEST_SCHEMA = 1 << 16
-_VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 
 
 class Seen(NamedTuple):
@@ -165,20 +164,6 @@ def _are_names(numbers: Sequence[str]) -> bool:
     """Whether they are codes and not counts: all of digits, and with a zero before them or long."""
     plain = [n for n in numbers if n.isdigit()]
     return len(plain) == len(numbers) and any(n != "0" and (n.startswith("0") or len(n) > 6) for n in plain)
-
-
-def readings(type: FieldType) -> list[Reading]:
-    """The ways in which values of a type may be written in texts.
-
-    Example:
-        >>> [r.decimal for r in readings(FieldType.NUMBER)]
-        [None, '.', ',']
-    """
-    if type is FieldType.DATE:
-        return [Reading(day_first=d) for d in (True, False, None)]
-    if type in (FieldType.NUMBER, FieldType.MONEY):
-        return [Reading(decimal=d) for d in (None, ".", ",")]
-    return [Reading()]
 
 
 def n_standing(one: Field, seen: Sequence[Seen]) -> int:

@@ -12,8 +12,7 @@ from homegrown.core.documents import answer_in
 from homegrown.core.said import meaning_of
 from homegrown.core.schema import FieldType
 from homegrown.core.values import parse_money, parse_number
-from homegrown.inference.candidates import candidates, same_value
-from homegrown.monitor.objects import readings
+from homegrown.inference.candidates import VALUES, candidates, readings, same_value
 from homegrown.monitor.spelling import document_in
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from homegrown.inference.candidates import Reading
 
 _LOOKED_AT = 200
-_VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 
 
 class Document(NamedTuple):
@@ -90,7 +88,7 @@ class AnswerReader:
         some = [(t, plain.read(t, d).fields) for t, d in pairs[:_LOOKED_AT]]
         reading = {}
         for one in fields:
-            if one.type in _VALUES:
+            if one.type in VALUES:
                 wanted = [(t, same_value(one.type, a["value"])) for t, f in some if (a := f.get(one.field_id))]
                 reading[one.field_id] = max(readings(one.type), key=lambda r: _n_there(one, r, wanted))
         if plain.day_first is None and told:
@@ -121,7 +119,7 @@ class AnswerReader:
         heard = self.of(text, answer)
         for one in self.fields:
             said = heard.fields.get(one.field_id)
-            if said is None or one.type not in _VALUES:
+            if said is None or one.type not in VALUES:
                 continue
             value = same_value(one.type, said["value"])
             found = candidates(text, one.type, self._reading_of(one))
@@ -135,7 +133,7 @@ class AnswerReader:
 
     def as_found(self, one: Field, text: str, answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """An answer as a model would find it in the text: the number as it is written there, with its place."""
-        if answer is None or one.type not in _VALUES:
+        if answer is None or one.type not in VALUES:
             return None if answer is None else dict(answer)
         value, reading = same_value(one.type, answer["value"]), self._reading_of(one)
         place = next((c for c in candidates(text, one.type, reading) if c.value == value), None)

@@ -20,7 +20,7 @@ from homegrown.core.models import Examples, Fitted, Recipe
 from homegrown.core.schema import FieldType
 from homegrown.core.spans import Span
 from homegrown.errors import UnsuitableLabelsError
-from homegrown.inference.candidates import Reading, candidates, same_value, same_words
+from homegrown.inference.candidates import Reading, candidates, readings, same_value, same_words
 from homegrown.inference.encoder import Encoder as LocalEncoder
 from homegrown.inference.fields import ABSENT, FieldsModel, choice_folder, finder_folder
 from homegrown.inference.lists import STANDING, Rows
@@ -29,7 +29,7 @@ from homegrown.inference.span_models import load_span_model
 from homegrown.metrics.objects import object_scores
 from homegrown.plugins import load
 from homegrown.train.fields_ladder import FieldsLadder, FieldsOptions
-from homegrown.train.lists import list_examples, list_readings, readings
+from homegrown.train.lists import list_examples, list_readings
 from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
 from homegrown.train.rung import milliseconds

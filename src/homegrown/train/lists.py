@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.spans import Span
-from homegrown.inference.candidates import Reading, candidates, same_value
+from homegrown.inference.candidates import Reading, candidates, readings, same_value
 from homegrown.inference.lists import STANDING, Rows
 from homegrown.train.span_data import SpanExamples
 
@@ -71,15 +71,6 @@ def list_readings(one: Field, part: Examples) -> dict[str, Reading]:
                 hits[reading] += len(said & {c.value for c in candidates(text, inner.type, reading)})
         found[inner.field_id] = max(readings(inner.type), key=lambda r: hits[r])
     return found
-
-
-def readings(type: FieldType) -> list[Reading]:
-    """How values of a type may be written."""
-    if type is FieldType.DATE:
-        return [Reading(day_first=d) for d in (True, False, None)]
-    if type in (FieldType.NUMBER, FieldType.MONEY):
-        return [Reading(decimal=d) for d in (None, ".", ",")]
-    return [Reading()]
 
 
 def list_examples(one: Field, part: Examples, how: Mapping[str, Reading]) -> ListExamples:

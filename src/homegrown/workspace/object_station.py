@@ -11,8 +11,8 @@ from homegrown.core.schema import Field, FieldType
 from homegrown.core.tasks import LabelSourceKind
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import InputError, NotFoundError
-from homegrown.inference.candidates import Reading, candidates
-from homegrown.label.marks import VALUES, ReadMark, read_mark, read_typed, read_words, said_value, with_place
+from homegrown.inference.candidates import VALUES, Reading, candidates
+from homegrown.label.marks import ReadMark, read_mark, read_typed, read_words, said_value, with_place
 from homegrown.label.suggest import says
 from homegrown.label.suggest_fields import FieldSuggestion, HeardAnswer, answers_heard, from_model
 from homegrown.workspace.object_advice import ObjectAdvisor
