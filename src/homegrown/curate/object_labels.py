@@ -155,16 +155,16 @@ def _joined(one: Field, said: list[dict[str, Any] | None]) -> tuple[dict[str, An
     if one.takes_many and one.type in (FieldType.SPAN, FieldType.CHOICE):
         return _several("spans" if one.type is FieldType.SPAN else "choices", said)
     # Evidence is no part of what is said: who gives the same value says the same.
-    heard_of: dict[bytes, list[dict[str, Any] | None]] = defaultdict(list)
+    heard: dict[bytes, list[dict[str, Any] | None]] = defaultdict(list)
     for answer in said:
         plain = answer
         if answer is not None and one.type is not FieldType.SPAN:
             plain = {k: v for k, v in answer.items() if k != "spans"}
-        heard_of[canonical_json(plain)].append(answer)
+        heard[canonical_json(plain)].append(answer)
     # The most said; of equals the first in order, so that the same votes give the same label.
-    best = max(sorted(heard_of), key=lambda k: len(heard_of[k]))
-    with_evidence = [a for a in heard_of[best] if a is not None and "spans" in a]
-    return (with_evidence or heard_of[best])[0], len(heard_of[best]) / len(said)
+    best = max(sorted(heard), key=lambda k: len(heard[k]))
+    with_evidence = [a for a in heard[best] if a is not None and "spans" in a]
+    return (with_evidence or heard[best])[0], len(heard[best]) / len(said)
 
 
 def _several(key: str, said: list[dict[str, Any] | None]) -> tuple[dict[str, Any] | None, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -58,6 +59,21 @@ class ImportedVotes:
     aside: tuple[SetAside, ...]
     units: dict[str, int] = field(default_factory=dict)
     n_unsure: int = 0
+
+
+class ExportedLabels(NamedTuple):
+    """A file that was written.
+
+    Attributes:
+        n_aside: what had no place in the format; the first sentences are in ``aside``. Of spans only.
+    """
+
+    path: Path
+    format: str
+    n_items: int
+    n_labelled: int
+    n_aside: int = 0
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

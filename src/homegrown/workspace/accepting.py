@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from homegrown.core.ids import canonical_json, text_hash
 from homegrown.core.models import OUT_OF_SCOPE
@@ -27,6 +26,7 @@ from homegrown.monitor.turns import said_in
 from homegrown.monitor.wordings import Matcher
 from homegrown.store.lance_tables import quoted
 from homegrown.store.votes import vote_table
+from homegrown.workspace.placing import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -276,16 +276,6 @@ def _kept(store: Store, source: str) -> Iterator[str]:
         cursor = page.next_cursor
         if cursor is None:
             return
-
-
-def records_of(store: Store, hashes: set[str]) -> dict[str, list[str]]:
-    """Current records by the hash of their text."""
-    wanted, found = pa.array(list(hashes), pa.string()), defaultdict(list)
-    for batch in store.records.batches(["record_id", "text_hash"], rows=65536):
-        some = batch.filter(pc.is_in(batch["text_hash"], value_set=wanted))
-        for record_id, h in zip(some["record_id"].to_pylist(), some["text_hash"].to_pylist(), strict=True):
-            found[h].append(record_id)
-    return dict(found)
 
 
 def _task(store: Store, template: Template, one: FieldShape, name: str, names: dict[str, str | None]) -> Task:

@@ -11,7 +11,8 @@ from homegrown.core.traffic import OBJECT
 from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.monitor.proposals import suitability
 from homegrown.monitor.reading import AnswerReader, loose_document
-from homegrown.workspace.accepting import Accepted, brought, keep, most_said, records_of, vote, voter
+from homegrown.workspace.accepting import Accepted, brought, keep, most_said, vote, voter
+from homegrown.workspace.placing import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

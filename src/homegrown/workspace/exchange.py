@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +13,12 @@ from homegrown.core.tasks import TaskKind
 from homegrown.curate.labels import read_labels
 from homegrown.errors import EmptyDataError, InputError
 from homegrown.label import join_votes
-from homegrown.label.exchange import Asides, ImportedVotes, Label, exported, put_votes, task_for
+from homegrown.label.exchange import Asides, ExportedLabels, ImportedVotes, Label, exported, put_votes, task_for
 from homegrown.label.exchange_file import encoded, format_named, format_of, read_examples, write_examples
 from homegrown.label.formats import FORMATS
+from homegrown.label.span_files import BRAT
 from homegrown.store.events import record_event
-from homegrown.workspace.placing import placed
+from homegrown.workspace.placing import placed, told
 from homegrown.workspace.span_exchange import SpanReading, export_spans, import_spans, marks_spans, stream_spans
 
 if TYPE_CHECKING:
@@ -39,21 +40,6 @@ def suffix_of(format: str) -> str:
     if format not in FORMATS:
         return format
     return "json" if FORMATS[format].is_list else "jsonl"
-
-
-class ExportedLabels(NamedTuple):
-    """A file that was written.
-
-    Attributes:
-        n_aside: what had no place in the format; the first sentences are in ``aside``. Of spans only.
-    """
-
-    path: Path
-    format: str
-    n_items: int
-    n_labelled: int
-    n_aside: int = 0
-    aside: tuple[str, ...] = ()
 
 
 class Exchange:
@@ -117,14 +103,9 @@ class Exchange:
         asked = task_for(self.store, task, [example for _, example in items], new_classes=new_classes)
         held, n_added = placed(self.store, items, source, asides, self.progress)
         sources = put_votes(self.store, asked, held, source, found.name, asides)
-        n_votes = sum(sources.values())
-        with self.store.db.write() as connection:
-            record_event(
-                connection, self.store.actor, "label.import", f"task:{asked.task_id}", format=found.name,
-                source=source, n_votes=n_votes, n_added=n_added, n_aside=asides.n,
-            )  # fmt: skip
-        n_items = len(items) + n_unread
-        return ImportedVotes(asked, found.name, n_items, n_added, n_votes, sources, asides.n, tuple(asides.first))
+        n_items, n_votes = len(items) + n_unread, sum(sources.values())
+        done = ImportedVotes(asked, found.name, n_items, n_added, n_votes, sources, asides.n, tuple(asides.first))
+        return told(self.store, done, source)
 
     def stream_labels(self, task: tasks.Task | handles.Task | str, *, format: str) -> Iterator[bytes]:
         """The bytes of ``export_labels``, streamed; whatever cannot be had is told before the first."""
@@ -148,18 +129,21 @@ class Exchange:
             10003
         """
         asked, file = self._any_task(task), Path(path)
-        if asked.kind is TaskKind.OBJECT:
-            return ExportedLabels(*export_spans(self.store, asked, file, format))
-        found = format_named(format)
-        if file.is_dir() or not file.parent.is_dir():
+        found = None if asked.kind is TaskKind.OBJECT else format_named(format)
+        if (found or format != BRAT) and (file.is_dir() or not file.parent.is_dir()):
             raise InputError(f"{file} is no place for a file. Name a file in a folder that is there.")
-        labels = _labels(self.store, asked)
-        n = write_examples(file, found, exported(self.store, asked, labels), asked.name, asked.class_names)
+        if found is None:
+            done = export_spans(self.store, asked, file, format)
+        else:
+            labels = _labels(self.store, asked)
+            n = write_examples(file, found, exported(self.store, asked, labels), asked.name, asked.class_names)
+            done = ExportedLabels(file, found.name, n, len(labels))
         with self.store.db.write() as connection:
             record_event(
-                connection, self.store.actor, "label.export", f"task:{asked.task_id}", format=found.name, n_items=n
-            )
-        return ExportedLabels(file, found.name, n, len(labels))
+                connection, self.store.actor, "label.export", f"task:{asked.task_id}", format=done.format,
+                n_items=done.n_items,
+            )  # fmt: skip
+        return done
 
 
 def _labels(store: Store, task: tasks.Task) -> dict[str, Label]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from homegrown.label.outlook import Forecast
     from homegrown.label.rules.run import RulesRun
     from homegrown.workspace.discovering import Suggested
-    from homegrown.workspace.exchange import ExportedLabels
+    from homegrown.label.exchange import ExportedLabels
     from homegrown.workspace.people import Team
     from homegrown.workspace.station import QueuePage
     from homegrown.workspace.workspace import Workspace

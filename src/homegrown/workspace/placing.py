@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from homegrown.core.ids import text_hash
 from homegrown.core.records import ReadOptions
 from homegrown.ingest import IngestRequest, import_file
-from homegrown.label.exchange import Asides, Held
+from homegrown.label.exchange import Asides, Held, ImportedVotes
+from homegrown.store.events import record_event
 from homegrown.store.lance_tables import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from homegrown.core.protocols import Progress
     from homegrown.store import Store
@@ -29,8 +32,8 @@ def placed(
     store: Store, items: list[tuple[int, Example]], source: str, asides: Asides, progress: Progress
 ) -> tuple[Iterator[Held], int]:
     """The record of each item: one that other sources hold already, or one that is stored now."""
-    known = _texts_of(store, f"source NOT IN {quoted([source])}")
     hashes = [text_hash(example.text) for _, example in items]
+    known = records_of(store, set(hashes), f"source NOT IN {quoted([source])}")
     turns = _turns(items, hashes)
     new: dict[tuple[str, int], Example] = {}
     for (_, example), h, turn in zip(items, hashes, turns, strict=True):
@@ -39,7 +42,7 @@ def placed(
     n_added = 0
     if new:
         n_added = _store_new(store, list(new.values()), source, progress)
-        for h, ids in _texts_of(store, f"source IN {quoted([source])}").items():
+        for h, ids in records_of(store, set(hashes), f"source IN {quoted([source])}").items():
             known.setdefault(h, []).extend(ids)
     return _assigned(items, hashes, turns, known, asides), n_added
 
@@ -70,11 +73,12 @@ def _assigned(
         yield Held(place, named, example.opinions)
 
 
-def _texts_of(store: Store, where: str) -> dict[str, list[str]]:
-    """Ids of the current records that match *where*, by the hash of their text."""
-    found: dict[str, list[str]] = defaultdict(list)
+def records_of(store: Store, hashes: Iterable[str], where: str | None = None) -> dict[str, list[str]]:
+    """Ids of the current records with texts of these hashes, by hash; of those that match *where* if it is given."""
+    wanted, found = pa.array(list(hashes), pa.string()), defaultdict(list)
     for batch in store.records.batches(["record_id", "text_hash"], where=where, rows=65536):
-        for record_id, h in zip(*(batch[c].to_pylist() for c in batch.schema.names), strict=True):
+        some = batch.filter(pc.is_in(batch["text_hash"], value_set=wanted))
+        for record_id, h in zip(some["record_id"].to_pylist(), some["text_hash"].to_pylist(), strict=True):
             found[h].append(record_id)
     return dict(found)
 
@@ -90,3 +94,13 @@ def _store_new(store: Store, examples: list[Example], source: str, progress: Pro
                 file.write(encoder.encode({"text": example.text, **fields}) + b"\n")
         request = IngestRequest(path, "text", None, None, source, None, ReadOptions())
         return import_file(store, request, progress=progress).n_added
+
+
+def told(store: Store, done: ImportedVotes, source: str) -> ImportedVotes:
+    """*done*, once the log of what people did has it."""
+    with store.db.write() as connection:
+        record_event(
+            connection, store.actor, "label.import", f"task:{done.task.task_id}", format=done.format, source=source,
+            n_votes=done.n_votes, n_added=done.n_added, n_aside=done.n_aside,
+        )  # fmt: skip
+    return done

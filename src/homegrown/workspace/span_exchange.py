@@ -11,12 +11,11 @@ from homegrown.core.tasks import Task, TaskKind
 from homegrown.curate.object_labels import read_object_labels
 from homegrown.errors import EmptyDataError, InputError, UnreadableFileError, UnsuitableLabelsError
 from homegrown.label import join_objects
-from homegrown.label.exchange import Asides, ImportedVotes, put_values
+from homegrown.label.exchange import Asides, ExportedLabels, ImportedVotes, put_values
 from homegrown.label.span_exchange import SpanReader, exported_spans, span_task, types_of
 from homegrown.label.span_files import BRAT, CONLL, FORMATS, JSON_FORMATS, Unit
 from homegrown.label.span_files.files import encoded_spans, read_spans, span_format_of, write_spans
-from homegrown.store.events import record_event
-from homegrown.workspace.placing import placed
+from homegrown.workspace.placing import placed, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,14 +117,10 @@ def import_spans(
         items.append((place, said))
     held, n_added = placed(store, items, source, asides, progress)
     sources = put_values(store, task, held, source, format)
-    with store.db.write() as connection:
-        record_event(
-            connection, store.actor, "label.import", f"task:{task.task_id}", format=format, source=source,
-            n_votes=sum(sources.values()), n_added=n_added, n_aside=asides.n,
-        )  # fmt: skip
-    return ImportedVotes(
+    done = ImportedVotes(
         task, format, n_items, n_added, sum(sources.values()), sources, asides.n, tuple(asides.first), units, n_unsure
     )
+    return told(store, done, source)
 
 
 def _labels(store: Store, task: Task) -> dict[str, tuple[str, float]]:
@@ -150,19 +145,13 @@ def stream_spans(store: Store, task: Task, format: str) -> Iterator[bytes]:
     return encoded_spans(format, records, with_text=True)
 
 
-def export_spans(store: Store, task: Task, path: Path, format: str) -> tuple[Path, str, int, int, int, tuple[str, ...]]:
+def export_spans(store: Store, task: Task, path: Path, format: str) -> ExportedLabels:
     """``Workspace.export_labels`` for a task whose answer is an object.
 
     Of CoNLL and brat, which have no word for "nobody looked at it", records without a label are left out.
     """
-    if format != BRAT and (path.is_dir() or not path.parent.is_dir()):
-        raise InputError(f"{path} is no place for a file. Name a file in a folder that is there.")
     labels = _labels(store, task)
     records = exported_spans(store, task, labels, labelled_only=format in (CONLL, BRAT))
     done = write_spans(path, format, records, with_text=True)
-    with store.db.write() as connection:
-        record_event(
-            connection, store.actor, "label.export", f"task:{task.task_id}", format=format, n_items=done.n_items
-        )
     aside = tuple(f"{a.file}: {a.line}: {a.reason}" for a in done.aside)
-    return path, format, done.n_items, len(labels), done.n_aside, aside
+    return ExportedLabels(path, format, done.n_items, len(labels), done.n_aside, aside)
