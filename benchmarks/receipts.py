@@ -19,7 +19,8 @@ import json
 import re
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -105,19 +106,19 @@ def data_of(known: Receipts, unlabelled: list[str] | None = None) -> TrainingDat
     return TrainingData((), (), False, train.examples(), valid.examples(), unlabelled or [], FIELDS)
 
 
+@contextmanager
+def fitting() -> Iterator[dict[str, Any]]:
+    """How every model here is fitted; its folder goes at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield {"seed": 0, "folder": Path(folder), "encoder": Encoder.load(), "progress": Silent()}
+
+
 def by_recipe(
     known: Receipts, asked: Receipts, options: dict[str, Any] | None = None, unlabelled: list[str] | None = None
 ) -> list[dict[str, Any]]:
     """What the recipe ``fields``, taught *known*, says of *asked*."""
-    with tempfile.TemporaryDirectory() as folder:
-        fitted = FieldsTrainer().fit(
-            data_of(known, unlabelled),
-            options or {},
-            seed=0,
-            folder=Path(folder),
-            encoder=Encoder.load(),
-            progress=Silent(),
-        )
+    with fitting() as how:
+        fitted = FieldsTrainer().fit(data_of(known, unlabelled), options or {}, **how)
         model = load_object_predictor(fitted.folder)
         answers = model.predict_objects(asked.texts)
     return [document_of(FIELDS, a.value, t) for a, t in zip(answers, asked.texts, strict=True)]
@@ -177,16 +178,8 @@ def by_baseline(known: Receipts, asked: Receipts) -> list[dict[str, Any]]:
             for v in part.values
         ]
         examples.append(SpanExamples(part.texts, marked))
-    with tempfile.TemporaryDirectory() as folder:
-        fitted = fit_spans(
-            examples[0],
-            examples[1],
-            {"rung": "crf"},
-            seed=0,
-            folder=Path(folder),
-            encoder=Encoder.load(),
-            progress=Silent(),
-        )
+    with fitting() as how:
+        fitted = fit_spans(examples[0], examples[1], {"rung": "crf"}, **how)
         model = load_span_model(fitted.folder)
         found = model.candidates(asked.texts)
     answers = []

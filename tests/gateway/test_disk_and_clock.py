@@ -1,6 +1,5 @@
 """A real disk that fills up under the gateway, and a real clock that jumps (RELIABILITY F6, F10)."""
 
-import contextlib
 import os
 import shutil
 import struct
@@ -18,15 +17,15 @@ from homegrown.store.upstreams import UpstreamSettings
 from homegrown.testing.server import running
 from homegrown.testing.wire_upstream import wire_upstream
 from homegrown.workspace import connect
+from tests.disks import fill, small_disk
 from tests.gateway.conftest import ended, started, until
-from tests.workspace.test_full_disk import _small_disk
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "where is my card?"}]}
 
 
 def test_calls_pass_while_the_disk_is_full_and_stand_in_the_book_once_there_is_room(tmp_path):
-    with _small_disk(tmp_path / "disk") as resize, wire_upstream() as upstream:
+    with small_disk(tmp_path / "disk") as resize, wire_upstream() as upstream:
         resize(24 << 20)
         disk = tmp_path / "disk"
         with connect(disk / "w", actor=SYSTEM) as ws, running(ws) as served, served.client(Role.CALLER) as client:
@@ -38,10 +37,7 @@ def test_calls_pass_while_the_disk_is_full_and_stand_in_the_book_once_there_is_r
             gateway.board.look()
             assert client.post(CHAT, json=BODY).status_code == 200
             served.key()
-            with (disk / "fill").open("wb") as file, contextlib.suppress(OSError):
-                while shutil.disk_usage(disk).free:
-                    file.write(bytes(1 << 16))
-                    file.flush()
+            fill(disk)
             answers = [client.post(CHAT, json={**BODY, "stream": i % 2 == 1}) for i in range(40)]
             assert {a.status_code for a in answers} == {200}
             assert len(upstream.seen()) == 41

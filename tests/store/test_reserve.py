@@ -1,8 +1,6 @@
 """Room for the moment in which the disk is full (RELIABILITY F6): a real, small file system."""
 
-import contextlib
 import io
-import shutil
 
 import pytest
 
@@ -12,19 +10,12 @@ from homegrown.jobs import JobQueue
 from homegrown.store.reserve import MOST_BYTES, NAME, Reserve, refuse_if_in_use
 from homegrown.testing.server import SAMPLE, running, small_workspace
 from homegrown.workspace import connect
+from tests.disks import fill, small_disk
 from tests.gateway.conftest import until
-from tests.workspace.test_full_disk import _small_disk
-
-
-def fill(folder):
-    with (folder / "fill").open("ab") as file, contextlib.suppress(OSError):
-        while shutil.disk_usage(folder).free:
-            file.write(bytes(1 << 12))
-            file.flush()
 
 
 def test_it_is_released_when_nothing_is_left_and_held_again_once_there_is_twice_the_room(tmp_path):
-    with _small_disk(tmp_path / "disk") as resize:
+    with small_disk(tmp_path / "disk") as resize:
         resize(16 << 20)
         disk = tmp_path / "disk"
         reserve = Reserve(disk)
@@ -56,7 +47,7 @@ def test_no_more_is_kept_than_a_large_disk_bears(tmp_path):
 
 
 def test_a_server_on_a_full_disk_keeps_votes_refuses_what_is_large_and_goes_on_by_itself(tmp_path):
-    with _small_disk(tmp_path / "disk") as resize:
+    with small_disk(tmp_path / "disk") as resize:
         resize(64 << 20)
         disk = tmp_path / "disk"
         with connect(disk / "w", actor=SYSTEM) as ws:

@@ -25,6 +25,7 @@ from homegrown.workspace import Workspace, connect
 from tests.conftest import write_messages
 
 SHOTS = Path(__file__).parents[2] / "screenshots"
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -156,6 +157,16 @@ class Visit:
         """Keep a picture of the page."""
         SHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=str(SHOTS / f"{name}.png"), **how)
+
+
+def serious(page) -> list:
+    """What axe finds serious or critical on the page as it stands: the rule, and where it is broken."""
+    # The browser's own evaluate is not bound by the page's policy, so the page stays as strict as it is.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        (v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found if v["impact"] in ("serious", "critical")
+    ]
 
 
 @contextlib.contextmanager

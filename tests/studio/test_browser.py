@@ -3,16 +3,14 @@
 import csv
 import io
 import re
-from pathlib import Path
 
 import pytest
 
 from homegrown.core.access import SYSTEM
 from homegrown.jobs import JobQueue
 from tests.conftest import write_messages
-from tests.studio.conftest import visiting
+from tests.studio.conftest import serious, visiting
 
-AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ("/", "/ingest", "/query", "/query/records", "/label", "/train", "/evaluate", "/serve",
          "/serve/playground?text=give+my+money+back", "/jobs", "/govern", "/cost",
          "/cost?calls_per_day=40,000&upstream=large-api", "/cost/charges", "/cost/prices", "/cost/plan", "/patterns")  # fmt: skip
@@ -93,15 +91,7 @@ def test_every_page_is_clean_to_axe_and_fits(chromium, grown, width, theme):
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, (
                 f"{path} is wider than the screen"
             )
-            # The browser's own evaluate is not bound by the page's policy, so the page stays as strict as it is.
-            visit.page.evaluate(AXE.read_text(encoding="utf-8"))
-            found = visit.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-            serious = [
-                (v["id"], [n["html"][:160] for n in v["nodes"][:3]])
-                for v in found
-                if v["impact"] in ("serious", "critical")
-            ]
-            assert not serious, (path, serious)
+            assert not serious(visit.page), path
 
 
 def _name(path):

@@ -10,8 +10,8 @@ from homegrown.core.access import SYSTEM, Role
 from homegrown.core.issues import Found
 from homegrown.workspace import connect
 from tests.conftest import TOPICS
-from tests.studio.conftest import running, visiting
-from tests.studio.test_browser import AXE, HOSTILE
+from tests.studio.conftest import running, serious, visiting
+from tests.studio.test_browser import HOSTILE
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,7 @@ def test_the_queue_fits_and_is_clean_to_axe(chromium, doubtful, width, theme):
     with visiting(chromium, doubtful, width=width, theme=theme) as visit:
         for path in ("/curate", "/curate/issues", "/curate/issues?kind=near_duplicate"):
             visit.go(path)
-            visit.page.evaluate(AXE.read_text(encoding="utf-8"))
-            found = visit.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-            assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == [], path
+            assert not serious(visit.page), path
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 

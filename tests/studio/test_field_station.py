@@ -7,9 +7,9 @@ import pytest
 from homegrown.core.access import SYSTEM
 from homegrown.core.assignments import StationSettings
 from homegrown.workspace import connect
-from tests.studio.conftest import running, visiting
+from tests.studio.conftest import running, serious, visiting
 from tests.studio.marking import card, click_at, click_on, drag_over, go_to, held, press
-from tests.studio.test_browser import AXE, HOSTILE
+from tests.studio.test_browser import HOSTILE
 from tests.studio.test_station import READY, saved, until
 
 FIELDS = {
@@ -242,13 +242,6 @@ def test_it_fits_everywhere_holds_hostile_texts_and_is_clean_to_axe(chromium, de
         assert page.locator("label-station img, label-station script, label-station svg").count() == 0
         assert page.inner_text(".station-guide strong") == "company"
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        serious = [
-            (v["id"], [n["html"][:200] for n in v["nodes"][:3]])
-            for v in found
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert not serious
+        assert not serious(page)
         page.evaluate("window.scrollTo(0, 0)")
         visit.shot(f"fields-{width}-{theme}")

@@ -10,8 +10,7 @@ from homegrown.studio import work
 from homegrown.workspace import connect
 from homegrown.workspace.verbs import run_verb
 from tests.monitor.calls import bills, call, message, rng, topics
-from tests.studio.conftest import running, visiting
-from tests.studio.test_browser import AXE
+from tests.studio.conftest import running, serious, visiting
 
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script> {{70707*70707}}'
 TOPIC = (
@@ -160,9 +159,7 @@ def test_the_pages_are_clean_to_axe_and_fit(chromium, traffic, width, theme):
             visit.go(path)
             visit.shot(f"monitor-{n}-{width}-{theme}", full_page=True)
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path
-            visit.page.evaluate(AXE.read_text(encoding="utf-8"))
-            found = visit.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-            assert not [v["id"] for v in found if v["impact"] in ("serious", "critical")], path
+            assert not serious(visit.page), path
 
 
 @pytest.mark.slow

@@ -21,8 +21,8 @@ from homegrown.core.tasks import TaskKind
 from homegrown.govern.access import Access
 from homegrown.store.tables import ALL
 from homegrown.workspace import connect
-from tests.studio.conftest import running, visiting
-from tests.studio.test_browser import AXE, HOSTILE
+from tests.studio.conftest import running, serious, visiting
+from tests.studio.test_browser import HOSTILE
 
 OFFLINE = ("ERR_", "Failed to load", "Failed to fetch")
 READY = ".station-text[data-record]:not([data-record=''])"
@@ -167,14 +167,7 @@ def test_a_phone_is_enough(chromium, desk, theme):
         page.click("[data-act=undo]")
         assert shown(page) == record_id
         saved(page)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        serious = [
-            (v["id"], [n["html"][:160] for n in v["nodes"][:3]])
-            for v in found
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert not serious
+        assert not serious(page)
 
 
 def test_two_tabs_that_differ_are_shown_both_answers(chromium, desk):

@@ -7,8 +7,8 @@ import pytest
 from homegrown.core.access import SYSTEM, Role
 from homegrown.core.schema import FieldType
 from homegrown.workspace import connect
-from tests.studio.conftest import running, visiting
-from tests.studio.test_browser import AXE, HOSTILE
+from tests.studio.conftest import running, serious, visiting
+from tests.studio.test_browser import HOSTILE
 
 LINES = ("field", "type", "presence", "about", "choices")
 SCHEMA = {"type": "object", "properties": {"day": {"type": "string", "format": "date"}, "lines": {"type": "array", "items": {
@@ -127,11 +127,4 @@ def test_the_form_grows_fits_and_is_clean_to_axe(chromium, desk, width, theme):
                 page.click("text=Change the fields")
                 visit.shot(f"task-of-fields-{width}-{theme}", full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.evaluate(AXE.read_text(encoding="utf-8"))
-            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-            serious = [
-                (v["id"], [n["html"][:200] for n in v["nodes"][:3]])
-                for v in found
-                if v["impact"] in ("serious", "critical")
-            ]
-            assert not serious
+            assert not serious(page)

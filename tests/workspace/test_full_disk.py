@@ -1,19 +1,15 @@
 """A disk that fills up in the middle of the main job (RELIABILITY F6): a real, small file system, not a made-up error."""
 
-import contextlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
-
-import pytest
 
 from homegrown.core.access import SYSTEM
 from homegrown.testing.server import running, small_workspace
 from homegrown.workspace import connect
 from tests.conftest import write_messages
+from tests.disks import fill, small_disk
 
 
 def _grow(file, workspace):
@@ -22,28 +18,11 @@ def _grow(file, workspace):
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-@contextlib.contextmanager
-def _small_disk(folder):
-    """An empty file system of a megabyte at *folder*, and how to make it larger."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("SKIPPED ALOUD: a small file system can be mounted by root only")
-
-    def resize(n_bytes):
-        subprocess.run(["mount", "-o", f"remount,size={n_bytes}", str(folder)], check=True)
-
-    try:
-        yield resize
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_grow_on_a_disk_that_fills_says_so_and_goes_on_once_there_is_space(tmp_path):
     file = write_messages(tmp_path / "messages.csv", 20)
     whole = json.loads(_grow(file, tmp_path / "plenty").stdout)
     n_bytes = sum(512 * p.lstat().st_blocks for p in (tmp_path / "plenty").rglob("*"))
-    with _small_disk(tmp_path / "disk") as resize:
+    with small_disk(tmp_path / "disk") as resize:
         resize(int(0.8 * n_bytes))
         workspace = tmp_path / "disk" / "w"
         refused = _grow(file, workspace)
@@ -59,7 +38,7 @@ def test_grow_on_a_disk_that_fills_says_so_and_goes_on_once_there_is_space(tmp_p
 
 
 def test_a_server_answers_while_its_disk_is_full_refuses_what_it_cannot_keep_and_recovers(tmp_path):
-    with _small_disk(tmp_path / "disk") as resize:
+    with small_disk(tmp_path / "disk") as resize:
         resize(48 << 20)
         disk = tmp_path / "disk"
         with connect(disk / "w", actor=SYSTEM) as ws:
@@ -67,10 +46,7 @@ def test_a_server_answers_while_its_disk_is_full_refuses_what_it_cannot_keep_and
             with running(ws) as served, served.client() as client:
                 path, body = "/api/v1/endpoints/intent/predict", {"text": "where is my card"}
                 _until(lambda: client.post(path, json=body).status_code == 200)
-                with (disk / "fill").open("wb") as file, contextlib.suppress(OSError):
-                    while shutil.disk_usage(disk).free:
-                        file.write(bytes(1 << 16))
-                        file.flush()
+                fill(disk)
                 full = [client.post(path, json=body) for _ in range(20)]
                 assert {answer.status_code for answer in full} == {200}
                 refused = client.post("/api/v1/jobs", json={"verb": "embed", "arguments": {}})

@@ -62,9 +62,11 @@ class TerminalProgress:
         self._stage, self._unit = "", "rows"
         self._total: int | None = None
         self._done, self._started, self._shown = 0, 0.0, 0.0
+        self._around: list[tuple[str, int | None, str, int, float]] = []
 
     def start(self, stage: str, total: int | None, unit: str = "rows") -> None:
         """A stage begins."""
+        self._around.append((self._stage, self._total, self._unit, self._done, self._started))
         self._stage, self._total, self._unit = stage, total, unit
         self._done, self._started, self._shown = 0, time.monotonic(), 0.0
 
@@ -80,6 +82,9 @@ class TerminalProgress:
         """The stage ended."""
         start = "\r\x1b[2K" if self._live else ""
         click.echo(f"{start}{self._line(time.monotonic())}", err=True)
+        around = self._around.pop()
+        if self._around:  # it began inside of another stage, which goes on
+            self._stage, self._total, self._unit, self._done, self._started = around
 
     def _line(self, now: float) -> str:
         spent = max(now - self._started, 1e-6)

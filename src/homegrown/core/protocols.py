@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Hears how far a long verb is, and may stop it.
 
-    ``advance`` raises ``CancelledError`` when somebody asked for a stop; verbs call it at each checkpoint.
+    ``advance`` raises ``CancelledError`` when somebody asked for a stop; verbs call it at each checkpoint. A stage that
+    begins inside of another stands in its place until it ends; then the other goes on where it was.
     """
 
     def start(self, stage: str, total: int | None, unit: str = "rows") -> None:

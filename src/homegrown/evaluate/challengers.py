@@ -16,12 +16,13 @@ from homegrown.metrics.noninferior import LOSES, OPEN, NonInferior, non_inferior
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from homegrown.core.models import ModelVersion
+    from homegrown.core.models import ModelVersion, Snapshot
     from homegrown.core.protocols import Predictor
     from homegrown.core.tasks import Task
     from homegrown.store import Store
 
 SWITCH, KEEP, NEED = "SWITCH", "KEEP", "NEED"
+NONE_LEFT = "No row of the gold snapshot is left that neither model learnt from: freeze a new one."
 
 
 def challenge(
@@ -60,18 +61,13 @@ def challenge(
         EmptyDataError: no gold row is left to judge on.
         MissingColumnError: the records have no such field.
     """
-    if not 0 < margin < 1:
-        raise InputError(f"The margin is {margin}; it is a share, above 0 and below 1: 0.01 bears one point of loss.")
-    snapshot = store.models.snapshot(gold)
-    task = store.tasks.get(champion[0].task_id)
-    if snapshot.task_id != task.task_id:
-        raise InputError(f"The snapshot {gold} is of another task than {champion[0].model_name}.")
+    snapshot, task = gold_of(store, champion[0], gold, margin)
     frozen = store.tasks.get(snapshot.task_id, snapshot.task_version)
     rows = split_rows(store, gold, "test", multi=champion[0].multi)
     fair = ~learnt_from(store, champion[0], rows) & ~learnt_from(store, challenger[0], rows)
     fair &= ~rows.truth.any(1) | (rows.truth @ np.array([bool(task.meaning(c)) for c in frozen.class_ids], bool))
     if not fair.any():
-        raise EmptyDataError("No row of the gold snapshot is left that neither model learnt from: freeze a new one.")
+        raise EmptyDataError(NONE_LEFT)
     is_gold, said_by_people = people.gold(store, task, rows.record_ids)
     truth = _Truth.of(task, frozen, rows, said_by_people)
     said = [_said(task, truth, rows, *one) for one in (champion, challenger)]
@@ -81,6 +77,20 @@ def challenge(
     parts, not_told = _parts(rows, slices, fair, new, old, margin)
     found = {**_verdict(overall, parts, margin), "not_told": not_told, "n_left_out": int((~fair).sum())}
     return found | _judged(found, fair, is_gold, [rows.record_ids[i] for i in np.flatnonzero(waits)])
+
+
+def gold_of(store: Store, champion: ModelVersion, gold: str, margin: float) -> tuple[Snapshot, Task]:
+    """The gold snapshot, and the task as it is now.
+
+    Raises:
+        InputError: the margin is none, or the snapshot is of another task.
+    """
+    if not 0 < margin < 1:
+        raise InputError(f"The margin is {margin}; it is a share, above 0 and below 1: 0.01 bears one point of loss.")
+    snapshot, task = store.models.snapshot(gold), store.tasks.get(champion.task_id)
+    if snapshot.task_id != task.task_id:
+        raise InputError(f"The snapshot {gold} is of another task than {champion.model_name}.")
+    return snapshot, task
 
 
 @dataclass(frozen=True, slots=True)

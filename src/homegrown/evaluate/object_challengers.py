@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from homegrown.errors import EmptyDataError, InputError
+from homegrown.errors import EmptyDataError
 from homegrown.evaluate.answers import learnt_from
-from homegrown.evaluate.challengers import judged_rows
+from homegrown.evaluate.challengers import NONE_LEFT, gold_of, judged_rows
 from homegrown.evaluate.object_rows import ask, object_rows
 from homegrown.metrics.noninferior import LOSES, non_inferior
 from homegrown.metrics.objects import object_scores
@@ -44,11 +44,7 @@ def challenge_objects(
         InputError: the margin is none, or the snapshot is of another task.
         EmptyDataError: no gold row is left to judge on.
     """
-    if not 0 < margin < 1:
-        raise InputError(f"The margin is {margin}; it is a share, above 0 and below 1: 0.01 bears one point of loss.")
-    snapshot, task = store.models.snapshot(gold), store.tasks.get(champion[0].task_id)
-    if snapshot.task_id != task.task_id:
-        raise InputError(f"The snapshot {gold} is of another task than {champion[0].model_name}.")
+    _, task = gold_of(store, champion[0], gold, margin)
     rows = object_rows(store, gold, "test")
     said = [ask(model, rows.texts) for _, model in (champion, challenger)]
     learnt = {i for one in said for answer in one.answers for i in answer.fields}
@@ -56,7 +52,7 @@ def challenge_objects(
     old, new = (object_scores(fields, rows.values, one.values, texts=rows.texts) for one in said)
     fair = ~learnt_from(store, champion[0], rows) & ~learnt_from(store, challenger[0], rows) & old.whole[0]
     if not fields or not fair.any():
-        raise EmptyDataError("No row of the gold snapshot is left that neither model learnt from: freeze a new one.")
+        raise EmptyDataError(NONE_LEFT)
     lost = []
     for k, one in enumerate(fields):
         part = non_inferior(new.right[k][fair], old.right[k][fair], margin)

@@ -12,12 +12,11 @@ from homegrown.errors import EmptyDataError, InputError
 from homegrown.evaluate.answers import learnt_from
 from homegrown.evaluate.object_document import FieldGap, ObjectOpponent
 from homegrown.evaluate.object_rows import ask, object_rows
-from homegrown.evaluate.opponents import MOST
-from homegrown.evaluate.sentences import percent
+from homegrown.evaluate.opponents import row_by_row, verdict_of
+from homegrown.evaluate.sentences import compared
 from homegrown.metrics.exact import holm
-from homegrown.metrics.intervals import wilson
 from homegrown.metrics.objects import object_scores
-from homegrown.metrics.paired import mcnemar, n_to_tell
+from homegrown.metrics.paired import mcnemar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,30 +50,8 @@ def object_against(
         seconds: that making the other took.
     """
     judged, right = ours.whole
-    other = theirs.whole[1][judged]
-    pair = mcnemar(right[judged], other)
-    n_right = int(other.sum())
-    settled = pair.p_value < 0.05
-    discordant = (pair.n_first + pair.n_second) / max(1, pair.n)
-    n_more = None if settled else n_to_tell(pair.difference, discordant)
-    if n_more is not None and not pair.n < n_more <= pair.n * MOST:
-        n_more = None
-    return ObjectOpponent(
-        kind=kind,
-        name=name,
-        n=pair.n,
-        accuracy=n_right / max(1, pair.n),
-        accuracy_ci95=wilson(n_right, pair.n),
-        difference=pair.difference,
-        difference_ci95=pair.difference_ci95,
-        n_only_ours=pair.n_first,
-        n_only_theirs=pair.n_second,
-        p_value=pair.p_value,
-        verdict=_verdict(pair.difference, settled=settled),
-        fields=tuple(_gaps(fields, ours, theirs)),
-        n_more=None if n_more is None else n_more - pair.n,
-        seconds=seconds,
-    )
+    found = row_by_row(right[judged], theirs.whole[1][judged])
+    return ObjectOpponent(kind=kind, name=name, fields=tuple(_gaps(fields, ours, theirs)), seconds=seconds, **found)
 
 
 def _gaps(fields: Sequence[Field], ours: ObjectScores, theirs: ObjectScores) -> list[FieldGap]:
@@ -91,14 +68,10 @@ def _gaps(fields: Sequence[Field], ours: ObjectScores, theirs: ObjectScores) -> 
             n_only_ours=pair.n_first,
             n_only_theirs=pair.n_second,
             p_holm=float(p),
-            verdict=_verdict(pair.difference, settled=bool(p < 0.05)),
+            verdict=verdict_of(pair.difference, float(p)),
         )
         for one, pair, p in zip(fields, pairs, adjusted, strict=True)
     ]
-
-
-def _verdict(difference: float, *, settled: bool) -> str:
-    return ("better" if difference > 0 else "worse") if settled else "undecided"
 
 
 def compare_objects(
@@ -180,17 +153,8 @@ def _differing(
 
 
 def _sentence(ours: str, theirs: str, o: ObjectOpponent) -> str:
-    low, high = (abs(x) * 100 for x in o.difference_ci95)
-    both = f"({percent(o.accuracy + o.difference)} against {percent(o.accuracy)} of whole objects, n = {o.n:,})"
     gains = [
         f"{g.name} {100 * g.difference:+.1f} points".replace("-", "−") for g in o.fields if g.verdict != "undecided"
     ]
     fields = f" By field: {', '.join(gains)}." if gains else ""
-    if o.verdict == "undecided":
-        more = f" About {o.n_more:,} more test rows would tell." if o.n_more else ""
-        return f"{ours} and {theirs} cannot be told apart on these texts {both}.{more}{fields}"
-    near, far = min(low, high), max(low, high)
-    gap = abs(o.difference) * 100
-    return (
-        f"{ours} is {o.verdict} than {theirs} by {gap:.1f} points, 95% interval {near:.1f} to {far:.1f} {both}.{fields}"
-    )
+    return compared(ours, theirs, o, " of whole objects") + fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,34 +28,48 @@ def against(truth: np.ndarray, ours: np.ndarray, other: Baseline, *, seed: int =
         seed: of the bootstrap.
     """
     good, theirs = (ours == truth).all(1), (other.said == truth).all(1)
-    pair = mcnemar(good, theirs)
     first, second = f1_parts(truth, ours), f1_parts(truth, other.said)
     resamples = RESAMPLES if len(truth) <= 20_000 else 50
     gap, interval = paired_bootstrap(_macro_of(truth), first, second, seed=seed, resamples=resamples)
-    n_right = int(theirs.sum())
-    discordant = (pair.n_first + pair.n_second) / max(1, pair.n)
-    settled = pair.p_value < 0.05
-    n_more = None if settled else n_to_tell(pair.difference, discordant)
-    if n_more is not None and not pair.n < n_more <= pair.n * MOST:
-        n_more = None
     return Opponent(
         kind=other.kind,
         name=other.name,
-        n=pair.n,
-        accuracy=n_right / max(1, pair.n),
-        accuracy_ci95=wilson(n_right, pair.n),
         macro_f1=_macro_of(truth)(second, np.arange(len(truth))),
-        difference=pair.difference,
-        difference_ci95=pair.difference_ci95,
         macro_f1_difference=gap,
         macro_f1_difference_ci95=interval,
-        n_only_ours=pair.n_first,
-        n_only_theirs=pair.n_second,
-        p_value=pair.p_value,
-        verdict=("better" if pair.difference > 0 else "worse") if settled else "undecided",
-        n_more=None if n_more is None else n_more - pair.n,
         seconds=other.seconds,
+        **row_by_row(good, theirs),
     )
+
+
+def row_by_row(good: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
+    """What every opponent says of the rows, bool [n], that are right by us and by the other.
+
+    Returns:
+        ``n, accuracy, accuracy_ci95`` (the other's), ``difference, difference_ci95, n_only_ours, n_only_theirs,
+        p_value, verdict, n_more``.
+    """
+    pair, n_right = mcnemar(good, theirs), int(theirs.sum())
+    verdict = verdict_of(pair.difference, pair.p_value)
+    discordant = (pair.n_first + pair.n_second) / max(1, pair.n)
+    n_more = n_to_tell(pair.difference, discordant) if verdict == "undecided" else None
+    return {
+        "n": pair.n,
+        "accuracy": n_right / max(1, pair.n),
+        "accuracy_ci95": wilson(n_right, pair.n),
+        "difference": pair.difference,
+        "difference_ci95": pair.difference_ci95,
+        "n_only_ours": pair.n_first,
+        "n_only_theirs": pair.n_second,
+        "p_value": pair.p_value,
+        "verdict": verdict,
+        "n_more": n_more - pair.n if n_more is not None and pair.n < n_more <= pair.n * MOST else None,
+    }
+
+
+def verdict_of(difference: float, p_value: float) -> str:
+    """Whether ours is ``better``, ``worse``, or neither for sure."""
+    return ("better" if difference > 0 else "worse") if p_value < 0.05 else "undecided"
 
 
 def f1_parts(truth: np.ndarray, said: np.ndarray) -> np.ndarray:

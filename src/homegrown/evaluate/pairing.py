@@ -12,7 +12,7 @@ from homegrown.errors import EmptyDataError, InputError
 from homegrown.evaluate.answers import answer, learnt_from, split_rows
 from homegrown.evaluate.baselines import Baseline
 from homegrown.evaluate.opponents import against
-from homegrown.evaluate.sentences import percent
+from homegrown.evaluate.sentences import compared
 
 if TYPE_CHECKING:
     from homegrown.core.models import ModelVersion
@@ -60,7 +60,7 @@ def compare(
     names = np.array(ours.class_names)
     differ = np.flatnonzero((said != replies).any(1))[:DIFFERING]
     found = {
-        "sentence": _sentence(f"{ours.model_name}@{ours.number}", name, asdict(opponent)),
+        "sentence": compared(f"{ours.model_name}@{ours.number}", name, opponent),
         "opponent": asdict(opponent),
         "n_left_out": int((judged & ~fair).sum()),
         "classes": _classes(names, truth, said, replies),
@@ -100,15 +100,3 @@ def _classes(names: np.ndarray, truth: np.ndarray, said: np.ndarray, replies: np
 
 def _named(names: np.ndarray, flags: np.ndarray) -> list[str]:
     return [str(n) for n in names[flags]]
-
-
-def _sentence(ours: str, theirs: str, o: dict[str, Any]) -> str:
-    low, high = (abs(x) * 100 for x in o["difference_ci95"])
-    both = f"({percent(o['accuracy'] + o['difference'])} against {percent(o['accuracy'])}, n = {o['n']:,})"
-    if o["verdict"] == "undecided":
-        more = f" About {o['n_more']:,} more test rows would tell." if o["n_more"] else ""
-        return f"{ours} and {theirs} cannot be told apart on these texts {both}.{more}"
-    word = "better" if o["verdict"] == "better" else "worse"
-    near, far = min(low, high), max(low, high)
-    gap = abs(o["difference"]) * 100
-    return f"{ours} is {word} than {theirs} by {gap:.1f} points, 95% interval {near:.1f} to {far:.1f} {both}."

@@ -211,6 +211,18 @@ def about_opponents(opponents: Sequence[Opponent | ObjectOpponent]) -> list[Caut
     return found
 
 
+def compared(ours: str, theirs: str, o: Opponent | ObjectOpponent, of: str = "") -> str:
+    """Two models by their names: which is better, and by how much; *of*: what is counted, with a blank before it."""
+    low, high = (abs(x) * 100 for x in o.difference_ci95)
+    both = f"({percent(o.accuracy + o.difference)} against {percent(o.accuracy)}{of}, n = {o.n:,})"
+    if o.verdict == "undecided":
+        more = f" About {o.n_more:,} more test rows would tell." if o.n_more else ""
+        return f"{ours} and {theirs} cannot be told apart on these texts {both}.{more}"
+    near, far = min(low, high), max(low, high)
+    gap = abs(o.difference) * 100
+    return f"{ours} is {o.verdict} than {theirs} by {gap:.1f} points, 95% interval {near:.1f} to {far:.1f} {both}."
+
+
 def about_trust(
     looks: int, ece: float | None, suspects: float | None, error: float, forced_gap: float
 ) -> list[Caution]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 HEAD = "head.safetensors"
 
 
-class HeadedModel:
+class HeadedModel(ABC):
     """Logistic regression over the features that a kind of model takes from a text.
 
     A kind says what its features are (``inputs``) and which files hold them (``write``, ``read``).
@@ -48,18 +49,18 @@ class HeadedModel:
         self.threshold = self.readout.threshold
         self.features, self.weight, self.bias = features, np.ascontiguousarray(weight), bias
 
+    @abstractmethod
     def inputs(self, texts: list[str]) -> Any:
         """The features of *texts*, float32 [n, n_features], dense or sparse."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, folder: Path) -> dict[str, Any]:
         """Write the files of this kind; what is returned joins ``model.json``."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def read(cls, folder: Path, facts: dict[str, Any], encoder: Encoder | None) -> tuple[Any, np.ndarray, np.ndarray]:
         """Features, weight and bias, as ``write`` left them; *facts* is ``model.json``."""
-        raise NotImplementedError
 
     def predict(self, texts: list[str]) -> Predictions:
         """Calibrated answers for *texts*."""

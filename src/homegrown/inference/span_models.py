@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -66,7 +67,7 @@ def _read(raw: np.ndarray, slope: float, offset: float) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(slope * np.log(raw / (1 - raw)) + offset, -30, 30)))
 
 
-class SpanModel:
+class SpanModel(ABC):
     """Finds spans of some types.
 
     Args:
@@ -87,13 +88,13 @@ class SpanModel:
         """Names of the types."""
         return self.tagging.types
 
+    @abstractmethod
     def raw_candidates(self, texts: list[str], words: list[Words]) -> list[list[ScoredSpan]]:
         """Every span that may be meant, overlapping ones too, with its probability before calibration."""
-        raise NotImplementedError
 
+    @abstractmethod
     def raw(self, texts: list[str], words: list[Words]) -> tuple[list[list[ScoredSpan]], np.ndarray]:
         """Likewise, and float [n, n_types] how probable it is that a text has no span of a type."""
-        raise NotImplementedError
 
     def candidates(self, texts: list[str]) -> list[list[ScoredSpan]]:
         """Every span that may be meant, overlapping ones too, with its calibrated probability, in text order."""
@@ -121,9 +122,9 @@ class SpanModel:
         line = self.readout.line if line is None else line
         return [choose(spans, line) for spans in self.candidates(texts)]
 
+    @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
         """What is kept in safetensors."""
-        raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
         """What is kept in JSON, beside what every kind has."""
@@ -157,9 +158,9 @@ class ChainSpans(SpanModel):
         self.ends = ends
         self.chain = tagging.chain(ends["transition"], ends["start"], ends["end"])
 
+    @abstractmethod
     def scores(self, texts: list[str], words: list[Words]) -> list[np.ndarray]:
         """Float [n_words, n_tags] for each text."""
-        raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
         """What may not go on after a line break."""

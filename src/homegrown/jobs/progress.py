@@ -21,9 +21,11 @@ class JobProgress:
         self._stages: list[dict[str, Any]] = []
         self._stage: dict[str, Any] = {}
         self._started = self._written = 0.0
+        self._around: list[tuple[dict[str, Any], float]] = []
 
     def start(self, stage: str, total: int | None, unit: str = "rows") -> None:
         """A stage begins."""
+        self._around.append((self._stage, self._started))
         self._stage = {"stage": stage, "done": 0, "total": total, "unit": unit}
         self._started = time.monotonic()
         self._write()
@@ -42,6 +44,9 @@ class JobProgress:
         """The stage ended."""
         self._write()
         self._stages.append(self._stage)
+        around = self._around.pop()
+        if self._around:  # it began inside of another stage, which goes on
+            self._stage, self._started = around
 
     def _write(self) -> None:
         self._written = time.monotonic()
