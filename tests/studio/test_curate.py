@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -154,6 +155,7 @@ def test_a_doubtful_field_is_shown_in_its_text_and_mended_with_one_click(tmp_pat
             "answer": {"spans": answer},
             "prob": 0.9,
         }
+        longer = {"spans": [[answer[0][0] - len("and "), answer[0][1]]]}
         found = Found(record_id, "field_error", 0.9, "“who”: a model says something else (90%).", details=details)
         ws.store.issues.put(ws.store.actor, {"field_error": task.task_id}, [found], replace=True)
         with running(ws) as studio, studio.client() as client:
@@ -161,6 +163,12 @@ def test_a_doubtful_field_is_shown_in_its_text_and_mended_with_one_click(tmp_pat
             assert HOSTILE not in page
             assert "Relabel as who: “Ann Lee”" in page
             assert page.count("<mark") == 2
+            ws.store.issues.put(
+                ws.store.actor, {"field_error": task.task_id}, [replace(found, details=details | {"given": longer})],
+                replace=True,
+            )  # fmt: skip
+            page = client.get("/curate/issues").text
+            assert '<mark title="labelled">and </mark><mark title="labelled, suggested">Ann Lee</mark>' in page
             (issue,) = ws.issues()
             form = {"issue_id": issue.issue_id, "decision": "relabel", "kind": ""}
             assert client.post("/curate/decide", data=form, follow_redirects=True).status_code == 200

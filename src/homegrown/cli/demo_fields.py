@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from homegrown.cli import demo_figures as figures
 from homegrown.cli.demo_receipts import FIELDS, Receipts, differing
 from homegrown.cli.demo_story import CALM, FAST, Story, told
-from homegrown.core.models import Recipe
 from homegrown.core.traces import AT_HOME, CallState, answer_of
-from homegrown.errors import HomegrownError
 from homegrown.gateway.parts import FIELDS as GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from homegrown.core.traces import Captured
-
-HELD_OUT = 0.4
-"""Of what is taught, the share that the student does not learn from; what it answers silently calibrates too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +43,8 @@ class FieldsStory(Story):
             "what_is_simulated": "the model API, which says what is right; its latency and price; machines' prices",
             "source": {"name": r.source, "credit": r.credit, "n_fields": len(FIELDS)},
             "calls": {"taught": len(r.taught), "shadow": len(r.shadow), "after": len(r.after), "stopped": len(r.last)},
-            "latency_of_upstream_s": self.book.latency_s, "by": self.plan.by,
-            "alpha": self.plan.alpha, "delta": self.plan.delta, "seed": self.plan.seed,
-            "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)},
+            "by": self.plan.by,
+            **self._planned(),
         }  # fmt: skip
 
     def _traffic(self) -> None:
@@ -67,21 +59,10 @@ class FieldsStory(Story):
     def _tasks(self) -> None:
         self.say("\n2. Tasks are looked for in the traffic.")
         traffic = self.ws.find_tasks()
-        found = [p for p in traffic.proposals if p.template.learnable]
-        if not found:
-            raise HomegrownError("No task was found in the traffic, so there is nothing to learn; the story ends here.")
-        self.found["templates"] = [
-            {
-                "template_id": p.template.template_id, "name": p.template.name, "suits": p.suits.value,
-                "reason": p.reason, "n_calls": p.template.volume.n_calls, "share_of_bill": p.share,
-                "fields": [f.name for f in p.template.fields], "accepted": p is found[0],
-            }
-            for p in traffic.proposals
-        ]  # fmt: skip
-        self.say(f"   {found[0].template.volume.n_calls:,} calls, {found[0].suits.value}. {found[0].reason}")
-        self._template = found[0].template
-        done = self.ws.accept_template(self._template.template_id, name=self.model_name)
-        self._task = done.task
+        first = next((p for p in traffic.proposals if p.template.learnable), None)
+        if first is not None:
+            self.say(f"   {first.template.volume.n_calls:,} calls, {first.suits.value}. {first.reason}")
+        done = self._accept(traffic, first, lambda p: {"fields": [f.name for f in p.template.fields]})
         left = ", ".join(f"{name}: {n}" for name, n in done.n_missing.items())
         kinds = ", ".join(f"{f.name} ({f.type.value})" for f in done.task.fields)
         self.say(
@@ -89,22 +70,11 @@ class FieldsStory(Story):
         )
 
     def _train(self) -> None:
-        self.say("\n3. A student is trained on what the API said.")
-        snapshot = self.ws.snapshot(self._task, seed=self.plan.seed, test_share=HELD_OUT)
-        version = self.ws.train(snapshot, Recipe("fields", {}, self.plan.seed), self.model_name)
-        result = self.ws.evaluate(version)
-        self._version = version
-        n_train = snapshot.n_by_split["train"] + snapshot.n_by_split["valid"]
-        self.found |= {
-            "student_id": version.version_id,
-            "student": {
-                "name": f"{version.model_name}@{version.number}", "recipe": version.recipe, "n_train": n_train,
-                "n_test": result["n"], "agreement": result["accuracy"], "agreement_ci95": list(result["accuracy_ci95"]),
-                "fields": {f["name"]: f["normalised"] for f in result["fields"]},
-            },
-        }  # fmt: skip
+        result = self._learn("fields")
+        student, n = self.found["student"], result["n"]
+        student["fields"] = {f["name"]: f["normalised"] for f in result["fields"]}
         told = ", ".join(f"{f['name']} {f['normalised']:.1%}" for f in result["fields"])
-        self.say(f"  Taught {n_train:,} receipts, of {result['n']:,} others it gives as the API does: {told}.")
+        self.say(f"  Taught {student['n_train']:,} receipts, of {n:,} others it gives as the API does: {told}.")
 
     def _shadow(self) -> None:
         self.say("\n4. It answers live calls silently; the API answers everybody.")
@@ -180,23 +150,7 @@ class FieldsStory(Story):
         self._compare(saved, 0.0)
 
     def _stopped(self) -> None:
-        rows = self.texts.last
-        self.say("\n8. The API is stopped for good. The script goes on and knows nothing of it.")
-        self.upstream.kill()
-        self._mark()
-        got = self._send(self.texts.ask([t for t, _ in rows]), CALM)
-        errors = Counter(g.error for g in got if g.said is None)
-        most = errors.most_common(1)[0][0] if errors else None
-        calls = figures.calls_since(self.ws, self._last)
-        n_home = sum(c.version_id is not None for c in calls)
-        n_answered = sum(g.said is not None for g in got)
-        self.found["stopped"] = {
-            "n": len(rows), "n_answered": n_answered, "n_home": n_home, "n_failed": len(rows) - n_answered,
-            "error_of_the_rest": most,
-        }  # fmt: skip
-        self.say(f"  Still answered, by the model: {n_answered:,} of {len(rows):,}.")
-        if most is not None:
-            self.say(f"  The other {len(rows) - n_answered:,} got an error: {most}")
+        self._stop()
 
     def _probe(self) -> list[dict[str, Any]]:
         return self.texts.ask(["", self.texts.taught[0][0]])[1:]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from homegrown.cli.demo_upstream import MODEL, Book
+from homegrown.cli.demo_texts import asked
+from homegrown.cli.demo_upstream import Book
 from homegrown.core.dates import parse_date
 from homegrown.core.ids import text_hash
 from homegrown.core.records import plain_text
@@ -28,7 +29,6 @@ SHADOW = 0.2
 FEWEST = 60
 _LAST = 20
 _MADE = 480
-_STREAMED = 4
 _ASK = "Read the receipt. Answer with a JSON object: company, date (YYYY-MM-DD), address in one line, total (a number)."
 _SCHEMA = {
     "type": "object",
@@ -67,14 +67,7 @@ class Receipts:
     def ask(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Calls that ask for a document by its schema, every fourth as a stream."""
         form = {"type": "json_schema", "json_schema": {"name": "receipt", "strict": True, "schema": _SCHEMA}}
-        found = []
-        for number, text in enumerate(texts):
-            turns = [{"role": "system", "content": self.system}, {"role": "user", "content": text}]
-            body: dict[str, Any] = {"model": MODEL, "temperature": 0, "messages": turns, "response_format": form}
-            if number % _STREAMED == 0:
-                body |= {"stream": True, "stream_options": {"include_usage": True}}
-            found.append(body)
-        return found
+        return asked(self.system, texts, response_format=form)
 
 
 def demo_receipts(n_calls: int, seed: int) -> Receipts:

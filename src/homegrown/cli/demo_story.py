@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from homegrown.cli.demo_script import Got, Script
     from homegrown.cli.demo_upstream import Book, LocalUpstream
+    from homegrown.core.traces import Captured
+    from homegrown.monitor.proposals import Proposal, Traffic
     from homegrown.server import RunningServer
     from homegrown.workspace import Workspace
+    from homegrown.workspace.accepting import Accepted
     from homegrown.workspace.switching import Switched
 
 UPSTREAM = "incumbent-simulated"
@@ -107,6 +110,11 @@ class Story:
                 "free_text": len(t.letters),
             },
             "always_confused": self.book.instead,
+            **self._planned(),
+        }  # fmt: skip
+
+    def _planned(self) -> dict[str, Any]:
+        return {
             "latency_of_upstream_s": self.book.latency_s,
             "alpha": self.plan.alpha, "delta": self.plan.delta, "seed": self.plan.seed,
             "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)},
@@ -159,27 +167,47 @@ class Story:
     def _tasks(self) -> None:
         self.say("\n2. Tasks are looked for in the traffic.")
         traffic = self.ws.find_tasks()
-        self.found["templates"] = []
         for p in traffic.proposals:
             self.say(f"   {p.template.name}: {p.template.volume.n_calls:,} calls, {p.suits.value}. {p.reason}")
-            self.found["templates"].append({
-                "template_id": p.template.template_id, "name": p.template.name, "suits": p.suits.value,
-                "reason": p.reason, "n_calls": p.template.volume.n_calls, "share_of_bill": p.share,
-                "n_labels": len(p.learnable[0].classes) if p.learnable else None, "accepted": False,
-            })  # fmt: skip
-        ready = [p for p in traffic.proposals if p.suits in (Suits.READY, Suits.SOON)]
-        if not ready:
-            raise HomegrownError("No task was found in the traffic, so there is nothing to learn; the story ends here.")
-        self.found["templates"][traffic.proposals.index(ready[0])]["accepted"] = True
-        self._template = ready[0].template
-        done = self.ws.accept_template(self._template.template_id, name=self.model_name)
-        self._task = done.task
+        ready = next((p for p in traffic.proposals if p.suits in (Suits.READY, Suits.SOON)), None)
+        done = self._accept(
+            traffic, ready, lambda p: {"n_labels": len(p.learnable[0].classes) if p.learnable else None}
+        )
         self.say(f"  Accepted: {len(done.task.classes)} labels, {done.n_texts:,} texts; no person labelled any.")
 
+    def _accept(
+        self, traffic: Traffic, chosen: Proposal | None, facts: Callable[[Proposal], dict[str, Any]]
+    ) -> Accepted:
+        """Make *chosen* the task; the document lists all that were found, each with its *facts*."""
+        if chosen is None:
+            raise HomegrownError("No task was found in the traffic, so there is nothing to learn; the story ends here.")
+        self.found["templates"] = [
+            {
+                "template_id": p.template.template_id, "name": p.template.name, "suits": p.suits.value,
+                "reason": p.reason, "n_calls": p.template.volume.n_calls, "share_of_bill": p.share,
+                "accepted": p is chosen, **facts(p),
+            }
+            for p in traffic.proposals
+        ]  # fmt: skip
+        self._template = chosen.template
+        done = self.ws.accept_template(self._template.template_id, name=self.model_name)
+        self._task = done.task
+        return done
+
     def _train(self) -> None:
+        result = self._learn(self.plan.recipe)
+        low, high = result["accuracy_ci95"]
+        self.say(
+            f"  {self.found['student']['name']} ({self._version.recipe}) says what the API said in "
+            f"{result['accuracy']:.1%} of {result['n']:,} texts that it did not learn from (95% interval {low:.1%} to "
+            f"{high:.1%})."
+        )
+
+    def _learn(self, recipe: str) -> dict[str, Any]:
+        """Train the student; returns its evaluation."""
         self.say("\n3. A student is trained on what the API said.")
         snapshot = self.ws.snapshot(self._task, seed=self.plan.seed, test_share=HELD_OUT)
-        version = self.ws.train(snapshot, Recipe(self.plan.recipe, {}, self.plan.seed), self.model_name)
+        version = self.ws.train(snapshot, Recipe(recipe, {}, self.plan.seed), self.model_name)
         result = self.ws.evaluate(version)
         self._version = version
         self.found |= {
@@ -190,17 +218,11 @@ class Story:
                 "agreement": result["accuracy"], "agreement_ci95": list(result["accuracy_ci95"]),
             },
         }  # fmt: skip
-        low, high = result["accuracy_ci95"]
-        self.say(
-            f"  {self.found['student']['name']} ({version.recipe}) says what the API said in {result['accuracy']:.1%} "
-            f"of {result['n']:,} texts that it did not learn from (95% interval {low:.1%} to {high:.1%})."
-        )
+        return result
 
     def _shadow(self) -> None:
         self.say("\n4. It answers live calls silently; the API answers everybody.")
-        done = self.ws.switch_route(
-            DEFAULT_ROUTE, self.model_name, alpha=self.plan.alpha, delta=self.plan.delta, shadow=True
-        )
+        done = self._switched(shadow=True)
         threshold = done.bound.threshold if done.bound else None
         self._until_seen(shadow=True)
         self._mark()
@@ -314,22 +336,29 @@ class Story:
         }  # fmt: skip
 
     def _stopped(self) -> None:
+        calls = self._stop()
+        c = figures.count(calls, dict(self.texts.last), {})
+        self.found["stopped"]["right"] = figures.proportion(c.n_home - c.n_wrong, c.n_home)
+
+    def _stop(self) -> list[Captured]:
+        """Take the API away; returns the calls that came after."""
         rows = self.texts.last
         self.say("\n8. The API is stopped for good. The script goes on and knows nothing of it.")
         self.upstream.kill()
         self._mark()
         got = self._send(self.texts.ask([t for t, _ in rows]), CALM)
-        answered = [g for g in got if g.said is not None]
+        n_answered = sum(g.said is not None for g in got)
         errors = Counter(g.error for g in got if g.said is None)
         most = errors.most_common(1)[0][0] if errors else None
-        c = figures.count(figures.calls_since(self.ws, self._last), dict(rows), {})
+        calls = figures.calls_since(self.ws, self._last)
         self.found["stopped"] = {
-            "n": len(rows), "n_answered": len(answered), "n_home": c.n_home, "n_failed": len(rows) - len(answered),
-            "error_of_the_rest": most, "right": figures.proportion(c.n_home - c.n_wrong, c.n_home),
+            "n": len(rows), "n_answered": n_answered, "n_home": sum(c.version_id is not None for c in calls),
+            "n_failed": len(rows) - n_answered, "error_of_the_rest": most,
         }  # fmt: skip
-        self.say(f"  Still answered, by the model: {len(answered):,} of {len(rows):,}.")
+        self.say(f"  Still answered, by the model: {n_answered:,} of {len(rows):,}.")
         if most is not None:
-            self.say(f"  The other {len(rows) - len(answered):,} got an error: {most}")
+            self.say(f"  The other {len(rows) - n_answered:,} got an error: {most}")
+        return calls
 
     # What they share
 

@@ -63,11 +63,11 @@ class Texts:
 
     def ask(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Calls that ask for a label, every fourth as a stream."""
-        return _bodies(self.system, texts)
+        return asked(self.system, texts)
 
     def ask_letters(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Calls that ask for a reply in free text."""
-        return _bodies(REPLY, texts)
+        return asked(REPLY, texts)
 
 
 def demo_texts(n_calls: int, seed: int) -> Texts:
@@ -120,11 +120,12 @@ def book(texts: Texts, seed: int, latency_s: float) -> Book:
     return Book(texts.system, texts.gold, instead, latency_s)
 
 
-def _bodies(system: str, texts: Sequence[str]) -> list[dict[str, Any]]:
+def asked(system: str, texts: Sequence[str], **more: Any) -> list[dict[str, Any]]:
+    """Calls that ask about *texts*, every fourth as a stream; *more* stands in each of them."""
     found = []
     for number, text in enumerate(texts):
-        body: dict[str, Any] = {"model": MODEL, "temperature": 0}
-        body["messages"] = [{"role": "system", "content": system}, {"role": "user", "content": text}]
+        turns = [{"role": "system", "content": system}, {"role": "user", "content": text}]
+        body: dict[str, Any] = {"model": MODEL, "temperature": 0, "messages": turns, **more}
         if number % _STREAMED == 0:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         found.append(body)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from homegrown.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,3 +75,20 @@ def check_spans(text: str, spans: Iterable[Span], *, may_overlap: bool = True) -
                     "does not allow."
                 )
     return found
+
+
+def stretches(n: int, places: Sequence[tuple[int, int]]) -> list[tuple[int, int, tuple[int, ...]]]:
+    """All of a text of *n* code points, cut where *places* begin and end; these may overlap.
+
+    Returns:
+        Where each stretch starts and ends, and which of the places cover it, by their position.
+
+    Example:
+        >>> stretches(10, [(3, 10), (3, 6)])
+        [(0, 3, ()), (3, 6, (0, 1)), (6, 10, (0,))]
+    """
+    cuts = sorted({0, n, *(at for place in places for at in place if 0 <= at <= n)})
+    return [
+        (start, end, tuple(i for i, (first, last) in enumerate(places) if first <= start and end <= last))
+        for start, end in pairwise(cuts)
+    ]

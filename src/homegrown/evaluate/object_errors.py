@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.documents import document_of
+from homegrown.core.spans import stretches
 from homegrown.metrics.objects import object_scores
 
 if TYPE_CHECKING:
@@ -130,15 +130,20 @@ def in_words(value: Any) -> str:
 
     Example:
         >>> in_words({"amount": 12.5, "currency": "EUR"}), in_words(["Ann", "Bob"]), in_words([])
-        ('12.5 EUR', 'Ann; Bob', 'not there')
+        ('12.50 EUR', 'Ann; Bob', 'not there')
     """
     if value is None or value == []:
         return _NOT_THERE
     if isinstance(value, dict):
-        return " ".join(in_words(v) for v in value.values() if v is not None)
+        return " ".join(_amount(v) for v in value.values() if v is not None)
     if isinstance(value, list):
         return "; ".join(map(in_words, value))
     return str(value)
+
+
+def _amount(value: Any) -> str:
+    """A part of an amount of money or of a small object; 45.0 as people write it."""
+    return f"{value:.2f}" if isinstance(value, float) and round(value, 2) == value else in_words(value)
 
 
 def _state(true: Any, mine: Any) -> str:
@@ -162,10 +167,9 @@ def _pieces(text: str, marks: list[_Mark]) -> list[Piece]:
     """The text cut where marks begin and end; far from all marks a long one is left out."""
     if not marks and len(text) > MOST_CHARS:
         return [Piece(text[:MOST_CHARS]), Piece(" … ", "cut")]
-    edges = sorted({0, len(text), *(min(m[0], len(text)) for m in marks), *(min(m[1], len(text)) for m in marks)})
     found: list[Piece] = []
-    for start, end in pairwise(edges):
-        here = [m for m in marks if m[0] < end and start < m[1]]
+    for start, end, over in stretches(len(text), [m[:2] for m in marks]):
+        here = [marks[i] for i in over]
         kinds = {m[2] for m in here} - ({"right"} if len({m[2] for m in here}) > 1 else set())
         kind = "both" if len(kinds) > 1 else next(iter(kinds), "")
         names = ", ".join(dict.fromkeys(m[3] for m in here if m[2] in kinds))

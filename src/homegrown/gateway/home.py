@@ -141,11 +141,7 @@ class Turn:
         if theirs is None:
             return False
         content = speaker.content(last.said, theirs)
-        self.answer, events = _worded(
-            self._asked, self._request, self._trace_id, content, self.text, self.version_id, usage=answer.get("usage")
-        )
-        self.pieces = events if self._asked.is_stream else [msgspec.json.encode(self.answer)]
-        self.kind = EVENTS if self._asked.is_stream else JSON
+        self._give(content, usage=answer.get("usage"))
         return True
 
     async def ask_afterwards(self) -> None:
@@ -195,7 +191,12 @@ class Turn:
             content = speaker.content(last.said)
         else:
             content = self._loaded.exit.content(last.stage.config, last.said.classes)
-        self.answer, events = _worded(self._asked, request, self._trace_id, content, self.text, self.version_id)
+        self._give(content)
+
+    def _give(self, content: str, usage: Any = None) -> None:
+        self.answer, events = _worded(
+            self._asked, self._request, self._trace_id, content, self.text, self.version_id, usage
+        )
         self.pieces = events if self._asked.is_stream else [msgspec.json.encode(self.answer)]
         self.kind = EVENTS if self._asked.is_stream else JSON
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from homegrown.core.spans import stretches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,10 +43,9 @@ def pieces(text: str, marks: Sequence[tuple[str, int, int]]) -> tuple[Piece, ...
         [('to ', []), ('Ann', ['who', 'first']), (' Lee', ['who'])]
     """
     numbers = {name: at for at, name in enumerate(dict.fromkeys(name for name, _, _ in marks))}
-    cuts = sorted({0, len(text), *(at for _, start, end in marks for at in (start, end) if 0 <= at <= len(text))})
     found = []
-    for start, end in pairwise(cuts):
-        here = sorted((m for m in marks if m[1] <= start and end <= m[2]), key=lambda m: m[1] - m[2])
+    for start, end, over in stretches(len(text), [m[1:] for m in marks]):
+        here = sorted((marks[i] for i in over), key=lambda m: m[1] - m[2])
         deep = len(here) - 1
         found.append(
             Piece(

@@ -20,7 +20,7 @@ from homegrown.train.judge import SURE, right, worth_it
 from homegrown.train.lexical import LexicalOptions, fit_lexical
 from homegrown.train.linear import LinearOptions, fit_linear
 from homegrown.train.options import parse_options
-from homegrown.train.rung import finish
+from homegrown.train.rung import finish, take_over
 from homegrown.train.static import StaticOptions, fit_static
 from homegrown.train.views import ViewsOptions, fit_views
 from homegrown.train.weak import ready_parts
@@ -123,8 +123,7 @@ class _Climb:
 
     def _settle(self, chosen: Fitted) -> Fitted:
         bundle = self._folder / "bundle"
-        shutil.rmtree(bundle, ignore_errors=True)
-        chosen.folder.rename(bundle)
+        take_over(chosen.folder, bundle)
         for name in RUNGS:
             shutil.rmtree(self._folder / f"rung-{name}", ignore_errors=True)
         shutil.rmtree(self._folder / "finetune", ignore_errors=True)

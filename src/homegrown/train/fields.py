@@ -8,7 +8,6 @@ recipe. Lists of small objects are the spans of their values, put together into 
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from dataclasses import asdict, replace
@@ -32,7 +31,7 @@ from homegrown.train.fields_ladder import FieldsLadder, FieldsOptions
 from homegrown.train.lists import list_examples, list_readings
 from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
-from homegrown.train.rung import milliseconds
+from homegrown.train.rung import milliseconds, take_over
 from homegrown.train.span_data import SpanExamples
 
 if TYPE_CHECKING:
@@ -199,9 +198,7 @@ class _Fitting:
         rung = self.ladder.fit_finder(
             names, train, valid, seed=self._seed, folder=folder, encoder=self._local(), progress=self._progress
         )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
-        (folder / "bundle").rename(target)
+        take_over(folder / "bundle", target)
         self._finders.append(load_span_model(target, self._local()))
         return self._finders[-1], rung
 
@@ -244,9 +241,7 @@ class _Fitting:
             data, options, seed=self._seed, folder=folder, encoder=self._encoder, progress=self._progress
         )  # fmt: skip
         target = self._folder / "bundle" / choice_folder(one.field_id)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)  # of an earlier run that was stopped
-        fitted.folder.rename(target)
+        take_over(fitted.folder, target)
         if recipe == "auto":
             recipe = fitted.recipe.trainer
             self.ladder.chose(one.name, recipe, fitted.ladder)

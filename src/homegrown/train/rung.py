@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -71,6 +72,13 @@ def finish(rung: Rung, folder: Path, texts: list[str], ladder: tuple[dict[str, A
     row = ladder_row(rung, bundle, texts)
     rows = tuple({**r, **row} if r["recipe"] == rung.recipe.trainer else r for r in ladder) or (row,)
     return Fitted(bundle, rung.recipe, {**rung.report, **row, "options": rung.recipe.options}, rows)
+
+
+def take_over(bundle: Path, target: Path) -> None:
+    """Move *bundle* to *target*, in place of what an earlier run that was stopped left there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    bundle.rename(target)
 
 
 def sureness(rung: Rung) -> list[float]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from homegrown.metrics.intervals import wilson
-from homegrown.train.auto import GOOD_ENOUGH, SURE, SURE_WITH_FEW, worth_it
-from homegrown.train.rung import FEWEST_JUDGED
+from homegrown.train.auto import GOOD_ENOUGH, SURE_WITH_FEW
+from homegrown.train.judge import SURE, worth_it
+from homegrown.train.rung import FEWEST_JUDGED, take_over
 from homegrown.train.spans import fit_spans
 
 if TYPE_CHECKING:
@@ -99,9 +100,7 @@ def climb_spans(
     assert best is not None
     for row in ladder:
         row["chosen"] = row["recipe"] == best[0]
-    bundle = folder / "bundle"
-    shutil.rmtree(bundle, ignore_errors=True)
-    best[1].folder.rename(bundle)
+    take_over(best[1].folder, folder / "bundle")
     for rung in RUNGS:
         shutil.rmtree(folder / f"rung-{rung}", ignore_errors=True)
     return SpanClimb(best[0], tuple(ladder))

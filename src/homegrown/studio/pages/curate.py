@@ -11,12 +11,15 @@ from starlette.responses import Response
 from homegrown.core.access import Permission
 from homegrown.core.issues import KINDS, OPEN, Decision, Issue
 from homegrown.core.schema import FieldType
+from homegrown.core.spans import stretches
 from homegrown.studio import search, words, work
 from homegrown.studio.answer import asked, go, posted, show
 from homegrown.studio.view import AsCode, Done, NextStep
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from homegrown.core.tasks import Task
     from homegrown.web import Call
     from homegrown.workspace import Workspace
@@ -261,11 +264,10 @@ def _field_said(ws: Workspace, issue: Issue, task: Task, part: str) -> str:
     return search.names_of(task, msgspec.json.encode(said).decode())
 
 
-def _field_spans(issue: Issue) -> list[list[int | str]]:
+def _field_spans(issue: Issue) -> list[tuple[int, int, str]]:
     """Where in the text a field stands by its label, and where it should."""
-    marked = [(*s, name) for part, name in (("given", "labelled"), ("answer", "suggested"))
-              for s in (issue.details.get(part) or {}).get("spans", ())]  # fmt: skip
-    return [list(m) for m in sorted(marked, key=lambda m: m[:2])]
+    return [(start, end, name) for part, name in (("given", "labelled"), ("answer", "suggested"))
+            for start, end in (issue.details.get(part) or {}).get("spans", ())]  # fmt: skip
 
 
 def _sides(ws: Workspace, issue: Issue) -> tuple[Side, ...]:
@@ -288,19 +290,13 @@ def _sides(ws: Workspace, issue: Issue) -> tuple[Side, ...]:
     )
 
 
-def _pieces(text: str, spans: list[list[int | str]]) -> tuple[Piece, ...]:
-    """The text in stretches, marked where *spans* say what stands there."""
-    found, end = [], 0
-    for start, stop, kind in spans:
-        if (
-            not isinstance(start, int)
-            or not isinstance(stop, int)
-            or not end <= start < stop <= min(len(text), _MAX_TEXT)
-        ):
-            continue
-        found += [Piece(text=text[end:start], kind=""), Piece(text=text[start:stop], kind=str(kind).replace("_", " "))]
-        end = stop
-    return (*(p for p in found if p.text), Piece(text=text[end:_MAX_TEXT], kind=""))
+def _pieces(text: str, spans: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:
+    """The text in stretches, marked where *spans* say what stands there, all of it where they overlap."""
+    text = text[:_MAX_TEXT]
+    return tuple(
+        Piece(text=text[start:end], kind=", ".join(dict.fromkeys(spans[i][2].replace("_", " ") for i in over)))
+        for start, end, over in stretches(len(text), [(start, end) for start, end, _ in spans])
+    )
 
 
 def _done(ws: Workspace, issue_id: str, kind: str) -> Done | None:

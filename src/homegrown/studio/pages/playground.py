@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
 from homegrown.errors import HomegrownError
+from homegrown.evaluate.object_errors import in_words
 from homegrown.studio import scores, search, words
 from homegrown.studio.answer import asked, part, show
 from homegrown.studio.marked_text import Piece, pieces
@@ -196,7 +197,7 @@ def _object(ws: Workspace, version: ModelVersion, text: str) -> Answer:
     seconds = time.perf_counter() - started
     rows = tuple(
         FieldSaid(
-            name=name, says=_in_words(said["document"][name]), prob=found["prob"],
+            name=name, says=in_words(said["document"][name]), prob=found["prob"],
             evidence=" … ".join(text[start:end] for start, end in found["spans"]),
         )
         for name, found in said["fields"].items()
@@ -207,21 +208,6 @@ def _object(ws: Workspace, version: ModelVersion, text: str) -> Answer:
         pieces=pieces(text, marks) if marks else (),
         how=f"Answered by the recipe {version.recipe} ({scores.title(version)}) in {words.duration(seconds)}",
     )  # fmt: skip
-
-
-def _in_words(value: Any) -> str:
-    if value is None or value == []:
-        return "not there"
-    if isinstance(value, dict):
-        return " ".join(_amount(v) for v in value.values() if v is not None)
-    if isinstance(value, list):
-        return "; ".join(map(_in_words, value))
-    return str(value)
-
-
-def _amount(value: Any) -> str:
-    """A part of an amount of money or of a small object; 45.0 as people write it."""
-    return f"{value:.2f}" if isinstance(value, float) and round(value, 2) == value else _in_words(value)
 
 
 def _label(version: ModelVersion, row: np.ndarray, order: np.ndarray) -> str:
