@@ -66,6 +66,14 @@ def test_a_registered_upstream_is_priced_as_it_was_registered_until_somebody_say
     assert ws.prices().get(PriceKind.UPSTREAM, "mine").details.quality == 0.9
 
 
+def test_an_upstream_without_a_price_is_said_to_count_as_free(ws):
+    ws.add_upstream("mine", "http://127.0.0.1:9/v1", model="m", private=True)
+    asked = {"upstream": "mine", "calls_per_day": 900, "n_tokens_in": 60, "n_tokens_out": 5}
+    assert any("mine has no price here" in note for note in ws.compare_costs(**asked).notes)
+    ws.set_price("upstream", "mine", valid_from="2026-01-01", price_in_usd=0.1, price_out_usd=0.2)
+    assert not any("no price" in note for note in ws.compare_costs(**asked).notes)
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "details", "says"),
     [

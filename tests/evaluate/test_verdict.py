@@ -79,6 +79,10 @@ def test_without_gold_agreement_can_say_switch_but_never_keep():
     assert found["n_more"] == 160
     assert found["against"] == "incumbent"
     assert "Let a person say" in found["reasons"][-1]
+    few = give_verdict(Answers(same[:60], same[:60]))
+    assert few["verdict"] == "NEED"
+    assert few["n_more"] > 50, "where they never differ no person can tell: calls are missing"
+    assert few["reasons"][-1] == f"About {few['n_more']:,} more calls would probably tell."
 
 
 def test_only_differing_calls_need_a_person_and_weights_keep_it_unbiased():

@@ -311,6 +311,27 @@ def test_a_selection_limits_the_queue(ws):
     assert page.n_waiting == 11
 
 
+def test_how_many_wait_is_right_whoever_asks_again_and_when(ws):
+    record_ids = ids(ws.next_records("t", 12))
+    ws.save_selection("few", "select record_id from records where text like 'case 1%'")
+    n_few = ws.next_records("t", 5, selection="few").n_waiting
+    n_of_few = len(set(ws.selected_ids("few")) & set(record_ids[:7]))
+    assert {vote(ws, i, "a").outcome for i in record_ids[:7]} == {"kept"}
+    # What the person holds already fills the page: nothing is looked at to give more.
+    for _ in range(2):
+        assert ws.next_records("t", 5).n_waiting == N - 7
+        assert ws.next_records("t", 1, selection="few").n_waiting == n_few - n_of_few
+        ws.lines.forget(ws.store.tasks.find("t").task_id)  # as after a start anew
+    mine = ws.my_votes("t", 1)[0]
+    ws.submit("t", [Submission(new_id("c"), "undo", mine["record_id"], undoes=mine["vote_id"])])
+    assert ws.next_records("t", 5).n_waiting == N - 6
+    ws.set_station("t", StationSettings(overlap=2))
+    assert ws.next_records("t", 5).n_waiting == N
+    anna = person(ws, "anna")
+    assert {vote(anna, i, "b").outcome for i in (record_ids[0], record_ids[-1])} == {"kept"}
+    assert ws.next_records("t", 5).n_waiting == N - (mine["record_id"] != record_ids[0])
+
+
 def test_new_records_join_the_queue_while_it_is_used(ws, tmp_path, monkeypatch):
     monkeypatch.setattr("homegrown.label.queue.LOOK_EVERY_S", 0.0)
     assert ws.next_records("t", 5).n_waiting == N

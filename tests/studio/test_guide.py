@@ -23,22 +23,26 @@ from tests.studio.conftest import running, visiting
 from tests.studio.test_pages import PATHS
 
 
-def measured(accuracy=0.9, recalls=(0.9, 0.9), number=1, snapshot="snap_1", low=None):
+def measured(accuracy=0.9, recalls=(0.9, 0.9), number=1, snapshot="snap_1", low=None, n=100):
     classes = [{"name": f"c{i}", "n": 50, "recall": r} for i, r in enumerate(recalls)]
-    result = {"accuracy": accuracy, "accuracy_ci95": [accuracy - 0.02 if low is None else low, 1.0], "n": 100}
-    version = SimpleNamespace(model_name="m", number=number, version_id=f"mv_{number}", snapshot_id=snapshot)
+    result = {"accuracy": accuracy, "accuracy_ci95": [accuracy - 0.02 if low is None else low, 1.0], "n": n}
+    version = SimpleNamespace(
+        model_name="m", number=number, version_id=f"mv_{number}", snapshot_id=snapshot, task_id="task_1"
+    )
     return Measured(version=version, result=result | {"classes": classes})
 
 
-def now(best=None, served=None, job="", votes=0, task="", **counts):
+def now(best=None, served=None, job="", votes=0, task="", has_route=False, **counts):
     names = ("n_sources", "n_records", "n_votes", "n_labels", "n_snapshots", "n_models", "n_endpoints")
     many = Counts(**dict.fromkeys(names, 0) | counts)
-    return Situation(counts=many, best=best, served=served, running_job=job, n_new_votes=votes, task_id=task)
+    return Situation(counts=many, best=best, served=served, running_job=job, n_new_votes=votes, task_id=task,
+                     has_route=has_route)  # fmt: skip
 
 
 ALL = {"n_records": 100, "n_votes": 100, "n_models": 1, "n_endpoints": 1}
 STATES = {
     "empty": (now(), "Drop a file of your own cases", "/ingest"),
+    "before the first call": (now(has_route=True), "Point a program at the gateway", "/gateway"),
     "running": (now(job="job_1", n_records=1), "Watch the model being made", "/train/job_1"),
     "texts only": (now(n_records=9), "Find the groups in your records", "/label/discover"),
     "a question": (
@@ -63,6 +67,11 @@ STATES = {
         "Add more examples of “c0”", "/ingest",
     ),
     "a weak class": (now(measured(), measured(0.9, (0.8, 1.0)), **ALL), "Add more examples of “c0”", "/ingest"),
+    "hardly tested": (
+        now(*[few := measured(1.0, (1.0, 1.0), low=0.44, n=3)] * 2, **ALL | {"n_votes": 16}),
+        "Say what more records are", "/label/tasks/task_1/station",
+    ),
+    "all labelled": (now(few, few, **ALL), "Ask the model something it has never seen", "/serve/playground"),
     "level": (now(measured(), measured(), **ALL), "Ask the model something it has never seen", "/serve/playground"),
     "perfect": (
         now(*[measured(1.0, (1.0, 1.0), low=0.96)] * 2, **ALL),
@@ -79,6 +88,10 @@ def test_the_next_step_in_each_state(name):
     assert found.reason.endswith(".")
     assert after(state, href) is None
     assert after(state, "/elsewhere") == found
+
+
+def test_what_was_said_so_far_is_counted_in_the_next_step():
+    assert "9 votes so far" in step(STATES["a question"][0]).reason
 
 
 def test_a_perfect_test_is_not_called_a_weak_class():
@@ -184,6 +197,7 @@ def test_the_way_out_of_a_model_api_step_by_step(tmp_path):
         task = ws.accept_template(template.template_id, name="wish").task
         found = leaving_step(ws)
         assert (found.action, found.href) == ("Train", "/gateway/routes/triage")
+        assert found.title == "Train a model on “wish”", "as the task is called, not the prompt"
         version = ws.train(ws.snapshot(task, test_share=0.4), Recipe("lexical", {}, 0), "wish")
         assert "answer silently" in step(situation(ws)).title
         ws.switch_route("triage", "wish", shadow=True)

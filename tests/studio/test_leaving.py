@@ -170,8 +170,11 @@ def test_shadow_switch_and_one_click_back(chromium, tmp_path):
             visit.go("/gateway/routes/default")
             page.wait_for_selector("text=said the same as the upstream in")
             page.wait_for_selector("#bounds table")
+            go = page.locator("button:has-text('Switch')")
+            page.locator("#bounds input:checked").evaluate("one => { one.checked = false; }")
+            assert not go.is_visible(), "there is no bound to switch with"
             page.check("#bounds input[value='0.1']")
-            page.click("button:has-text('Switch')")
+            go.click()
             page.wait_for_selector("text=answers what it is sure of", timeout=120_000)
             followed(page, lambda: any(a.headers.get("x-homegrown-model") == "wish@1" for a in script.many(sure)))
             n_out = len(upstream.seen())

@@ -115,6 +115,8 @@ def test_documents_are_accepted_as_one_task_of_objects(traffic):
         page = owner.get(f"/monitor/{one.template_id}").text
         assert "JSON documents: who (span), day (date), total (number), kind (choice), note (free)" in listed
         assert "stands in the text in 100% of" in page
+        assert "words of the text" in page
+        assert "0.0000 USD" not in listed + page
         assert "the whole document" in page
         sent = owner.post("/monitor/accept", data={"template_id": one.template_id, "field": "{}", "name": "bill"})
         job = work.queue(traffic.ws).get(sent.headers["location"].partition("job=")[2])

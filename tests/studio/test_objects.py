@@ -32,6 +32,8 @@ def test_the_task_shows_its_fields_and_offers_nothing_that_is_for_classes(receip
         listed = client.get("/label").text
         people = client.get(f"/label/tasks/{task.task_id}/people").text
     assert "Invite somebody" in people
+    assert 'value="answer"' in people
+    assert 'value="text"' not in people, "it is the text that is shown anyway"
     assert "/bulk" not in people
     assert "an object with fields per record" in html
     assert "bill, offer" in html

@@ -54,6 +54,9 @@ def test_fields_are_named_one_by_one_and_changed_in_place(desk):
         now = desk.ws.store.tasks.find("invoice").fields
         assert (now[0].field_id, now[0].takes_many) == (who.field_id, True)
         assert now[1].choices[0].class_id == kind.choices[1].class_id
+        listed = client.post("/label/fields", data=form(("paid", "choice", "", "", "card, cash"), name="how"))
+        assert listed.status_code == 303
+        assert [c.name for c in desk.ws.store.tasks.find("how").fields[0].choices] == ["card", "cash"]
         late = client.post(f"/label/tasks/{task.task_id}/fields", data=changed)
         assert (late.status_code, "Somebody has changed the task meanwhile" in late.text) == (422, True)
         client.post(f"/label/tasks/{task.task_id}/restore", data={"version": "1", "if_version": "2"})

@@ -31,6 +31,8 @@ export class Desk {
   #fetching = false;
   #asked = 0;
   #waiting = 0;
+  /** How often an answer was counted along; null before the first page. @type {number | null} */
+  #counted = null;
   #mine = 0;
   #started = performance.now();
   #trouble = "";
@@ -214,6 +216,7 @@ export class Desk {
 
   /** Count along until the server's own numbers come with the next page. @param {number} by */
   #count(by) {
+    this.#counted = (this.#counted ?? 0) + 1;
     this.#mine = Math.max(0, this.#mine + by);
     this.#waiting = Math.max(0, this.#waiting - by);
   }
@@ -294,6 +297,7 @@ export class Desk {
     this.#fetching = true;
     const { reviews, selection } = this.setup;
     const pending = new Set(this.#outbox.items().map((item) => item.body.record_id));
+    const counted = this.#counted;
     const n = Math.min(200, HELD + this.#queue.length + pending.size + (this.now ? 1 : 0));
     const of = selection ? `&selection=${encodeURIComponent(selection)}` : "";
     const page = await this.#ask(reviews ? `conflicts?limit=${n}` : `queue?n=${n}${of}`);
@@ -310,8 +314,13 @@ export class Desk {
     const known = new Set([...this.#queue.map((one) => one.record_id), this.now?.record_id, ...this.#done, ...pending]);
     const fresh = page.records.filter((/** @type {Waiting} */ one) => !known.has(one.record_id));
     this.#queue.push(...fresh);
-    this.#waiting = page.n_waiting;
-    this.#mine = page.n_mine + this.#outbox.items().filter((item) => item.body.act === "vote").length;
+    // The server's numbers know nothing of what was on its way to it meanwhile; what was counted along here does.
+    if (counted === null || (!pending.size && counted === this.#counted)) {
+      const sending = this.#outbox.items().filter((item) => item.body.act === "vote").length;
+      this.#waiting = Math.max(0, page.n_waiting - sending);
+      this.#mine = page.n_mine + sending;
+      this.#counted ??= 0;
+    }
     // A model that is still being loaded suggests a little later.
     if (this.setup.suggests && this.#asked++ < MOST_ASKED && page.records.some((/** @type {Waiting} */ one) => !one.answers.length)) this.#again(RETRY_MS);
     if (this.now) this.#showProgress();

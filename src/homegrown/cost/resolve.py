@@ -153,13 +153,19 @@ class _Resolving:
         for field_name in ("price_in_usd", "price_out_usd"):
             shown = float(getattr(first.details, field_name))
             self._inputs.append(Input(field_name, shown, "price", _says(first), first.is_simulated))
+        if not _costs(first):
+            self._notes.append(
+                f"{name} has no price here, so its calls count as free: nothing can pay back. Say what a million "
+                "of its tokens cost."
+            )
         others = [p for p in known.values() if p.subject != name and p.origin != "package"]
         return tuple(_api(p) for p in (first, *others))
 
     def _seen(self, known: dict[str, Price]) -> str | None:
         """Where most captured calls go: the upstream, else the model, where it has a price."""
         seen = self._traffic
-        return next((n for n in (seen.upstream, seen.model) if n in known), None) if seen else None
+        here = [n for n in (seen.upstream, seen.model) if n in known] if seen else []
+        return next((n for n in here if _costs(known[n])), here[0] if here else None)
 
     def _only_own(self, known: dict[str, Price]) -> str:
         own = [p.subject for p in known.values() if p.origin != "package" and _costs(p)]

@@ -201,7 +201,8 @@ def about_opponents(opponents: Sequence[Opponent | ObjectOpponent]) -> list[Caut
         if other.verdict == "better":
             continue
         how = "does worse than" if other.verdict == "worse" else "could not be told from"
-        more = f" About {other.n_more:,} more test rows would settle it." if other.n_more else ""
+        rows = "row" if other.n_more == 1 else "rows"
+        more = f" About {other.n_more:,} more test {rows} would settle it." if other.n_more else ""
         found.append(
             Caution(
                 "baseline",

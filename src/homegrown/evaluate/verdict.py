@@ -97,20 +97,23 @@ def give_verdict(answers: Answers, *, margin: float = MARGIN, level: float = LEV
                "value": p.value} for p in parts]  # fmt: skip
     has_gold = answers.gold is not None
     same = np.array([answers.student[i] == answers.incumbent[i] for i in rows.tolist()])
+    n_differ = int((~same).sum())
     if not has_gold:
-        # What is missing then is not calls but gold for those on which they differ.
-        judged = [p if p["verdict"] == SWITCH else {**p, "verdict": NEED, "n_more": int((~same).sum())} for p in judged]
+        # What is missing then is not calls but gold for those on which they differ; where they never do, it is calls.
+        judged = [
+            p if p["verdict"] == SWITCH else {**p, "verdict": NEED, "n_more": n_differ or p["n_more"]} for p in judged
+        ]
     if n_open:
         not_told.append(f"{n_open:,} calls wait behind the first that differs and that nobody has judged yet.")
     if not has_gold:
         not_told.append("There is no gold: each call on which they differ counts as the student's mistake.")
     return {
-        **_conclude(judged, margin, has_gold=has_gold),
+        **_conclude(judged, margin, n_differ, has_gold=has_gold),
         "margin": margin,
         "level": level,
         "against": "gold" if has_gold else "incumbent",
         "n": len(rows),
-        "n_differ": int((~same).sum()),
+        "n_differ": n_differ,
         "agreement": float(same.mean()),
         "agreement_ci95": wilson(int(same.sum()), len(same)),
         "overall": judged[0],
@@ -202,7 +205,7 @@ def _n_more(seen: MeanSequence, margin: float, to_switch: float, to_keep: float)
     return int(np.clip(np.ceil(min(wanted)), 1, MOST))
 
 
-def _conclude(parts: list[dict[str, Any]], margin: float, *, has_gold: bool) -> dict[str, Any]:
+def _conclude(parts: list[dict[str, Any]], margin: float, n_differ: int, *, has_gold: bool) -> dict[str, Any]:
     lost = [p for p in parts if p["verdict"] == KEEP]
     waiting = [p for p in parts if p["verdict"] == NEED]
     said = KEEP if lost else NEED if waiting else SWITCH
@@ -215,7 +218,9 @@ def _conclude(parts: list[dict[str, Any]], margin: float, *, has_gold: bool) -> 
         reasons = [f"The student is worse {p['where']}: {_facts(p)}." for p in lost]
     else:
         reasons = [f"A loss of {shown} cannot be ruled out {p['where']}: {_facts(p)}." for p in waiting]
-        if not has_gold:
+        if has_gold or not n_differ:
+            reasons.append(f"About {n_more:,} more calls would probably tell.")
+        else:
             reasons.append("Let a person say who is right where they differ; that may tell at once.")
     head = f"NEED {n_more:,} MORE" if said == NEED else said
     return {"verdict": said, "n_more": n_more, "reasons": reasons, "sentence": f"{head}. {reasons[0]}"}

@@ -62,6 +62,9 @@ class Line:
         first: those of *order* that were chosen to come before the others.
         before: an earlier line of the same *order*, whose hints go on.
         undecided: what a split left open, which comes before *first*.
+
+    Attributes:
+        known: ids of all its records.
     """
 
     def __init__(
@@ -77,16 +80,12 @@ class Line:
         self._first = first or {}
         self._full: set[str] = set() if before is None else before._full
         self._passed: dict[str, set[str]] = {} if before is None else before._passed
+        self.known = frozenset(choice.record_id for choice in order) if before is None else before.known
 
     @property
     def n_waiting(self) -> int:
         """How many records still want an answer, as far as is known."""
         return len(self.order) - len(self._full)
-
-    @property
-    def ids(self) -> list[str]:
-        """All of its records."""
-        return [choice.record_id for choice in self.order]
 
     def waiting(self, actor_id: str) -> Iterator[Choice]:
         """What *actor_id* may be given, in order."""
@@ -98,6 +97,10 @@ class Line:
         """Remember what the store said."""
         self._full |= full
         self._passed.setdefault(actor_id, set()).update(passed)
+
+    def close(self, record_ids: Iterable[str]) -> None:
+        """Remember that records want no answer any more; such as are none of its own are left out."""
+        self._full |= self.known.intersection(record_ids)
 
     def reopen(self, record_ids: Iterable[str]) -> None:
         """Let records be given again: an answer was taken back."""

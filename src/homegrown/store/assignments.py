@@ -173,14 +173,21 @@ class AssignmentStore:
         open_or_mine = sa.or_(_A.c.closed_at.is_(None), _A.c.actor_id == actor.actor_id)
         for row in connection.execute(sa.select(*_A.c).where(*held, open_or_mine)).mappings():
             busy.add_assignment(dict(row), is_live=self._is_live(dict(row)))
-        said = sa.select(_V.c.record_id, _V.c.actor_id, is_review().label("settles")).where(
-            _V.c.task_id == task_id, _V.c.record_id.in_(record_ids), _V.c.value.is_not(None), standing()
-        )
-        if undecided:
-            said = said.where(sa.or_(_V.c.value.not_in(list(undecided)), is_review()))
-        for row in connection.execute(said):
+        said = sa.select(_V.c.record_id, _V.c.actor_id, is_review().label("settles"))
+        for row in connection.execute(said.where(*_answers(task_id, undecided), _V.c.record_id.in_(record_ids))):
             busy.add_vote(row.record_id, row.actor_id, settles=bool(row.settles))
         return busy
+
+    def full(
+        self, task_id: str, record_ids: list[str] | None = None, *, overlap: int = 1, undecided: Collection[str] = ()
+    ) -> set[str]:
+        """Records that nobody need be given any more, of *record_ids* or of all; the rest as ``hand_out`` has it."""
+        wanted = sa.select(_V.c.record_id).where(*_answers(task_id, undecided)).group_by(_V.c.record_id)
+        if record_ids is not None:
+            wanted = wanted.where(_V.c.record_id.in_(record_ids))
+        settled = sa.func.max(sa.case((is_review(), 1), else_=0)) == 1
+        rows = self._db.all(wanted.having(sa.or_(sa.func.count(_V.c.actor_id.distinct()) >= overlap, settled)))
+        return {row["record_id"] for row in rows}
 
     def given(self, task_id: str) -> set[str]:
         """Records that wait for somebody."""
@@ -212,6 +219,12 @@ class AssignmentStore:
         if assignment_ids:
             done = sa.update(_A).where(_A.c.assignment_id.in_(assignment_ids))
             connection.execute(done.values(closed_at=timestamp(), outcome=outcome))
+
+
+def _answers(task_id: str, undecided: Collection[str]) -> list[sa.ColumnElement[bool]]:
+    """That a vote answers something: it stands, and its value is none that decides nothing any more."""
+    holds = [_V.c.task_id == task_id, _V.c.value.is_not(None), standing()]
+    return [*holds, sa.or_(_V.c.value.not_in(list(undecided)), is_review())] if undecided else holds
 
 
 class _Busy:

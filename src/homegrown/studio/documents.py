@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from homegrown.errors import HomegrownError
 from homegrown.evaluate.object_document import SCHEMA
+from homegrown.studio.field_form import TYPES
 from homegrown.studio.view import Figure
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class FieldLine:
     wrong: tuple[str, ...]
     sure: float
     spans: str
+    in_part: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +72,15 @@ def field_lines(result: dict[str, Any]) -> tuple[FieldLine, ...]:
         found.append(
             FieldLine(
                 name=f["name"],
-                type=f["type"],
+                type=dict(TYPES).get(f["type"], f["type"]),
                 right=Figure(value=f["normalised"], low=low, high=high, n=f["n"]),
                 exact=f["exact"],
                 found=f"{f['recall']:.1%} of {f['n_there']:,}" if f["n_there"] else "–",
                 trusted=f"{f['precision']:.1%} of {f['n_answered']:,}" if f["n_answered"] else "–",
                 wrong=tuple(f"{n:,} {word}" for n, word in told if n),
                 sure=f["mean_prob"],
-                spans=f"{spans['exact_f1']:.1%}, in part {spans['partial_f1']:.1%}" if spans else "",
+                spans=f"{spans['exact_f1']:.1%}" if spans else "",
+                in_part=f"{spans['partial_f1']:.1%}" if spans else "",
             )
         )
     return tuple(found)

@@ -135,6 +135,8 @@ def _field(line: FieldLine, at: int, known: dict[tuple[str, str], TaskClass]) ->
         raise InputError(f"“{line.name[:80]}” is of no type that there is. Choose one from the list.")
     name = re.sub(r"[\s\-]+", "_", line.name)
     names = [c.strip() for c in line.choices.splitlines() if c.strip()]
+    if len(names) == 1:  # a list of one asks nothing: "card, cash" in one line means two
+        names = [c.strip() for c in names[0].split(",") if c.strip()] or names
     is_choice = line.type.startswith("choice")
     if is_choice and not names:
         raise InputError(f"“{line.name[:80]}” is one of a list: write what may be chosen, one a line.")

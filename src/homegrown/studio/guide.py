@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 20
 FEW = 5
 FEW_VOTES = 20
+FEW_TESTED = 20
 WORTH = 0.001
 
 
@@ -35,7 +36,7 @@ class Measured:
 class Situation:
     """Where a workspace stands: what there is, what is best, what answers, what waits; the newest task.
 
-    `leaving` is the next step on the way out of a model API.
+    `leaving` is the next step on the way out of a model API; `has_route`: calls may come through the gateway.
     """
 
     counts: Counts
@@ -45,6 +46,7 @@ class Situation:
     n_new_votes: int
     task_id: str = ""
     leaving: NextStep | None = None
+    has_route: bool = False
 
 
 def situation(ws: Workspace) -> Situation:
@@ -63,6 +65,7 @@ def situation(ws: Workspace) -> Situation:
         n_new_votes=_new_votes(ws, task_id) if task_id else 0,
         task_id=_newest_task(ws),
         leaving=leaving_step(ws),
+        has_route=bool(ws.routes()),
     )
 
 
@@ -97,6 +100,14 @@ def step(now: Situation) -> NextStep:
                         action="Watch it", href=f"/train/{now.running_job}")  # fmt: skip
     if now.leaving is not None:
         return now.leaving
+    if not now.counts.n_records and now.has_route:
+        return NextStep(
+            title="Point a program at the gateway",
+            reason="A model API stands behind it, and few calls or none have passed. The address and the key change, "
+            "nothing else.",
+            action="See how",
+            href="/gateway",
+        )
     if not now.counts.n_records:
         return NextStep(
             title="Drop a file of your own cases",
@@ -121,7 +132,7 @@ def step(now: Situation) -> NextStep:
             action="Train",
             href="/train",
         )
-    return _better(now.best, now.served) or _improve(now.served.result)
+    return _better(now.best, now.served) or _surer(now.best, now.counts) or _improve(now.served.result)
 
 
 def _begin(counts: Counts, task_id: str) -> NextStep:
@@ -130,9 +141,12 @@ def _begin(counts: Counts, task_id: str) -> NextStep:
         reason = f"{words.plural(counts.n_votes, 'vote')} say what records are, and no model has learned from them yet."
         return NextStep(title="Train a first model", reason=reason, action="Train", href="/train")
     if task_id:
+        enough = " Half an hour of keys gives a first model something to learn from."
+        if counts.n_votes:
+            enough = f" People and models gave {words.plural(counts.n_votes, 'vote')} so far; {FEW_VOTES} are a start."
         return NextStep(
             title="Say of some records what they are",
-            reason=reason + " Half an hour of keys gives a first model something to learn from.",
+            reason=reason + enough,
             action="Open the station",
             href=f"/label/tasks/{task_id}/station",
         )
@@ -167,6 +181,21 @@ def _better(best: Measured, served: Measured) -> NextStep | None:
         reason=f"{ours} against {theirs} right on the same {best.result['n']:,} records it had never seen.",
         action="Read its report",
         href=f"/evaluate/{best.version.version_id}",
+    )
+
+
+def _surer(best: Measured, counts: Counts) -> NextStep | None:
+    """More labels, where so few records could be kept back that the figure says little."""
+    result = best.result
+    if not result or result["n"] >= FEW_TESTED or counts.n_votes >= counts.n_records:
+        return None
+    low, high = (words.percent(x, 0) for x in result["accuracy_ci95"])
+    return NextStep(
+        title="Say what more records are",
+        reason=f"{scores.title(best.version)} was tested on {words.plural(result['n'], 'record')}: how often it is "
+        f"right may lie anywhere from {low} to {high}. More answers of yours make it better, and the figure surer.",
+        action="Open the station",
+        href=f"/label/tasks/{best.version.task_id}/station",
     )
 
 

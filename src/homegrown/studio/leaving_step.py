@@ -52,10 +52,11 @@ def leaving_step(ws: Workspace) -> NextStep | None:
     fresh = max((t for t in ready if not t.tasks), key=lambda t: t.volume.cost_usd, default=None)
     if fresh is None or busy:
         return None
+    said = "the same fields" if fresh.is_object else "a closed set of labels"
     return NextStep(
         title=f"Make “{fresh.name}” a Task",
-        reason=f"{words.plural(fresh.volume.n_calls, 'call')} share its prompt and are answered with a closed set of "
-        "labels: a small model of your own can learn them.",
+        reason=f"{words.plural(fresh.volume.n_calls, 'call')} share its prompt and are answered with {said}: a small "
+        "model of your own can learn them.",
         action="Look at it",
         href=f"/monitor/{fresh.template_id}",
     )
@@ -104,7 +105,7 @@ def _of_task(ws: Workspace, template: Template, routes: list[GatewayRoute], busy
     champion = ws.store.models.champion(task_id)
     if champion is None:
         return NextStep(
-            title=f"Train a model on “{template.name}”", action="Train", href=route_page(name),
+            title=f"Train a model on “{ws.store.tasks.get(task_id).name}”", action="Train", href=route_page(name),
             reason="The upstream's answers are votes by now; a small model learns from them in minutes.",
         )  # fmt: skip
     heard = _judge(ws, champion.version_id, scores.title(champion))

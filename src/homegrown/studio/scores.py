@@ -68,6 +68,6 @@ def _rung(row: dict[str, Any], chosen: str | None) -> Rung:
         ms=words.duration(row["ms_per_text"] / 1000) if row.get("ms_per_text") is not None else "",
         size=words.size(row.get("size_bytes")),
         took=words.duration(row.get("seconds")),
-        note=str(row.get("note") or "; ".join(map(str, row.get("decisions", ())))),
+        note=str(row.get("note") or "; ".join(str(d).removesuffix(".") for d in row.get("decisions", ()))),
         is_chosen=bool(row.get("chosen", name == chosen)),
     )

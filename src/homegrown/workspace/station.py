@@ -129,8 +129,7 @@ class Station:
         line = self._line(asked, selection, chooser or self._chooser(asked))
         assignments = self._handed(asked, line, n, settings.overlap)
         if selection is not None:
-            inside = set(line.ids)
-            assignments = [a for a in assignments if a.record_id in inside]
+            assignments = [a for a in assignments if a.record_id in line.known]
         n_mine = self.store.person_votes.n_of(self.store.actor, asked.task_id)
         return QueuePage(self._shown(asked, assignments, settings, wait=wait), line.n_waiting, n_mine)
 
@@ -146,9 +145,16 @@ class Station:
             def undecided() -> Undecided:
                 return Undecided(undecided_records(store, task), split_values(store, task))
 
-            return make_line(store, task, chooser=chooser, only=only, before=before, undecided=undecided)
+            line = make_line(store, task, chooser=chooser, only=only, before=before, undecided=undecided)
+            line.close(self._full(task, line.undecided))
+            return line
 
         return self.lines.get((task.task_id, selection, chooser), make, lambda: stamp_of(store, task, chooser))
+
+    def _full(self, task: Task, undecided: Undecided, record_ids: list[str] | None = None) -> set[str]:
+        """Records of a task, or those of *record_ids*, that want no answer any more."""
+        overlap = self.station_settings(task).overlap
+        return self.store.assignments.full(task.task_id, record_ids, overlap=overlap, undecided=undecided.values)
 
     def warm_queue(self, task: Task, selection: str | None = None) -> None:
         """Make the order of a task's queue where there is none yet, so that the first page need not wait for it."""
@@ -234,9 +240,10 @@ class Station:
             sender = Sender(self.store.actor, asked.task_id, self._source(asked, settles=settles), settles)
             kept = iter(self.store.submissions.keep(sender, ready))
             outcomes |= {number: next(kept) for number in range(len(submissions)) if number not in outcomes}
-        if any(s.act == "undo" for s in submissions):
-            for line in self.lines.of_task(asked.task_id):
-                line.reopen(s.record_id for s in submissions if s.act == "undo")
+        said = [s.record_id for s in submissions if s.act != "skip"]
+        for line in self.lines.of_task(asked.task_id):
+            line.reopen(s.record_id for s in submissions if s.act == "undo")
+            line.close(self._full(asked, line.undecided, said))
         return [outcomes[number] for number in range(len(submissions))]
 
     def _checked(self, task: Task, one: Submission, here: set[str], texts: dict[str, str]) -> Submission:

@@ -14,6 +14,7 @@ from homegrown.monitor import Suits
 from homegrown.monitor.proposals import suitability
 from homegrown.studio import words, work
 from homegrown.studio.answer import asked, go, posted, posted_file, show
+from homegrown.studio.field_form import TYPES
 from homegrown.studio.view import AsCode, NextStep
 from homegrown.web import Route, Shape
 from homegrown.workspace.accepting import field_of
@@ -129,7 +130,7 @@ def _step(call: Call) -> NextStep | None:
     if best is None:
         return None
     saves = best.savings_month_usd
-    more = "" if saves is None else f" Answered at home, it saves up to {_usd(saves)} a month."
+    more = "" if not saves else f" Answered at home, it saves up to {_usd(saves)} a month."
     return NextStep(
         title=f"Make “{best.template.name}” a Task", reason=best.reason + more, action="Look at it",
         href=f"/monitor/{best.template.template_id}",
@@ -190,9 +191,9 @@ def _came_of(job: Job | None) -> tuple[str, str]:
 def _bill(bill: Bill) -> str:
     if not bill.n_calls:
         return ""
-    over = f" over {bill.days:,.1f} days" if bill.days else ""
+    over = f" over {bill.days:,.1f} days" if bill.days > 1 else " within a day" if bill.days else ""
     made_up = " (at simulated prices)" if bill.is_simulated else ""
-    cost = f", {_usd(bill.cost_usd)} in all{made_up}" if bill.n_priced else ""
+    cost = f", {_usd(bill.cost_usd)} in all{made_up}" if bill.n_priced and bill.cost_usd else ""
     return f"{words.plural(bill.n_calls, 'call')}{over}{cost}."
 
 
@@ -212,7 +213,7 @@ def _row(p: Proposal) -> ProposalRow:
         answers=_documents(t) if t.is_object else "; ".join(map(_answers, t.shape.fields)) or "no answers",
         n_calls=t.volume.n_calls,
         month="" if p.calls_month is None else f"{p.calls_month:,.0f} a month",
-        cost="" if p.cost_month_usd is None else _usd(p.cost_month_usd),
+        cost="" if not p.cost_month_usd else _usd(p.cost_month_usd),
         share=p.share,
     )
 
@@ -313,8 +314,9 @@ def _field_row(one: ObjectField) -> tuple[str, str, str]:
     """Name, type, and how much of it can be learnt."""
     if one.field is None:
         return one.name, "not learnt here", f"{one.why}."
-    several = " (several)" if one.field.takes_many else ""
-    return one.name, one.field.type.value + several, f"stands in the text in {one.share:.0%} of {one.n:,} answers"
+    kind = one.field.type.value
+    holds = dict(TYPES).get(kind + ("*" if one.field.takes_many else ""), kind)
+    return one.name, holds, f"stands in the text in {one.share:.0%} of {one.n:,} answers"
 
 
 def _wording(system: tuple[str, ...], user: tuple[str, ...]) -> str:
@@ -327,9 +329,9 @@ def _facts(t: Template, p: Proposal | None, one: FieldShape | None) -> tuple[tup
     found = [("Calls", f"{v.n_calls:,}"), ("Wordings", f"{len(t.variants):,}")]
     if p is not None and p.calls_month is not None:
         found.append(("A month", f"{p.calls_month:,.0f} calls"))
-    if p is not None and p.cost_month_usd is not None:
+    if p is not None and p.cost_month_usd:
         found.append(("Cost a month", _usd(p.cost_month_usd)))
-    if p is not None and p.savings_month_usd is not None:
+    if p is not None and p.savings_month_usd:
         found.append(("Could save at most", f"{_usd(p.savings_month_usd)} a month"))
     found.append(("Models", ", ".join(f"{m} ({n:,})" for m, n in t.models.items())))
     a = t.agreement.get(one.name) if one else None

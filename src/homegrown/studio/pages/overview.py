@@ -38,6 +38,7 @@ class Champion:
     """The best model that there is, with its figure."""
 
     title: str
+    measured: str
     accuracy: Figure
     sentence: str
     href: str
@@ -119,6 +120,7 @@ def _lead(counts: Counts) -> str:
 def _champion(version: ModelVersion, result: dict[str, Any]) -> Champion:
     return Champion(
         title=scores.title(version),
+        measured=scores.measured_as(result),
         accuracy=scores.figure(result),
         sentence=words.one_in(1 - result["accuracy"]),
         href=f"/evaluate/{version.version_id}",

@@ -309,7 +309,8 @@ def _remarks(ws: Workspace, task: Task) -> tuple[RemarkRow, ...]:
 def _fields(ws: Workspace, now: StationSettings) -> tuple[FieldChoice, ...]:
     seen = dict.fromkeys(now.fields)
     for record in ws.store.records.page(limit=20).records:
-        seen |= dict.fromkeys(record.fields)
+        # A column that is the text itself stands there already.
+        seen |= dict.fromkeys(name for name, value in record.fields.items() if value != record.text)
     return tuple(FieldChoice(name=n, is_chosen=n in now.fields) for n in list(seen)[:MOST_ROWS])
 
 

@@ -225,8 +225,13 @@ def _finished(ws: Workspace, result: dict[str, Any]) -> dict[str, Any]:
         return facts | {
             "headline": f"Agrees with the votes on {words.percent(measured['accuracy'])} of {n:,} records it had never "
             "seen",
-            "sentence": f"Most of these votes are guesses of rules and groups; people labelled "
-            f"{measured['n_checked']:,} of the records. The report says how often it is right on those.",
+            "sentence": f"Most of these votes are what rules, groups and models say; people labelled "
+            f"{measured['n_checked']:,} of the records. "
+            + (
+                "The report says how often it is right on those."
+                if measured["n_checked"]
+                else "How often it is right nobody can say yet."
+            ),
         }
     return facts | {
         "headline": f"Right on {words.percent(measured['accuracy'])} of {n:,} records it had never seen",
