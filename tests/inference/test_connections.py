@@ -113,3 +113,38 @@ def test_who_comes_when_all_are_in_use_waits_and_no_longer_than_it_may():
         assert server.n_connections == 1
 
     played(play, n_connections=1)
+
+
+LARGE = b"x" * 3_000_000
+
+
+class Noting(asyncio.Protocol):
+    """Notes each piece that comes, and answers the one small request and the large one."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.seen.append(data)
+        if data.endswith(b"small") or sum(map(len, self.seen)) > len(LARGE):
+            self.transport.write(ANSWER)
+
+
+def test_head_and_body_leave_together_and_what_is_large_does_not_wait():
+    async def go():
+        seen = []
+        loop = asyncio.get_running_loop()
+        async with await loop.create_server(lambda: Noting(seen), "127.0.0.1", 0) as listening:
+            origin = origin_of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", is_private=True)
+            async with Outbound((origin,)).open() as door:
+                assert (await door.send("POST", origin, "/", body=b"small")).body == b"good"
+                assert len(seen) == 1
+                assert seen[0].startswith(b"POST / HTTP/1.1\r\n")
+                assert seen[0].endswith(b"\r\n\r\nsmall")
+                assert (await door.send("POST", origin, "/", body=LARGE)).body == b"good"
+                assert b"".join(seen).endswith(b"\r\n\r\n" + LARGE)
+
+    in_a_loop(go())

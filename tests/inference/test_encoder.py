@@ -13,9 +13,9 @@ from homegrown.inference.encoder import Encoder, _batches
 from homegrown.inference.encoder_choice import SAMPLE, _memory_file
 from homegrown.inference.encoder_folder import open_folder
 from homegrown.inference.encoder_native import WIDTHS, NativeEngine, kernel_for, library, library_of
+from tests.inference.kernel import needs_kernel
 
 TEXTS = [*SAMPLE, "", "ok", "a " * 40, "Das Paket ist nicht angekommen und niemand antwortet mir auf meine Fragen."]
-needs_kernel = pytest.mark.skipif(library() is None, reason="the integer kernel is not compiled here (scripts/native)")
 PRECISIONS = ["fp32", pytest.param("int16", marks=needs_kernel)]
 
 

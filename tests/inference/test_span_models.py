@@ -7,20 +7,18 @@ from transformers import AutoModel, AutoTokenizer
 
 from homegrown.errors import CorruptDataError
 from homegrown.inference.encoder import Encoder
-from homegrown.inference.encoder_native import library
 from homegrown.inference.span_decoding import Tagging
 from homegrown.inference.span_head import HeadShape, features
 from homegrown.inference.span_models import SpanReadout, load_span_model
 from homegrown.inference.word_features import shape_of, short_shape_of, told_buckets
 from homegrown.inference.words import words_of
 from homegrown.train.span_net import HeadNet
+from tests.inference.kernel import needs_kernel
 
 TEXTS = ["Ana Kent of Oslo, on 12.3.2024", "", "我的 card 🙂 was lost\n\x00 yesterday", "4th"]
 PRECISIONS = [
     "fp32",
-    pytest.param(
-        "int16", marks=pytest.mark.skipif(library() is None, reason="the integer kernel is not compiled here")
-    ),
+    pytest.param("int16", marks=needs_kernel),
 ]
 
 

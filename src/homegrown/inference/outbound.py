@@ -30,7 +30,7 @@ import httpcore
 
 from homegrown.core.upstreams import Origin, refusal_of
 from homegrown.errors import OfflineError, RefusedAddressError, TooLargeError, UpstreamError, UpstreamTimeoutError
-from homegrown.inference.connections import Pool
+from homegrown.inference.connections import Joining, Pool
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """``await resolve(host, port)`` gives the IP addresses of a name."""
@@ -411,7 +411,7 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         problem: Exception = httpcore.ConnectError("no address")
         for address in found:
             try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                return Joining(await self._inner.connect_tcp(address, port, timeout, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
         raise problem

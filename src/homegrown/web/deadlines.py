@@ -8,9 +8,11 @@ crowd takes the files of this process, and then nobody is answered, and nothing 
 from __future__ import annotations
 
 import resource
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from homegrown.web.packets import Packets
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,10 +49,10 @@ class DeadlineProtocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """A connection opens: its first head is awaited."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Packets(transport, self.loop)))
         if len(self.connections) > most_connections():
-            transport.write(FULL)
-            transport.close()
+            self.transport.write(FULL)
+            self.transport.close()
             return
         self._await_head()
 
