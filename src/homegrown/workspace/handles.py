@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from homegrown.core.schema import Field
     from homegrown.curate import IssueReport
     from homegrown.govern.people import Invitation
-    from homegrown.label.exchange import ImportedVotes
+    from homegrown.label.exchange import ExportedLabels, ImportedVotes
     from homegrown.label.imported_answers import ImportedAnswers
     from homegrown.label.ours import ModelVotes
     from homegrown.label.outlook import Forecast
     from homegrown.label.rules.run import RulesRun
     from homegrown.workspace.discovering import Suggested
-    from homegrown.label.exchange import ExportedLabels
     from homegrown.workspace.people import Team
     from homegrown.workspace.station import QueuePage
     from homegrown.workspace.workspace import Workspace
