@@ -72,7 +72,7 @@ def field_lines(result: dict[str, Any]) -> tuple[FieldLine, ...]:
         found.append(
             FieldLine(
                 name=f["name"],
-                type=dict(TYPES).get(f["type"], f["type"]),
+                type=dict(TYPES).get(f["type"]) or f["type"],
                 right=Figure(value=f["normalised"], low=low, high=high, n=f["n"]),
                 exact=f["exact"],
                 found=f"{f['recall']:.1%} of {f['n_there']:,}" if f["n_there"] else "–",

@@ -191,7 +191,7 @@ def _came_of(job: Job | None) -> tuple[str, str]:
 def _bill(bill: Bill) -> str:
     if not bill.n_calls:
         return ""
-    over = f" over {bill.days:,.1f} days" if bill.days > 1 else " within a day" if bill.days else ""
+    over = "" if bill.days is None else f" over {bill.days:,.1f} days" if bill.days > 1 else " within a day"
     made_up = " (at simulated prices)" if bill.is_simulated else ""
     cost = f", {_usd(bill.cost_usd)} in all{made_up}" if bill.n_priced and bill.cost_usd else ""
     return f"{words.plural(bill.n_calls, 'call')}{over}{cost}."
