@@ -43,9 +43,10 @@ def test_a_version_is_swapped_without_a_failed_request(fresh):
             with served.client(None) as client:
                 client.headers.update(headers)
                 while not stop.is_set():
+                    begun = time.monotonic()
                     answer = client.post(PREDICT, json={"text": ["where is my card", "my pin"] * 20})
                     if answer.status_code == 200:
-                        seen.append(answer.json()["version_id"])
+                        seen.append((begun, answer.json()["version_id"]))
                     else:
                         failed.append(answer.text)
 
@@ -58,13 +59,14 @@ def test_a_version_is_swapped_without_a_failed_request(fresh):
                 other.endpoints.deploy(SYSTEM, "intent", target)
                 took = wait_for(lambda t=target: version_of(served) == t.version_id)
                 assert took < 3, "noticed within a second on an idle machine"
-                time.sleep(0.2)
+                swapped = time.monotonic()
+                wait_for(lambda since=swapped: any(begun > since for begun, _ in seen))
         stop.set()
         for thread in threads:
             thread.join()
     assert failed == []
-    assert set(seen) == {first.version_id, second.version_id}
-    assert seen[-1] == second.version_id
+    assert {version for _, version in seen} == {first.version_id, second.version_id}
+    assert {version for begun, version in seen if begun > swapped} == {second.version_id}
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "append", "extra", "pickle", "missing"])
