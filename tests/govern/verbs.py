@@ -54,6 +54,7 @@ CHANGES = {
     "next_records": {"label.assign"},
     "records_to_check": {"label.to_check"},
     "submit": {"label.vote", "label.undo_vote", "label.skip"},
+    "settle": {"label.vote"},
     "release_records": {"label.release"},
     "comment": {"label.comment", "label.flag", "label.question"},
     "answer": {"label.answer"},
@@ -94,7 +95,7 @@ READS = {
     "upstreams", "verdict", "warm_queue",
     "write_report",
     "read_mark", "reading",
-    "documents_shown", "errors_shown", "guess_fields", "learn_from_document", "rendered",
+    "disputed_fields", "disputes", "documents_shown", "errors_shown", "guess_fields", "learn_from_document", "rendered",
 }  # fmt: skip
 
 

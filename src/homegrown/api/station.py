@@ -61,10 +61,26 @@ class HeardOut(msgspec.Struct):
     confidence: float | None = None
 
 
+class SideOut(msgspec.Struct):
+    """One answer to a field, as votes have it, and who gives it: people first, ``n_people`` of them."""
+
+    answer: Any
+    who: list[str]
+    n_people: int
+
+
+class DisputeOut(msgspec.Struct):
+    """What is said of one field, the side of most people first."""
+
+    field_id: str
+    sides: list[SideOut]
+
+
 class WaitingOut(msgspec.Struct):
     """A record that waits for the caller; ``base`` is the vote that stands where theirs would go.
 
-    Of a task whose answer is an object ``answers`` says what its fields may hold, and the last two are empty.
+    Of a task whose answer is an object ``answers`` says what its fields may hold, and ``suggestions`` and ``votes`` are
+    empty; among conflicts ``disputes`` tells each side of the fields that are disputed.
     """
 
     record_id: str
@@ -75,6 +91,7 @@ class WaitingOut(msgspec.Struct):
     suggestions: list[SuggestionOut]
     votes: list[HeardOut]
     answers: list[FieldSuggestionOut]
+    disputes: list[DisputeOut]
 
 
 class QueueOut(msgspec.Struct):
@@ -178,9 +195,13 @@ class MinesOut(msgspec.Struct):
 
 
 class ConflictsQuery(msgspec.Struct):
-    """How many, the longest waiting first."""
+    """How many, the longest waiting first; of objects the worst first.
+
+    ``sources``, of objects: also fields on which people agree and a rule, an import or a model says otherwise.
+    """
 
     limit: Limit = 20
+    sources: bool = False
 
 
 class MineQuery(msgspec.Struct):
@@ -226,7 +247,8 @@ def queue(call: Call) -> Response:
 
 def conflicts(call: Call) -> Response:
     """Records on which people disagree."""
-    return json_response(queue_out(call.ws.conflicts(_of(call), call.query.limit)))
+    asked: ConflictsQuery = call.query
+    return json_response(queue_out(call.ws.conflicts(_of(call), asked.limit, sources=asked.sources)))
 
 
 def queue_out(page: QueuePage) -> QueueOut:
@@ -244,6 +266,9 @@ def _waiting(one: Waiting) -> WaitingOut:
         suggestions=[SuggestionOut(s.class_id, s.share, s.why) for s in one.suggestions],
         votes=[HeardOut(v.who, [c for c in v.class_ids if c != OUT_OF_SCOPE], v.confidence) for v in one.votes],
         answers=[FieldSuggestionOut(a.field_id, a.answer, a.share, a.why) for a in one.answers],
+        disputes=[
+            DisputeOut(d.field_id, [SideOut(s.answer, list(s.who), s.n_people) for s in d.sides]) for d in one.disputes
+        ],
     )
 
 
@@ -343,10 +368,10 @@ ROUTES = (
     ),
     Route(
         f"{_TASK}/conflicts", conflicts, Permission.REVIEW, query=ConflictsQuery, answer=QueueOut,
-        summary="Records on which people disagree and which no reviewer settled.",
+        summary="Records on which people disagree and which no reviewer settled; of objects with the fields.",
     ),
     Route(
         f"{_TASK}/settle", settle, Permission.REVIEW, methods=("POST",), body=VotesBody, answer=VotesOut,
-        summary="Keep a reviewer's votes, which settle their records.",
+        summary="Keep a reviewer's votes, which settle their records, or the fields that they name.",
     ),
 )  # fmt: skip

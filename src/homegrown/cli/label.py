@@ -14,6 +14,7 @@ command = Family(
         "fields": ("homegrown.cli.label_fields", "Answers that are objects: their fields, and columns that hold them."),
         "tasks": ("homegrown.cli.label_tasks", "Tasks: their classes, guidelines and versions."),
         "queue": ("homegrown.cli.label_queue", "The next records that want an answer, or those people disagree on."),
+        "settle": ("homegrown.cli.label_settle", "A reviewer's word on fields on which people disagree."),
         "invite": ("homegrown.cli.label_invite", "Let somebody in to label or to review, by a link."),
         "people": ("homegrown.cli.label_people", "Who labels, how far they agree, what each confuses."),
         "teach": ("homegrown.cli.label_teach", "A model API outside votes, within a budget."),

@@ -78,6 +78,32 @@ def _meaning(one: Field, answer: Mapping[str, Any] | None, text: str | None) -> 
     return {"value": value, **({"currency": answer["currency"]} if answer.get("currency") else {})}
 
 
+def meanings_of(one: Field, answers: Sequence[Answer], text: str | None = None) -> list[bytes]:
+    """What answers mean beside one another: an amount without a currency is in that of the others, if they have one.
+
+    Example:
+        >>> total = Field("f_1", "total", FieldType.MONEY)
+        >>> bare, euros = meanings_of(total, [{"value": "12.5"}, {"value": "12.50", "currency": "EUR"}])
+        >>> bare == euros
+        True
+    """
+    if one.type is not FieldType.MONEY:
+        return [meaning_of(one, a, text) for a in answers]
+    known = {a["currency"] for a in answers if a is not None and a.get("currency")}
+    only = {"currency": min(known)} if len(known) == 1 else {}
+    return [meaning_of(one, None if a is None else {**only, **a}) for a in answers]
+
+
+def fullest(answers: Sequence[Answer]) -> Answer:
+    """Of answers that mean the same the one that says most: with its currency and with its place in the text.
+
+    Example:
+        >>> fullest([{"value": "12.5"}, {"value": "12.50", "spans": [[3, 8]]}])
+        {'value': '12.50', 'spans': [[3, 8]]}
+    """
+    return max(answers, key=lambda a: 0 if a is None else 2 * bool(a.get("currency")) + bool(a.get("spans")))
+
+
 def plain_words(words: str) -> str:
     """Words without what does not matter: case, spaces, compatible forms of signs, and punctuation around them.
 

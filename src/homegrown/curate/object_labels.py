@@ -100,8 +100,8 @@ def read_object_labels(
 ) -> ObjectLabels:
     """The labels of *record_ids* as they stand.
 
-    Each field is decided by those who looked at it: where people did by them alone, and where a reviewer settled the
-    record by what they said. Counted are an answer that most give, to the letter; of spans, and of several choices,
+    Each field is decided by those who looked at it: where people did by them alone, and where a reviewer settled it by
+    what they said. Counted are an answer that most give, to the letter; of spans, and of several choices,
     those that at least half name. With *join*, where sources spoke together, it weighs them. A field about which nobody
     has said anything is left out.
     """

@@ -7,13 +7,12 @@ from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import numpy as np
 
 from homegrown.core.said import Answer, meaning_of
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.spans import Span
-from homegrown.label.people import FieldAgreement, PeopleReport, PersonReport, current
+from homegrown.label.people import FieldAgreement, PeopleReport, PersonReport
 from homegrown.metrics.agreement import Agreement, alpha
 from homegrown.metrics.intervals import wilson
 from homegrown.metrics.span_agreement import pairwise_f1, unitizing_alpha
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from homegrown.core.tasks import Task
-    from homegrown.store import Store
 
 #: different answers fall into so many kinds: which of thousands of values one said hardly tells by chance
 KINDS = 509
@@ -73,22 +71,6 @@ def objects_report(task: Task, votes: Sequence[ObjectVote], lengths: Mapping[str
     settled = {v.record_id: v.fields for v in votes if v.settles}
     persons = tuple(_person(task, p, [v for v in own if v.actor_id == p], settled) for p in people)
     return PeopleReport(_alpha(_wholes(task, by_record.values())), (), tuple(pairs), persons, fields)
-
-
-def disputed_objects(store: Store, task: Task) -> list[str]:
-    """Current records of which people gave one field different answers, and that no reviewer settled.
-
-    The longest waiting come first. Other evidence for one value is no disagreement, nor is a field that one left out.
-    """
-    found = current(store, store.person_votes.differing(task.task_id))
-    said: dict[str, list[dict[str, Answer]]] = defaultdict(list)
-    for vote in store.person_votes.people(task.task_id, found) if found else ():
-        said[vote["record_id"]].append(msgspec.json.decode(vote["value"])["fields"])
-    return [record_id for record_id in found if _differ(task, said[record_id])]
-
-
-def _differ(task: Task, answers: Sequence[Mapping[str, Answer]]) -> bool:
-    return any(len({meaning_of(f, a[f.field_id]) for a in answers if f.field_id in a}) > 1 for f in task.fields)
 
 
 def _field(one: Field, by_record: Mapping[str, Sequence[ObjectVote]], lengths: Mapping[str, int]) -> FieldAgreement:

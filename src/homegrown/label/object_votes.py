@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from homegrown.core.said import Answer, Said, heard_of, meaning_of
+from homegrown.core.said import Answer, Said, fullest, heard_of, meaning_of, meanings_of
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.spans import Span
 from homegrown.label.aggregate import join_votes
@@ -34,7 +34,7 @@ def join_objects(fields: Sequence[Field], said: Sequence[Sequence[Said]]) -> dic
 
     Args:
         fields: of the task.
-        said: the opinions on each of n records, those that count: of a record that reviewers settled theirs alone.
+        said: the opinions on each of n records, those that count: of a field that reviewers settled theirs alone.
 
     Returns:
         By field id, where sources spoke together: the answers to the records of which several spoke.
@@ -101,7 +101,7 @@ def _closed(one: Field, said: Sequence[Sequence[Said]]) -> Joined:
                 answers.setdefault(k, []).append(s.fields[one.field_id])
         if i in probs and answers:
             best = max(sorted(answers), key=lambda k: probs[i][k])  # only what somebody said
-            found[i] = _with_evidence(answers[best]), float(probs[i][best])
+            found[i] = fullest(answers[best]), float(probs[i][best])
     return found
 
 
@@ -156,7 +156,7 @@ def _values(one: Field, said: Sequence[Sequence[Said]]) -> Joined:
         if not others:
             continue
         agrees, truth = _settled(one, votes)
-        means = _means(one, [s.fields[one.field_id] for s in others])
+        means = meanings_of(one, [s.fields[one.field_id] for s in others])
         mine: list[bytes] = list(dict.fromkeys([none, *means, *([meaning_of(one, truth)] if agrees else [])]))
         start = len(keys)
         vote += [start + mine.index(m) for m in means]
@@ -176,26 +176,12 @@ def _values(one: Field, said: Sequence[Sequence[Said]]) -> Joined:
     found: Joined = {}
     for i in _waiting(one, said):
         answers = [s.fields[one.field_id] for s in _others(one, said[i])]
-        means = _means(one, answers)
+        means = meanings_of(one, answers)
         # Only what somebody said; of equals the most said, then the first in order.
         times = Counter(means)
         best = max(sorted(times), key=lambda k: (round(by_row[i][k], 9), times[k]))
-        found[i] = _with_evidence([a for a, m in zip(answers, means, strict=True) if m == best]), by_row[i][best]
+        found[i] = fullest([a for a, m in zip(answers, means, strict=True) if m == best]), by_row[i][best]
     return found
-
-
-def _means(one: Field, answers: Sequence[Answer]) -> list[bytes]:
-    """What answers mean beside one another: an amount without a currency is in that of the others, if they have one."""
-    if one.type is not FieldType.MONEY:
-        return [meaning_of(one, a) for a in answers]
-    known = {a["currency"] for a in answers if a is not None and "currency" in a}
-    only = {"currency": min(known)} if len(known) == 1 else {}
-    return [meaning_of(one, None if a is None else {**only, **a}) for a in answers]
-
-
-def _with_evidence(answers: Sequence[Answer]) -> Answer:
-    """Of answers that mean the same the one that says most: with its currency and with its place in the text."""
-    return max(answers, key=lambda a: 0 if a is None else 2 * ("currency" in a) + ("spans" in a))
 
 
 def _spans(fields: Sequence[Field], said: Sequence[Sequence[Said]]) -> dict[str, Joined]:

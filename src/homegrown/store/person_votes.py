@@ -181,6 +181,14 @@ class PersonVotes:
         rows = self._db.all(wanted.order_by(sa.func.max(_V.c.created_at), _V.c.record_id))
         return [row["record_id"] for row in rows]
 
+    def disagreeing(self, task_id: str) -> list[str]:
+        """Records on which people gave different values, settled or not, the longest waiting first."""
+        own = _V.c.task_id == task_id, _V.c.value.is_not(None), standing(), ~is_review()
+        wanted = sa.select(_V.c.record_id).where(*own).group_by(_V.c.record_id)
+        wanted = wanted.having(sa.func.count(_V.c.value.distinct()) > 1)
+        rows = self._db.all(wanted.order_by(sa.func.max(_V.c.created_at), _V.c.record_id))
+        return [row["record_id"] for row in rows]
+
     def settled_as(self, task_id: str, values: Iterable[str]) -> list[str]:
         """Records that a reviewer settled by one of *values* (JSON), the longest waiting first."""
         wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, _V.c.value.in_(list(values)))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def said_of(store: Store, task: Task, record_ids: pa.Array, *, exclude_terms: Sequence[str] = ()) -> list[list[Said]]:
     """What everybody says of each of *record_ids* that counts: other sources first, then people, the oldest first.
 
-    The newest version of each source counts, unless its terms are of *exclude_terms*. Of a record that a reviewer
+    The newest version of each source counts, unless its terms are of *exclude_terms*. Of a field that a reviewer
     settled, of people theirs alone. Answers to fields that are gone do not count.
 
     Example:
@@ -45,10 +45,14 @@ def said_of(store: Store, task: Task, record_ids: pa.Array, *, exclude_terms: Se
         if i >= 0:
             said[i].append(Said(source, of(value), is_rule=kinds[source] == LabelSourceKind.RULE.value))
     people = store.person_votes.people(task.task_id)
-    settled = {v["record_id"] for v in people if v["settles"]}
-    standing = [v for v in people if v["settles"] or v["record_id"] not in settled]
-    rows = places(pa.array([v["record_id"] for v in standing], pa.string()), record_ids).tolist()
-    for i, vote in zip(rows, standing, strict=True):
-        if i >= 0:
-            said[i].append(Said(vote["actor_id"], of(vote["value"]), is_person=True))
+    rows = places(pa.array([v["record_id"] for v in people], pa.string()), record_ids).tolist()
+    here = [(i, v["actor_id"], v["settles"], of(v["value"])) for i, v in zip(rows, people, strict=True) if i >= 0]
+    settled: dict[int, set[str]] = {}
+    for i, _, settles, fields in here:
+        if settles:
+            settled.setdefault(i, set()).update(fields)
+    for i, actor_id, settles, fields in here:
+        left = fields if settles else {f: a for f, a in fields.items() if f not in settled.get(i, ())}
+        if left:
+            said[i].append(Said(actor_id, left, is_person=True))
     return said

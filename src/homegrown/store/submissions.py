@@ -30,8 +30,8 @@ class Sender:
     """Who sends, on which task, and as which label source.
 
     Attributes:
-        settles: whether the votes settle records (a reviewer's). They then stand for all reviewers together: a second
-            one who has not seen the first one's is told.
+        settles: whether the votes settle records (a reviewer's), or the fields that they name. They then stand for all
+            reviewers together: a second one who has not seen the first one's is told.
     """
 
     actor: Actor
@@ -62,15 +62,18 @@ def _vote(connection: sa.Connection, sender: Sender, one: Submission) -> Outcome
     said = canonical_json(one.value).decode()
     known = _known(connection, one.client_id)
     if known is not None:
-        same = known["actor_id"], known["task_id"], known["record_id"], known["value"]
-        if same == (sender.actor.actor_id, sender.task_id, one.record_id, said):
+        same = known["actor_id"], known["task_id"], known["record_id"]
+        if same == (sender.actor.actor_id, sender.task_id, one.record_id) and _holds(sender, known["value"], one.value):
             return Outcome(one.client_id, "kept", known["vote_id"])
         return Outcome(one.client_id, "refused", reason=_REUSED)
     stands = _standing_vote(connection, sender, one.record_id)
     if stands is not None and not _is_base(stands, one.base):
-        if stands["value"] == said:
+        if _holds(sender, stands["value"], one.value):
             return Outcome(one.client_id, "kept", stands["vote_id"])
-        return Outcome(one.client_id, "stale", stands=_told(stands))
+        if not sender.settles or _clashes(stands["value"], one.value):
+            return Outcome(one.client_id, "stale", stands=_told(stands))
+    if stands is not None and sender.settles:
+        said = _added(stands["value"], one.value)
     row = {"task_id": sender.task_id, "record_id": one.record_id, "label_source_id": sender.label_source_id}
     row |= {"value": said, "client_id": one.client_id}
     vote_id = put_vote(connection, sender.actor, row, stands["vote_id"] if stands else None, "label.vote")
@@ -98,6 +101,32 @@ def _skip(connection: sa.Connection, sender: Sender, one: Submission) -> Outcome
     close_assignment(connection, sender.actor, sender.task_id, one.record_id, "skipped")
     record_event(connection, sender.actor, "label.skip", f"record:{one.record_id}", task_id=sender.task_id)
     return Outcome(one.client_id, "kept")
+
+
+def _fields(value: Any) -> dict[str, Any] | None:
+    """Answers by field of a value that has them."""
+    found = msgspec.json.decode(value) if isinstance(value, str) else value
+    return None if found is None else found.get("fields")
+
+
+def _holds(sender: Sender, value: str | None, said: dict[str, Any] | None) -> bool:
+    """Whether a vote says all of what is said; a reviewer's word on some fields stands beside that on others."""
+    mine, there = _fields(said), _fields(value)
+    if not sender.settles or mine is None or there is None:
+        return value == canonical_json(said).decode()
+    return all(i in there and canonical_json(there[i]) == canonical_json(a) for i, a in mine.items())
+
+
+def _clashes(value: str | None, said: dict[str, Any] | None) -> bool:
+    """Whether a reviewer's word that stands says something else of what is said."""
+    mine, there = _fields(said), _fields(value)
+    return mine is None or there is None or bool(mine.keys() & there.keys())
+
+
+def _added(value: str | None, said: dict[str, Any] | None) -> str:
+    """What is said, and what reviewers said of other fields before."""
+    mine, there = _fields(said), _fields(value)
+    return canonical_json(said if mine is None or there is None else {"fields": {**there, **mine}}).decode()
 
 
 def _known(connection: sa.Connection, client_id: str) -> dict[str, Any] | None:

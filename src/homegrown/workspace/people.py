@@ -11,10 +11,13 @@ import msgspec
 from homegrown.core.access import Permission, Role
 from homegrown.errors import ForbiddenError, InputError
 from homegrown.govern.people import INVITED, Invitation, People, may_invite
-from homegrown.label.object_people import ObjectVote, disputed_objects, objects_report
+from homegrown.label.disputes import disputed_fields
+from homegrown.label.object_people import ObjectVote, objects_report
 from homegrown.label.people import PeopleReport, PersonVote, disputed, people_report
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from homegrown.core.tasks import Task
     from homegrown.metrics.agreement import Agreement
     from homegrown.store import Store
@@ -138,9 +141,15 @@ class Invitations:
         return Team(
             report=self._agreement(asked, rows),
             names={r["actor_id"]: r["name"] for r in rows},
-            n_conflicts=len(disputed_objects(self.store, asked) if asked.fields else disputed(self.store, asked)),
+            n_conflicts=len(self._conflicting(asked)),
             n_questions=self.store.comments.n_open(asked.task_id, "question"),
         )
+
+    def _conflicting(self, task: Task) -> Collection[str]:
+        """Records on which people disagree and which no reviewer settled."""
+        if task.fields:
+            return {d.record_id for d in disputed_fields(self.store, task)}
+        return disputed(self.store, task)
 
     def _agreement(self, task: Task, rows: list[dict[str, Any]]) -> PeopleReport:
         decoded = [(r, msgspec.json.decode(r["value"])) for r in rows]

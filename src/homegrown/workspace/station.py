@@ -25,6 +25,7 @@ from homegrown.workspace.task_counts import undecided_records
 
 if TYPE_CHECKING:
     from homegrown.core.records import Record
+    from homegrown.label.disputes import Dispute
     from homegrown.store import Store
     from homegrown.workspace import handles
     from homegrown.workspace.advisor import Advisor
@@ -45,6 +46,7 @@ class Waiting:
         suggestions: what it may be, the likeliest first.
         votes: what rules, models and imports say of it.
         answers: of a task whose answer is an object, instead of the last two: what its fields may hold.
+        disputes: of such a task, where people disagree: what each side says of a field, the worst first.
     """
 
     assignment: Assignment
@@ -54,6 +56,7 @@ class Waiting:
     suggestions: list[Suggestion]
     votes: list[HeardVote]
     answers: list[FieldSuggestion] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,6 @@ class Station:
 
     if TYPE_CHECKING:
 
-        def _task(self, task: Task | handles.Task | str) -> Task: ...
-
         def _any_task(self, task: Task | handles.Task | str) -> Task: ...
 
         def _answers(self, task: Task, texts: dict[str, str], *, wait: bool) -> dict[str, list[FieldSuggestion]]:
@@ -91,6 +92,10 @@ class Station:
 
         def _said_value(self, task: Task, said: Any, text: str) -> dict[str, Any]:
             """The vote's value of what is said of a text."""
+            ...
+
+        def _object_conflicts(self, task: Task, limit: int, *, sources: bool) -> QueuePage:
+            """Records with the fields on which people disagree."""
             ...
 
         def selected_ids(self, name: str) -> list[str]:
@@ -220,7 +225,8 @@ class Station:
             task: the question.
             submissions: in order; the ``value`` of a vote is ``{"classes": [class id, …]}``, whether the task takes one
                 or several, and ``{"fields": {field id: answer}}`` where its answer is an object (``core.schema``).
-            settles: the votes settle their records (a reviewer's): what other people said no longer counts.
+            settles: the votes settle their records (a reviewer's): what other people said no longer counts. A vote on
+                fields settles those that it names, and what reviewers said of others before stays.
 
         Returns:
             One outcome per submission. What cannot be kept holds up nothing else.
@@ -275,14 +281,24 @@ class Station:
             if row["record_id"] in texts
         ]
 
-    def conflicts(self, task: Task | handles.Task | str, limit: int = 20) -> QueuePage:
+    def conflicts(self, task: Task | handles.Task | str, limit: int = 20, *, sources: bool = False) -> QueuePage:
         """Records on which people disagree and which no reviewer settled, with what each of them said.
 
-        Those that a reviewer settled as a class that was split since come first.
+        Those that a reviewer settled as a class that was split since come first. Of a task whose answer is an object
+        each comes with the fields that are disputed (``disputes``), the worst first.
 
-        Settle them by ``submit(…, settles=True)``.
+        Settle them by ``submit(…, settles=True)``, of objects also by ``settle``.
+
+        Args:
+            task: the question, or its name.
+            limit: how many records.
+            sources: of objects: also fields on which people agree and a rule, an import or a model says otherwise.
         """
-        asked = self._task(task)
+        asked = self._any_task(task)
+        if asked.kind is TaskKind.OBJECT:
+            return self._object_conflicts(asked, limit, sources=sources)
+        if sources:
+            raise InputError("What other sources say otherwise is asked of tasks that are answered with fields.")
         differ = disputed(self.store, asked)
         said: dict[str, list[HeardVote]] = {}
         for row in self.store.person_votes.people(asked.task_id, differ[:limit]):

@@ -42,6 +42,7 @@ from homegrown.workspace.kept import Kept
 from homegrown.workspace.labelling import Labelling
 from homegrown.workspace.leaving import Leaving
 from homegrown.workspace.object_advice import ObjectAdvisor
+from homegrown.workspace.object_review import ObjectReview
 from homegrown.workspace.object_station import ObjectStation
 from homegrown.workspace.objects import Objects, Said, objects_said
 from homegrown.workspace.people import Invitations
@@ -95,6 +96,7 @@ class Workspace(
     Invitations,
     Labelling,
     Objects,
+    ObjectReview,
     ObjectStation,
     Leaving,
     Queries,
