@@ -25,10 +25,11 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """Words of the text under the same marks, the widest mark first."""
+    """Words of the text under the same marks, the widest mark first; or what stands for `n_cut` left out characters."""
 
     words: str
     marks: tuple[Mark, ...]
+    n_cut: int = 0
 
 
 def pieces(text: str, marks: Sequence[tuple[str, int, int]]) -> tuple[Piece, ...]:
@@ -60,4 +61,25 @@ def pieces(text: str, marks: Sequence[tuple[str, int, int]]) -> tuple[Piece, ...
                 ),
             )
         )
+    return tuple(found)
+
+
+def shortened(parts: Sequence[Piece], around: int) -> tuple[Piece, ...]:
+    """Of a long text what stands within *around* characters of a mark; where there is none its beginning.
+
+    Example:
+        >>> [(p.words, p.n_cut) for p in shortened(pieces("a" * 9 + "Ann" + "b" * 9, [("who", 9, 12)]), 3)]
+        [('', 6), ('aaa', 0), ('Ann', 0), ('bbb', 0), ('', 6)]
+    """
+    found: list[Piece] = []
+    for at, part in enumerate(parts):
+        first = around if at or len(parts) == 1 else 0
+        last = around if at + 1 < len(parts) else 0
+        n_cut = len(part.words) - first - last
+        if part.marks or n_cut <= 0:
+            found.append(part)
+            continue
+        kept = [part.words[:first], part.words[len(part.words) - last :] if last else ""]
+        some = (Piece(words=kept[0], marks=()), Piece(words="", marks=(), n_cut=n_cut), Piece(words=kept[1], marks=()))
+        found += [one for one in some if one.words or one.n_cut]
     return tuple(found)

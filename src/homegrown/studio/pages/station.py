@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from homegrown.core.access import Permission
 from homegrown.core.tasks import TaskKind
-from homegrown.errors import UnsuitableLabelsError
 from homegrown.studio import words
 from homegrown.studio.answer import asked, show
+from homegrown.studio.pages import object_review
 from homegrown.studio.view import AsCode
 from homegrown.web import Route, Shape
 
@@ -42,14 +42,13 @@ def station(call: Call) -> Response:
 
 def review(call: Call) -> Response:
     """``GET /label/tasks/{task_id}/review``: settle what people disagree on."""
-    return _station(call, reviews=True)
+    task = call.ws.store.tasks.get(call.path["task_id"])
+    return object_review.page_of(call, task) if task.fields else _station(call, reviews=True)
 
 
 def _station(call: Call, *, reviews: bool) -> Response:
     ws, task = call.ws, call.ws.store.tasks.get(call.path["task_id"])
     ws.check_may_label(task)
-    if reviews and task.kind is TaskKind.OBJECT:
-        raise UnsuitableLabelsError("Disagreements are settled here for tasks that are answered with classes.")
     selection = asked(call, "selection")
     if not reviews:
         # The order is made while the browser still draws the page.
