@@ -39,7 +39,8 @@ def test_the_task_shows_its_fields_and_offers_nothing_that_is_for_classes(receip
     assert "bill, offer" in html
     assert "The task receipt now has 4 fields" in html
     assert "Add a class" not in html
-    assert f"/label/tasks/{task.task_id}/rules" not in html
+    assert f"/label/tasks/{task.task_id}/discover" not in html
+    assert f"/label/tasks/{task.task_id}/rules" in html
     assert "an object with fields per record" in listed
 
 

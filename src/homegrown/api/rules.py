@@ -80,12 +80,22 @@ class BesideOut(msgspec.Struct):
 
 
 class ShownOut(msgspec.Struct):
-    """A record to look at."""
+    """A record to look at; ``marks``, of fields: name, start and end in ``text``, in code points."""
 
     record_id: str
     text: str
     label: str
     would_be: str
+    marks: list[tuple[str, int, int]]
+
+
+class FieldTriedOut(msgspec.Struct):
+    """A field that a rule fills: on how many records, and of what people say of it there how much it says too."""
+
+    name: str
+    n_fills: int
+    n_judged: int
+    n_right: int
 
 
 class RulePreviewOut(msgspec.Struct):
@@ -109,6 +119,7 @@ class RulePreviewOut(msgspec.Struct):
     thresholds: list[float]
     seconds: float
     note: str
+    by_field: list[FieldTriedOut]
 
 
 class RunBody(msgspec.Struct, forbid_unknown_fields=True):

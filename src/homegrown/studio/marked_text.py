@@ -32,18 +32,19 @@ class Piece:
     n_cut: int = 0
 
 
-def pieces(text: str, marks: Sequence[tuple[str, int, int]]) -> tuple[Piece, ...]:
+def pieces(text: str, marks: Sequence[tuple[str, int, int]], names: Sequence[str] = ()) -> tuple[Piece, ...]:
     """The whole text in order.
 
     Args:
         text: of a record.
         marks: name, start and end in code points; marks of one name share a colour.
+        names: in the order of their colours, so that these are the same in several texts.
 
     Example:
         >>> [(p.words, [m.name for m in p.marks]) for p in pieces("to Ann Lee", [("who", 3, 10), ("first", 3, 6)])]
         [('to ', []), ('Ann', ['who', 'first']), (' Lee', ['who'])]
     """
-    numbers = {name: at for at, name in enumerate(dict.fromkeys(name for name, _, _ in marks))}
+    numbers = {name: at for at, name in enumerate(dict.fromkeys([*names, *(name for name, _, _ in marks)]))}
     found = []
     for start, end, over in stretches(len(text), [m[1:] for m in marks]):
         here = sorted((marks[i] for i in over), key=lambda m: m[1] - m[2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,10 @@ NONE = " "  # what "none of these" posts
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleForm:
-    """What stands in the form: each part of the sentence as text, empty where it is not used."""
+class ConditionsForm:
+    """What stands in the form of a rule's name and conditions: each part as text, empty where it is not used."""
 
     name: str = ""
-    says: tuple[str, ...] = ()
     any_words: str = ""
     none_words: str = ""
     where: str = ""
@@ -39,11 +38,6 @@ class RuleForm:
     above: str = "80"
 
     @property
-    def is_empty(self) -> bool:
-        """Nothing was said yet that a rule could be made of."""
-        return not (self.conditions() and self.says)
-
-    @property
     def has_more(self) -> bool:
         """It says more than words."""
         return any((self.pattern, self.field, self.sql, self.examples, self.model))
@@ -55,7 +49,7 @@ class RuleForm:
             InputError: a probability is no number.
         """
         found: list[Condition] = []
-        any_words, none_words = _words(self.any_words), _words(self.none_words)
+        any_words, none_words = words_of(self.any_words), words_of(self.none_words)
         if any_words or none_words:
             found.append(Words(any_words, none_words, self.where))
         if self.pattern:
@@ -70,15 +64,33 @@ class RuleForm:
             found.append(ModelSays(self.model, self.model_says, _percent(self.above)))
         return found
 
+
+@dataclass(frozen=True, kw_only=True)
+class RuleForm(ConditionsForm):
+    """What stands in the form of a rule that votes for classes."""
+
+    says: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was said yet that a rule could be made of."""
+        return not (self.conditions() and self.says)
+
     def rule(self) -> Rule:
         """The rule that the form says; without a name it is called by its class and first words."""
         says = [] if NONE in self.says else list(self.says)
-        first = next(iter(_words(self.any_words)), self.pattern or self.field or "rule")
+        first = next(iter(words_of(self.any_words)), self.pattern or self.field or "rule")
         return Rule(self.name.strip() or f"{(says or ['none'])[0]}: {first}"[:100].strip(), says, self.conditions())
 
 
 def form_of(posted: ImmutableMultiDict[Any, Any]) -> RuleForm:
     """What was posted, or stands in an address."""
+    says = tuple(dict.fromkeys(v for v in posted.getlist("says") if isinstance(v, str) and v))
+    return RuleForm(says=says, **form_parts(posted))
+
+
+def form_parts(posted: ImmutableMultiDict[Any, Any]) -> dict[str, Any]:
+    """What a posted form says, by the names of ``ConditionsForm``."""
 
     def one(name: str, default: str = "") -> str:
         value = posted.get(name, default)
@@ -88,38 +100,41 @@ def form_of(posted: ImmutableMultiDict[Any, Any]) -> RuleForm:
         return tuple(dict.fromkeys(v for v in posted.getlist(name) if isinstance(v, str) and v))
 
     no = many("no")
-    return RuleForm(
-        name=one("name"),
-        says=many("says"),
-        any_words=one("any"),
-        none_words=one("none"),
-        where=one("where"),
-        pattern=one("pattern"),
-        field=one("field"),
-        op=one("op", "equals") if one("op") in OPS else "equals",
-        value=one("value"),
-        sql=one("sql"),
-        examples=one("examples"),
-        yes=tuple(i for i in many("yes") if i not in no),
-        no=no,
-        model=one("model"),
-        model_says=one("model_says"),
-        above=one("above", "80"),
-    )
+    return {
+        "name": one("name"),
+        "any_words": one("any"),
+        "none_words": one("none"),
+        "where": one("where"),
+        "pattern": one("pattern"),
+        "field": one("field"),
+        "op": one("op", "equals") if one("op") in OPS else "equals",
+        "value": one("value"),
+        "sql": one("sql"),
+        "examples": one("examples"),
+        "yes": tuple(i for i in many("yes") if i not in no),
+        "no": no,
+        "model": one("model"),
+        "model_says": one("model_says"),
+        "above": one("above", "80"),
+    }
 
 
 def form_of_rule(rule: Rule) -> RuleForm | None:
     """A kept rule as the form shows it; None where it says more than the form can."""
-    parts: dict[str, object] = {}
-    for condition in rule.when:
+    parts = condition_parts(rule.when)
+    return None if parts is None else RuleForm(name=rule.name, says=tuple(rule.says) or (NONE,), **parts)
+
+
+def condition_parts(when: Sequence[Condition]) -> dict[str, Any] | None:
+    """Conditions by the names of ``ConditionsForm``; None where they say more than the form can."""
+    parts: dict[str, Any] = {}
+    for condition in when:
         for name, value in _parts(condition).items():
             if name in parts and not (name == "where" and parts[name] == value):
                 return None
             parts[name] = value
-    form = RuleForm(name=rule.name, says=tuple(rule.says) or (NONE,), **parts)  # type: ignore[arg-type]
-    again = form.rule()
-    plain = [_untaught(c) for c in rule.when]
-    return form if sorted(map(repr, again.when)) == sorted(map(repr, plain)) else None
+    again, plain = ConditionsForm(**parts).conditions(), [_untaught(c) for c in when]
+    return parts if sorted(map(repr, again)) == sorted(map(repr, plain)) else None
 
 
 def _untaught(condition: Condition) -> Condition:
@@ -145,7 +160,8 @@ def _parts(condition: Condition) -> Mapping[str, object]:
     return {"model": condition.model, "model_says": condition.says, "above": f"{100 * condition.above:g}"}
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Words and phrases that commas, semicolons or lines part."""
     return list(dict.fromkeys(w.strip()[:200] for w in re.split(r"[,;\n]", text) if w.strip(" *\t")))[:500]
 
 

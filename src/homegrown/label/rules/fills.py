@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MOST_MATCHES = 200
 _WHOLE = "whole__match"
 _GROUP = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
+#: of a pattern: what is quoted or escaped, a set of characters, a group with a word of its own, and a plain one
+_PART = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\(\?|\(", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -81,6 +83,11 @@ class Filler:
                 self._constant(one)
             else:
                 self._finders.append(self._finder(one))
+
+    @property
+    def field_ids(self) -> frozenset[str]:
+        """Of the fields that may be filled."""
+        return frozenset(self._said) | {f.field_id for one in self._finders for f in one.fields}
 
     @staticmethod
     def groups_of(pattern: str) -> list[str]:
@@ -145,7 +152,7 @@ class _Finder:
     """A pattern whose groups fill fields."""
 
     def __init__(self, pattern: str, groups: Mapping[str, Field], how: PatternFill | PhrasesFill) -> None:
-        self._pattern = pattern if how.case else f"(?i){pattern}"
+        self._pattern = ("" if how.case else "(?i)") + named_alone(pattern)
         self._groups, self._which = groups, how.which
         if how.which == "all" and not all(f.takes_many for f in groups.values()):
             name = next(f.name for f in groups.values() if not f.takes_many)
@@ -158,6 +165,11 @@ class _Finder:
                 f"The pattern {pattern[:80]!r} cannot be used: {said[:200]}. Patterns are RE2's: no look-around, "
                 "no references back."
             ) from error
+
+    @property
+    def fields(self) -> Iterable[Field]:
+        """Those that its groups fill."""
+        return self._groups.values()
 
     def find(self, texts: Sequence[str]) -> Iterable[tuple[int, str, Span]]:
         """Row, name of the field and span of each match that counts."""
@@ -201,6 +213,16 @@ def _span(text: str, start: int, length: int, name: str) -> Span:
     raw = text.encode("utf-8", "replace")
     before = len(raw[:start].decode())
     return Span(before, before + len(raw[start : start + length].decode()), name)
+
+
+def named_alone(pattern: str) -> str:
+    r"""A pattern in which a group without a name only groups, as Arrow wants it.
+
+    Example:
+        >>> named_alone(r"(a|b)\([(]) (?P<x>c(d)) (?i)\Q(\E")
+        '(?:a|b)\\([(]) (?P<x>c(?:d)) (?i)\\Q(\\E'
+    """
+    return _PART.sub(lambda m: "(?:" if m[0] == "(" else m[0], pattern)
 
 
 def phrases_pattern(phrases: Sequence[str]) -> str:

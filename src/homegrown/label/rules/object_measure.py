@@ -15,18 +15,24 @@ from homegrown.label.rules.conditions import Matcher
 from homegrown.label.rules.fills import Filler, Unread
 from homegrown.label.rules.measure import ENOUGH_JUDGED, Beside, Estimate, Figures
 from homegrown.label.rules.object_rules import conditions_of
-from homegrown.label.rules.preview import SHOWN, Preview, Shown
+from homegrown.label.rules.preview import SHOWN, FieldTried, Preview, Shown
 from homegrown.metrics.intervals import wilson
 from homegrown.store.said import said_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from homegrown.core.rules import FieldRule
     from homegrown.core.said import Said
+    from homegrown.core.schema import Field
     from homegrown.core.tasks import Task
     from homegrown.label.rules.conditions import Helpers
     from homegrown.store import Store
+
+MOST_SHOWN = 300
+AROUND = 60
+MOST_WINDOWS = 6
+_Mark = tuple[str, int, int]
 
 
 class _Sums:
@@ -40,29 +46,38 @@ class _Sums:
     Attributes:
         overlap: records of whose fields another says something.
         conflict: of them those where people, or else another source, say something else.
+        against_people: of these those where people do.
         new: records of which the rule fills a field that nobody else speaks of.
+        by_field: by field id how many records it fills, and of what people say there all of it and what it says too.
     """
 
     def __init__(self, task: Task, mine: Mapping[int, Mapping[str, Answer]], others: Sequence[Sequence[Said]]) -> None:
         self.overlap, self.conflict, self.new = list[int](), list[int](), list[int]()
+        self.against_people = set[int]()
+        self.by_field: dict[str, list[int]] = {}
         self.n_right = self.n_judged = self.n_same = self.n_met = 0
         self.beside: dict[str, list[int]] = {}
         for i, answers in mine.items():
             said = {f.field_id: [s for s in others[i] if f.field_id in s.fields] for f in task.fields}
             filled = [f for f in task.fields if f.field_id in answers]
-            against = [self._differs(f, answers[f.field_id], said[f.field_id]) for f in filled]
+            against = [self._differs(i, f, answers[f.field_id], said[f.field_id]) for f in filled]
             for name, found in (("overlap", [said[f.field_id] for f in filled]), ("conflict", against)):
                 if any(found):
                     getattr(self, name).append(i)
             if any(not said[f.field_id] for f in filled):
                 self.new.append(i)
 
-    def _differs(self, one: Any, answer: Answer, said: list[Said]) -> bool:
+    def _differs(self, row: int, one: Field, answer: Answer, said: list[Said]) -> bool:
         means = meaning_of(one, answer)
         people = [meaning_of(one, s.fields[one.field_id]) for s in said if s.is_person]
         rest = [(s.source, meaning_of(one, s.fields[one.field_id])) for s in said if not s.is_person]
+        tried = self.by_field.setdefault(one.field_id, [0, 0, 0])
+        for at, n in enumerate((1, len(people), people.count(means))):
+            tried[at] += n
         self.n_judged += len(people)
         self.n_right += people.count(means)
+        if people and means not in people:
+            self.against_people.add(row)
         if rest:
             kinds = [m for _, m in rest]
             self.n_met += 1
@@ -109,7 +124,8 @@ def preview_field_rule(
 ) -> Preview:
     """Try *rule* on records, whose earlier votes under this name do not count.
 
-    In place of labels it tells what the rule would say, and in conflicts what others say instead.
+    In place of labels it tells what the rule would say, in conflicts what others say instead, people's first, and in
+    misses what others say of a field of which it says nothing.
     """
     started = time.monotonic()
     filler, matcher, unread = Filler(task, rule.fills), Matcher(conditions_of(rule), helpers), Unread()
@@ -125,24 +141,80 @@ def preview_field_rule(
     others = [[s for s in votes if s.source not in own] for votes in said_of(store, task, pa.array(ids, pa.string()))]
     mine = {i: msgspec.json.decode(v)["fields"] for i, v in enumerate(values) if v is not None}
     sums = _Sums(task, mine, others)
-    names = {s["label_source_id"]: s["name"] for s in store.tasks.label_sources(task.task_id)}
+    known = {s["label_source_id"]: (s["kind"], s["name"]) for s in store.tasks.label_sources(task.task_id)}
 
     def shown(rows: Sequence[int]) -> tuple[Shown, ...]:
-        return tuple(
-            Shown(ids[i], texts[i][:300], _told(task, mine[i], texts[i]), _else(task, mine[i], others[i], texts[i]))
-            for i in rows
-        )
+        found = []
+        for i in rows:
+            text, marks = _excerpt(texts[i], _marks(task, mine[i]))
+            says, differs = _told(task, mine[i], texts[i]), _else(task, mine[i], others[i], texts[i])
+            found.append(Shown(ids[i], text, says, differs, marks))
+        return tuple(found)
 
     spread = np.unique(np.linspace(0, len(mine) - 1, min(SHOWN, len(mine))).astype(int)).tolist() if mine else []
     matches = list(mine)
     return Preview(
         n_records=len(ids), n_matches=len(mine), is_sample=False, n_overlap=len(sums.overlap),
         n_conflict=len(sums.conflict), accuracy=sums.accuracy,
-        beside=tuple(Beside("source", names.get(s, s), n, k) for s, (n, k) in sorted(sums.beside.items())),
-        n_new=len(sums.new), n_changed=0, matches=shown([matches[i] for i in spread]),
-        conflicts=shown(sums.conflict[:SHOWN]), misses=(), changes=(), seconds=time.monotonic() - started,
-        note=unread.sentence,
+        beside=_beside(sums, known), n_new=len(sums.new), n_changed=0, matches=shown([matches[i] for i in spread]),
+        conflicts=shown(sorted(sums.conflict, key=lambda i: i not in sums.against_people)[:SHOWN]),
+        misses=_misses(task, filler.field_ids, mine, others, ids, texts), changes=(),
+        seconds=time.monotonic() - started, note=unread.sentence,
+        by_field=tuple(FieldTried(f.name, *n) for f in task.fields if (n := sums.by_field.get(f.field_id))),
     )  # fmt: skip
+
+
+def _beside(sums: _Sums, known: Mapping[str, tuple[str, str]]) -> tuple[Beside, ...]:
+    found = [Beside(*known.get(source, ("source", source)), n, k) for source, (n, k) in sums.beside.items()]
+    return tuple(sorted(found, key=lambda b: (-b.n_conflict, -b.n_both, b.name)))
+
+
+def _misses(
+    task: Task,
+    field_ids: Collection[str],
+    mine: Mapping[int, Mapping[str, Answer]],
+    others: Sequence[Sequence[Said]],
+    ids: Sequence[str],
+    texts: Sequence[str],
+) -> tuple[Shown, ...]:
+    """Records of which somebody says what is in a field that the rule fills elsewhere, and it says nothing."""
+    found: list[tuple[bool, int, Mapping[str, Answer]]] = []
+    for i, votes in enumerate(others):
+        for said in sorted(votes, key=lambda s: not s.is_person):
+            there = {f: a for f, a in said.fields.items() if f in field_ids and a and f not in mine.get(i, {})}
+            if there:
+                found.append((not said.is_person, i, there))
+                break
+    rows = sorted(found, key=lambda one: one[:2])[:SHOWN]
+    shown = []
+    for _, i, there in rows:
+        text, marks = _excerpt(texts[i], _marks(task, there))
+        shown.append(Shown(ids[i], text, "", _told(task, there, texts[i]), marks))
+    return tuple(shown)
+
+
+def _marks(task: Task, answers: Mapping[str, Answer]) -> list[_Mark]:
+    spoken = [(f.name, answers.get(f.field_id) or {}) for f in task.fields]
+    return [(name, start, end) for name, answer in spoken for start, end in answer.get("spans") or ()]
+
+
+def _excerpt(text: str, marks: list[_Mark]) -> tuple[str, tuple[_Mark, ...]]:
+    """A text cut to what stands round its marks, and the marks where they stand in what is left."""
+    if len(text) <= MOST_SHOWN:
+        return text, tuple(marks)
+    windows: list[list[int]] = []
+    for _, start, end in sorted(marks, key=lambda m: m[1:]):
+        if windows and start - AROUND <= windows[-1][1]:
+            windows[-1][1] = max(windows[-1][1], min(len(text), end + AROUND))
+        elif len(windows) < MOST_WINDOWS:
+            windows.append([max(0, start - AROUND), min(len(text), end + AROUND)])
+    shown, moved = "", list[_Mark]()
+    for start, end in windows or [[0, MOST_SHOWN]]:
+        shown += "… " if start and not shown else ""
+        by = len(shown) - start
+        moved += [(name, a + by, b + by) for name, a, b in marks if start <= a and b <= end]
+        shown += text[start:end] + (" … " if end < len(text) else "")
+    return shown.rstrip(), tuple(moved)
 
 
 def _taken(batch: pa.RecordBatch, texts: list[str], rows: list[int]) -> tuple[list[str], list[str]]:
@@ -159,10 +231,15 @@ def _told(task: Task, answers: Mapping[str, Answer], text: str) -> str:
 
 def _word(value: Any) -> str:
     if isinstance(value, dict):
-        return " ".join(str(v) for v in value.values() if v is not None)
+        return " ".join(_amount(v) for v in value.values() if v is not None)
     if isinstance(value, list):
         return ", ".join(map(_word, value)) or "nothing"
     return "nothing" if value is None else str(value)
+
+
+def _amount(value: Any) -> str:
+    """A part of an amount of money or of a small object; 45.0 as people write it."""
+    return f"{value:.2f}" if isinstance(value, float) and round(value, 2) == value else _word(value)
 
 
 def _else(task: Task, mine: Mapping[str, Answer], others: Sequence[Said], text: str) -> str:

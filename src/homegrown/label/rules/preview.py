@@ -25,12 +25,33 @@ UNKNOWN_ACCURACY = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A record to look at: what its label is and, where that differs, what it would be; empty for none."""
+    """A record to look at: what its label is and, where that differs, what it would be; empty for none.
+
+    Of a rule that fills fields: what it says, of what it misses nothing; what others say instead; and in `marks` what
+    is marked in `text`: the name of the field, start and end.
+    """
 
     record_id: str
     text: str
     label: str = ""
     would_be: str = ""
+    marks: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTried:
+    """What a rule does to one field.
+
+    Attributes:
+        n_fills: records of which it fills the field.
+        n_judged: what people say of the field on these, each of them counted.
+        n_right: of that what the rule says too.
+    """
+
+    name: str
+    n_fills: int
+    n_judged: int
+    n_right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,7 @@ class Preview:
         judge: for likeness: records whose yes or no teaches the threshold.
         thresholds: one for each condition of likeness.
         note: of fields, which of the values that it finds are no votes; empty where all are.
+        by_field: of fields, those that it fills.
     """
 
     n_records: int
@@ -68,6 +90,7 @@ class Preview:
     judge: tuple[Shown, ...] = ()
     thresholds: tuple[float, ...] = field(default=())
     note: str = ""
+    by_field: tuple[FieldTried, ...] = ()
 
     @property
     def coverage(self) -> float:

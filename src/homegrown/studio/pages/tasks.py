@@ -42,6 +42,7 @@ ROOMS = (
 #: those of a task whose answer is an object
 OBJECT_ROOMS = (
     ("Label", "station", "Mark words in one text after another, by keys or by mouse."),
+    ("Rules", "rules", "Say it once for many records: words, patterns, values."),
     ("Teachers", "teachers", "Let a model outside vote, within a budget."),
     ("People", "people", "Who labels, how far they agree, what they ask."),
 )
