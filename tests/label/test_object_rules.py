@@ -93,6 +93,10 @@ def test_phrases_values_and_conditions(opened, task):
         ({"kind": "phrases", "field": "nobody", "any": ["a"]}, "has no field 'nobody'"),
         ({"kind": "value", "field": "kind", "value": "spam"}, "is none of its choices"),
         ({"kind": "value", "field": "who", "value": "Ann"}, "a value of its own fills no such field"),
+        ({"kind": "near", "field": "kind", "any": ["a"]}, "words of a text fill no such field"),
+        ({"kind": "near", "field": "who", "any": [" "]}, "say beside which words"),
+        ({"kind": "near", "field": "who", "any": ["a"], "which": "all"}, "takes one answer"),
+        ({"kind": "line", "field": "who", "number": 0}, "Lines are counted from 1"),
         ({"kind": "spell", "field": "who"}, "The rule is not understood"),
     ],
 )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from homegrown.core.access import SYSTEM, Role
-from homegrown.core.rules import FieldRule, PatternFill, PhrasesFill, ValueFill, Words
+from homegrown.core.rules import FieldRule, LineFill, NearFill, PatternFill, PhrasesFill, ValueFill, Words
 from homegrown.studio.field_rule_form import form_of_field_rule
 from homegrown.workspace import connect
 from tests.studio.conftest import running, serious, visiting
@@ -49,6 +49,9 @@ def test_a_rule_is_built_seen_kept_changed_removed_and_brought_back(chromium, de
         page.select_option("[name=fill_which]", "last")
         page.wait_for_selector("#preview .tag:has-text('total: 1.00 EUR')")
         page.select_option("[name=fill_which]", "first")
+        page.select_option("[name=fill_kind]", "behind")
+        page.fill("[name=fill_what]", "total")
+        page.wait_for_selector("#preview >> text=what stands behind “total”")
         page.click("text=Fill another field too")
         page.wait_for_selector(".fill-line >> nth=1")
         second = page.locator(".fill-line").nth(1)
@@ -103,6 +106,7 @@ def test_what_a_form_cannot_be_is_said(desk):
             ({**said, "fill_what": "a(?=b)"}, "RE2"),
             ({**said, "fill_field": "nothing"}, "no field"),
             ({**said, "fill_which": "all"}, "takes one answer"),
+            ({**said, "fill_kind": "number"}, "named by its number"),
             ({**said, "fill_kind": "value", "fill_field": "kind", "fill_what": "spam"}, "none of its choices"),
             ({**said, "model": "none", "model_says": "x", "above": "many"}, "percentage"),
         ):
@@ -150,6 +154,7 @@ def test_programs_get_the_marks_and_the_fields(desk):
     [
         [PhrasesFill("who", ["a, b", "c"], case=True, which="last"), PatternFill("(?P<total>x+) ")],
         [PatternFill("a\nb", "who", which="first"), ValueFill("kind", "bill"), ValueFill("paid", None)],
+        [NearFill("who", ["a", "b c"], "before", which="last"), NearFill("who", ["x"], "line"), LineFill("who", -2)],
     ],
 )
 def test_what_the_form_says_comes_back_from_the_form(fills):

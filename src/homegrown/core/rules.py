@@ -140,6 +140,26 @@ class PhrasesFill(_Fill, frozen=True, tag="phrases"):
     which: Annotated[str, msgspec.Meta(pattern="^(first|last|all)$")] = "first"
 
 
+class NearFill(_Fill, frozen=True, tag="near"):
+    """What stands beside words: behind or before one of them on its line, or else on the next; or the line itself.
+
+    Of a value the nearest that is of the field's type, of a span the rest of the line.
+    """
+
+    field: FieldName
+    any: Annotated[list[Word], msgspec.Meta(min_length=1, max_length=500)]
+    side: Annotated[str, msgspec.Meta(pattern="^(behind|before|line)$")] = "behind"
+    case: bool = False
+    which: Annotated[str, msgspec.Meta(pattern="^(first|last|all)$")] = "first"
+
+
+class LineFill(_Fill, frozen=True, tag="line"):
+    """A line by its number, blank ones aside: 1 is the first, -1 the last. Of values the first that stands in it."""
+
+    field: FieldName
+    number: Annotated[int, msgspec.Meta(ge=-10_000, le=10_000)]
+
+
 class ValueFill(_Fill, frozen=True, tag="value"):
     """One value, the same for every record for which the conditions hold; None: it is not there."""
 
@@ -147,7 +167,7 @@ class ValueFill(_Fill, frozen=True, tag="value"):
     value: str | bool | int | float | None
 
 
-Fill = PatternFill | PhrasesFill | ValueFill
+Fill = PatternFill | PhrasesFill | NearFill | LineFill | ValueFill
 
 
 class FieldRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

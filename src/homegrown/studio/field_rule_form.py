@@ -8,19 +8,24 @@ from typing import Any
 
 from starlette.datastructures import ImmutableMultiDict
 
-from homegrown.core.rules import FieldRule, Fill, PatternFill, PhrasesFill, ValueFill
+from homegrown.core.rules import FieldRule, Fill, LineFill, NearFill, PatternFill, PhrasesFill, ValueFill
 from homegrown.errors import InputError
 from homegrown.studio.rule_form import ConditionsForm, condition_parts, form_parts
 
-PHRASES, PATTERN, VALUE, ABSENT = "phrases", "pattern", "value", "absent"
+PHRASES, PATTERN, NUMBER, VALUE, ABSENT = "phrases", "pattern", "number", "value", "absent"
 #: how a field is filled: the value of the form, and what it says to a person
 KINDS = (
     (PHRASES, "one of these words or phrases"),
+    ("behind", "what stands behind these words"),
+    ("before", "what stands before these words"),
+    ("line", "the line with one of these words"),
+    (NUMBER, "the line of this number"),
     (PATTERN, "what a pattern matches"),
     (VALUE, "always this value"),
     (ABSENT, "nothing: it is not in the text"),
 )
 WHICH = (("first", "the first"), ("last", "the last"), ("all", "all of them"))
+_SIDES = ("behind", "before", "line")
 MOST_LINES = 50
 MOST_PHRASES = 5_000
 
@@ -50,6 +55,10 @@ class FillLine:
             return PatternFill(self.what, self.field, case=bool(self.case), which=self.which)
         if not self.field:
             raise InputError("Choose the field that is filled.")
+        if self.kind == NUMBER:
+            return LineFill(self.field, _number(self.what))
+        if self.kind in _SIDES:
+            return NearFill(self.field, _lines(self.what)[:500], self.kind, case=bool(self.case), which=self.which)
         if self.kind == PHRASES:
             return PhrasesFill(self.field, _lines(self.what), case=bool(self.case), which=self.which)
         return ValueFill(self.field, None if self.kind == ABSENT else self.what.strip())
@@ -111,7 +120,11 @@ def _line_of(fill: Fill) -> FillLine | None:
     if isinstance(fill, ValueFill):
         text = _as_text(fill).value
         return FillLine(field=fill.field, kind=ABSENT if text is None else VALUE, what=str(text or ""))
+    if isinstance(fill, LineFill):
+        return FillLine(field=fill.field, kind=NUMBER, what=str(fill.number))
     case = "exact" if fill.case else ""
+    if isinstance(fill, NearFill):
+        return FillLine(field=fill.field, kind=fill.side, what="\n".join(fill.any), which=fill.which, case=case)
     if isinstance(fill, PhrasesFill):
         return FillLine(field=fill.field, what="\n".join(fill.any), which=fill.which, case=case)
     if fill.pattern != fill.pattern.strip("\n"):
@@ -125,6 +138,15 @@ def _as_text(fill: Fill) -> Any:
         return fill
     written = {True: "yes", False: "no"}.get(fill.value) if isinstance(fill.value, bool) else str(fill.value)
     return ValueFill(fill.field, written)
+
+
+def _number(text: str) -> int:
+    try:
+        return max(-10_000, min(10_000, int(text.strip())))
+    except ValueError as error:
+        raise InputError(
+            f"A line is named by its number, 1 for the first and -1 for the last, not {text[:20]!r}."
+        ) from error
 
 
 def _lines(text: str) -> list[str]:

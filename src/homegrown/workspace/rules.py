@@ -30,6 +30,7 @@ from homegrown.query import Limits
 if TYPE_CHECKING:
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.tasks import Task
+    from homegrown.inference.candidates import Reading
     from homegrown.query import Result
     from homegrown.store import Store
     from homegrown.store.rules import Seen
@@ -109,6 +110,10 @@ class Rules:
             ...
 
         def _any_task(self, task: Task | handles.Task | str) -> Task: ...
+
+        def reading(self, task: Task | handles.Task | str) -> Reading:
+            """How values are written."""
+            ...
 
     def add_rule(self, task: Task | handles.Task | str, rule: Rule | FieldRule | Mapping[str, Any]) -> str:
         """Keep a rule without code; one of the same name is changed. It votes when ``run_rules`` is called.
@@ -213,7 +218,7 @@ class Rules:
         self._code_rules.setdefault(task.task_id, {})[rule.name] = function
 
     def _helpers(self) -> Helpers:
-        return Helpers(self._selected, self._nearness, self._probs, self.store.records.texts)
+        return Helpers(self._selected, self._nearness, self._probs, self.store.records.texts, self.reading)
 
     def _selected(self, where: str, n: int | None) -> pa.Array:
         # A line of its own, so that a comment at the end of the predicate ends with it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,10 @@ import pyarrow.compute as pc
 from homegrown.core.rules import Condition, Field, ModelSays, Pattern, Rule, Similar, Sql, Words
 from homegrown.errors import InputError
 from homegrown.store.fields import column_values
+
+if TYPE_CHECKING:
+    from homegrown.core.tasks import Task
+    from homegrown.inference.candidates import Reading
 
 COLUMNS = ["record_id", "text", "fields"]
 _WORD = r"[\pL\pN_]"
@@ -30,12 +35,14 @@ class Helpers:
         nearness: cosine float32 [n_texts] of each text to the nearest of some examples.
         probs: probability float [n_texts] that the named model gives the named class.
         texts: texts by record id.
+        reading: how values are written in the texts of a task whose answer is an object.
     """
 
     selected: Callable[[str, int | None], pa.Array]
     nearness: Callable[[Sequence[str], list[str]], np.ndarray]
     probs: Callable[[str, str, list[str]], np.ndarray]
     texts: Callable[[list[str]], dict[str, str]]
+    reading: Callable[[Task], Reading]
 
 
 class Matcher:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,12 +15,14 @@ import pyarrow.compute as pc
 
 from homegrown.core.documents import answer_in
 from homegrown.core.ids import canonical_json
-from homegrown.core.rules import Fill, PatternFill, PhrasesFill, ValueFill
+from homegrown.core.rules import Fill, LineFill, NearFill, PatternFill, PhrasesFill, ValueFill
 from homegrown.core.schema import Field, FieldType, checked_value
 from homegrown.core.spans import Span
 from homegrown.errors import InputError
+from homegrown.inference.candidates import Reading
 from homegrown.label.marked import UNMARKED, marked_answer
 from homegrown.label.rules.conditions import literal
+from homegrown.label.rules.near import LineFinder, NearFinder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,13 +70,15 @@ class Filler:
     Args:
         task: whose answer is an object.
         fills: of the rule.
+        reading: how values are written in its texts.
 
     Raises:
         InputError: a field is unknown or takes no words, a value is none of its type, or a pattern cannot be used.
     """
 
-    def __init__(self, task: Task, fills: Sequence[Fill]) -> None:
+    def __init__(self, task: Task, fills: Sequence[Fill], reading: Reading | None = None) -> None:
         self._task = task
+        self._reading = reading or Reading()
         self._fields = {f.name: f for f in task.fields}
         self._said: dict[str, Any] = {}
         self._finders = []
@@ -108,7 +112,12 @@ class Filler:
             raise InputError(read.problems[0])
         self._said |= read.value["fields"]
 
-    def _finder(self, one: PatternFill | PhrasesFill) -> _Finder:
+    def _finder(self, one: PatternFill | PhrasesFill | NearFill | LineFill) -> _Finder | NearFinder | LineFinder:
+        if isinstance(one, LineFill):
+            return LineFinder(self._words(one.field), one, self._reading)
+        if isinstance(one, NearFill):
+            check_which(one.which, [self._words(one.field)])
+            return NearFinder(self._words(one.field), one, self._reading)
         if isinstance(one, PhrasesFill):
             return _Finder(phrases_pattern(one.any), {"phrase": self._words(one.field)}, one)
         names = [n for n in self.groups_of(one.pattern) if n in self._fields]
@@ -140,12 +149,23 @@ class Filler:
         for name, spans in marks.items():
             target = self._fields[name]
             try:
-                found[target.field_id] = marked_answer(target, sorted(set(spans)), text)
+                found[target.field_id] = marked_answer(target, sorted(set(spans)), text, **asdict(self._reading))
             except InputError as problem:
                 unread.add(record_id, problem.message)
         if not found:
             return None
         return canonical_json(checked_value(self._task.fields, {"fields": found}, text)).decode()
+
+
+def check_which(which: str, fields: Sequence[Field]) -> None:
+    """Refuse all of several matches for a field that takes one answer.
+
+    Raises:
+        InputError: which field does.
+    """
+    single = next((f.name for f in fields if not f.takes_many), None)
+    if which == "all" and single is not None:
+        raise InputError(f"“{single}” takes one answer; of several matches the first or the last can fill it.")
 
 
 class _Finder:
@@ -154,9 +174,7 @@ class _Finder:
     def __init__(self, pattern: str, groups: Mapping[str, Field], how: PatternFill | PhrasesFill) -> None:
         self._pattern = ("" if how.case else "(?i)") + named_alone(pattern)
         self._groups, self._which = groups, how.which
-        if how.which == "all" and not all(f.takes_many for f in groups.values()):
-            name = next(f.name for f in groups.values() if not f.takes_many)
-            raise InputError(f"“{name}” takes one answer; of several matches the first or the last can fill it.")
+        check_which(how.which, list(groups.values()))
         try:
             pc.extract_regex_span(pa.array([""]), self._pattern)
         except pa.ArrowInvalid as error:

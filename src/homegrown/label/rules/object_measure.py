@@ -128,7 +128,8 @@ def preview_field_rule(
     misses what others say of a field of which it says nothing.
     """
     started = time.monotonic()
-    filler, matcher, unread = Filler(task, rule.fills), Matcher(conditions_of(rule), helpers), Unread()
+    filler, unread = Filler(task, rule.fills, helpers.reading(task)), Unread()
+    matcher = Matcher(conditions_of(rule), helpers)
     ids, texts, values = list[str](), list[str](), list[str | None]()
     for batch in batches:
         matched = set(matcher.matches(batch).tolist())

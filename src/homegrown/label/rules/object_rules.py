@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from homegrown.core.documents import answer_in
 from homegrown.core.ids import canonical_json
-from homegrown.core.rules import FieldRule, Fill, PatternFill, PhrasesFill, Rule, ValueFill
+from homegrown.core.rules import FieldRule, Fill, LineFill, NearFill, PatternFill, PhrasesFill, Rule, ValueFill
 from homegrown.core.schema import checked_value
 from homegrown.core.spans import Span
 from homegrown.errors import InputError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from homegrown.core.tasks import Task
+    from homegrown.inference.candidates import Reading
     from homegrown.label.rules.conditions import Helpers
     from homegrown.store import Store
 
@@ -114,30 +116,42 @@ def field_sentence(rule: FieldRule) -> str:
 def _said(one: Fill) -> str:
     if isinstance(one, ValueFill):
         return f"{one.field} with {'nothing' if one.value is None else f'“{one.value}”'}"
+    if isinstance(one, LineFill):
+        number = f"line {one.number}" if one.number > 0 else f"line {-one.number} from the end"
+        return f"{one.field} with {'the last line' if one.number == -1 else number}"
     which = {"first": "", "last": "the last of ", "all": "all of "}[one.which]
+    if isinstance(one, NearFill):
+        side = "the line with" if one.side == "line" else f"what stands {one.side}"
+        return f"{one.field} with {which}{side} {_phrases(one.any)}"
     if isinstance(one, PhrasesFill):
-        more = f" and {len(one.any) - 6:,} more" if len(one.any) > 6 else ""
-        return f"{one.field} with {which or 'any of '}" + ", ".join(f"“{p[:60]}”" for p in one.any[:6]) + more
+        return f"{one.field} with {which or 'any of '}{_phrases(one.any)}"
     return f"{one.field or 'the named groups'} with {which}what matches {one.pattern}"
 
 
-def document_value(task: Task, document: bytes, text: str) -> tuple[str | None, list[str]]:
+def _phrases(some: Sequence[str]) -> str:
+    more = f" and {len(some) - 6:,} more" if len(some) > 6 else ""
+    return ", ".join(f"“{p[:60]}”" for p in some[:6]) + more
+
+
+def document_value(task: Task, document: bytes, text: str, reading: Reading) -> tuple[str | None, list[str]]:
     """The vote's value (JSON) of what a function said of a text, and what of it is no vote.
 
     Args:
         task: of the rule.
         document: JSON; ``{"$at": [[3, 7]]}`` stands for what a pattern of the function matched there.
         text: of the record.
+        reading: how its values are written.
     """
+    ways = asdict(reading)
     said = msgspec.json.decode(document)
     marked = {n: v["$at"] for n, v in said.items() if isinstance(v, dict) and "$at" in v}
-    read = answer_in(task.fields, {n: v for n, v in said.items() if n not in marked}, text)
+    read = answer_in(task.fields, {n: v for n, v in said.items() if n not in marked}, text, **ways)
     found, problems = read.value["fields"], list(read.problems)
     for one in task.fields:
         if one.name in marked:
             spans = [Span(a, b, one.name) for a, b in marked[one.name] if b > a]
             try:
-                found[one.field_id] = marked_answer(one, spans, text) if spans else None
+                found[one.field_id] = marked_answer(one, spans, text, **ways) if spans else None
             except InputError as problem:
                 problems.append(problem.message)
     if not found:

@@ -21,6 +21,7 @@ from homegrown.core.tasks import Task, TaskKind
 from homegrown.engine.functions import FunctionLimits, LimitedFunctions
 from homegrown.engine.functions_frames import Answers, Batch
 from homegrown.errors import HomegrownError, InputError
+from homegrown.inference.candidates import Reading
 from homegrown.label.person import value_of_ids
 from homegrown.label.rules.code import CodeRule
 from homegrown.label.rules.conditions import COLUMNS, Helpers, Matcher
@@ -83,6 +84,7 @@ class _Running:
     matcher: Matcher | None = None
     code: CodeRule | None = None
     filler: Filler | None = None
+    reading: Reading = field(default_factory=Reading)
     unread: Unread = field(default_factory=Unread)
     value: str = ""
     n_asked: int = 0
@@ -167,7 +169,10 @@ def _running(
     seen = store.rules.seen([r["label_source_id"] for r in standing])
     data = [_of_data(task, row, seen[row["label_source_id"]], helpers) for row in wanted if "rule" in row["config"]]
     known = {r["name"]: r for r in standing}
-    return [*data, *(_of_code(task, rule, known.get(rule.name), seen) for rule in code)]
+    coded = [_of_code(task, rule, known.get(rule.name), seen) for rule in code]
+    for one in coded if task.fields else ():
+        one.reading = helpers.reading(task)
+    return [*data, *coded]
 
 
 def _of_data(task: Task, row: dict[str, Any], seen: Seen, helpers: Helpers) -> _Running:
@@ -175,7 +180,8 @@ def _of_data(task: Task, row: dict[str, Any], seen: Seen, helpers: Helpers) -> _
     try:
         if task.fields:
             of_fields = stored_field_rule(task, row)
-            one.filler, one.matcher = Filler(task, of_fields.fills), Matcher(conditions_of(of_fields), helpers)
+            one.filler = Filler(task, of_fields.fills, helpers.reading(task))
+            one.matcher = Matcher(conditions_of(of_fields), helpers)
             return one
         rule, ids = stored_rule(task, row)
         one.matcher, one.value = Matcher(rule, helpers), vote_json(task, ids)
@@ -317,7 +323,7 @@ def _hear_documents(task: Task, one: _Running, batch: Batch, answer: Answers) ->
     rows, codes = (np.frombuffer(part, np.uint32).tolist() for part in (answer.rows, answer.codes))
     for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
         record_id = batch.record_ids[row]
-        value, problems = document_value(task, answer.documents[code].encode(), batch.texts[row])
+        value, problems = document_value(task, answer.documents[code].encode(), batch.texts[row], one.reading)
         for problem in problems:
             one.unread.add(record_id, problem)
         if value is not None:
