@@ -13,6 +13,8 @@ from homegrown.core.assignments import Submission
 from homegrown.core.ids import new_id
 from homegrown.curate.object_labels import read_object_labels
 from homegrown.errors import ConflictError, ForbiddenError, InputError
+from homegrown.label.disputes import disputed_fields
+from homegrown.label.span_exchange import exported_spans
 from homegrown.store.exams import DrawnCall
 from homegrown.workspace import connect
 
@@ -131,6 +133,8 @@ def test_a_reviewers_word_decides_its_field_and_no_other(desk):
     (told,) = desk.ws.disputes("note", [(desk.records[1], desk.ids["kind"])])
     assert (told.settled.who, told.settled.answer) == (("Rita",), None)
     assert [p.accuracy for p in desk.ws.team("note").report.people] != [None] * 3
+    (one,) = [e for e in exported_spans(desk.ws.store, desk.task, {}) if e.record_id == desk.records[1]]
+    assert ("Eve", ()) in [(o.author, o.spans) for o in one.opinions], "what she said of other fields goes out with it"
 
 
 def test_settling_is_kept_once_and_taken_back(desk):
@@ -202,3 +206,29 @@ def test_in_a_terminal(desk):
     assert run("settle", "note", desk.records[1], "kind=bill", "--base", base).exit_code == 0
     assert run("settle", "note", desk.records[1], "kind").exit_code
     assert run("queue", "note", "--sources").exit_code == 2
+
+
+def test_what_is_kept_of_the_queue_is_what_there_is(desk):
+    eve, rita = desk.person("Eva"), desk.person("Rita", Role.REVIEWER)
+
+    def check():
+        for sources in (False, True):
+            kept = desk.ws.disputed_fields("note", sources=sources)
+            fresh = disputed_fields(desk.ws.store, desk.ws.task("note").noun, sources=sources)
+            assert set(kept) == set(fresh)
+            assert [d.weight for d in kept if d.among_people] == [d.weight for d in fresh if d.among_people]
+        return len(kept)
+
+    assert check() == 6
+    desk.say(eve, 3, who=None)
+    assert check() == 7, "the column says a name"
+    desk.say(eve, 2, kind="offer")
+    assert check() == 7, "what only a source contradicted people contradict now"
+    done = rita.settle("note", desk.records[2], {"kind": "bill"})
+    assert check() == 6
+    rita.submit("note", [Submission("client_2", "undo", desk.records[2], undoes=done.vote_id)], settles=True)
+    assert check() == 7
+    desk.ws.forget(record=desk.records[1])
+    assert check() == 4
+    desk.ws.task("note", fields={n: f for n, f in FIELDS.items() if n != "kind"})
+    assert check() == 2

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
+from homegrown.core.ids import timestamp
 from homegrown.core.said import Answer, fullest, meaning_of, meanings_of
 from homegrown.core.schema import Field, FieldType
 from homegrown.label.people import current
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from homegrown.store import Store
 
 _FEW = 1_000
+_MARGIN = timedelta(minutes=1)
 #: what is marked in a text: the same words at another place mean the same
 _MARKED = (FieldType.SPAN, FieldType.LIST)
 
@@ -90,10 +94,65 @@ def disputed_fields(store: Store, task: Task, *, sources: bool = False) -> list[
         >>> [(d.field_id, d.weight) for d in disputed_fields(store, task)]  # doctest: +SKIP
         [('f_1', 0.5)]
     """
-    ids = None if sources else store.person_votes.disagreeing(task.task_id)
+    return _in_order(_by_record(store, task, sources=sources))
+
+
+class DisputeQueue:
+    """The disputed fields of tasks, kept while nothing changes; a record of which somebody spoke is looked at again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[tuple[str, bool], _Held] = {}
+
+    def of(self, store: Store, task: Task, *, sources: bool = False) -> list[DisputedField]:
+        """As ``disputed_fields``."""
+        key, state = (task.task_id, sources), _state(store, task, sources=sources)
+        with self._lock:
+            n, newest = store.person_votes.given(task.task_id)
+            held = self._held.get(key)
+            if held is None or held.state != state or n < held.n:
+                held = _Held(state, n, newest, _by_record(store, task, sources=sources))
+            elif n > held.n:
+                # Two who write at once may be seen in another order than that of their times.
+                since = timestamp(datetime.fromisoformat(held.newest) - _MARGIN) if held.newest else ""
+                spoken = store.person_votes.spoken_since(task.task_id, since)
+                rest = dict(held.found)
+                for record_id in spoken:
+                    rest.pop(record_id, None)
+                again = _by_record(store, task, sources=sources, record_ids=spoken)
+                held = _Held(state, n, newest, rest | again)
+            self._held[key] = held
+            return _in_order(held.found)
+
+
+class _Held(NamedTuple):
+    """What was found, and of which votes: how many there were, and when the newest was given."""
+
+    state: tuple[object, ...]
+    n: int
+    newest: str
+    found: dict[str, list[DisputedField]]
+
+
+def _state(store: Store, task: Task, *, sources: bool) -> tuple[object, ...]:
+    """Changes with everything but people's votes on which disputes depend."""
+    state: list[object] = [task.version, *store.records.version()]
+    if sources:
+        state += [store.votes.table.version() if store.votes.table.exists else 0]
+        state += [len(store.exams.of_task(task.task_id))]
+        state += [s["label_source_id"] for s in store.tasks.label_sources(task.task_id)]
+    return tuple(state)
+
+
+def _by_record(
+    store: Store, task: Task, *, sources: bool, record_ids: Sequence[str] | None = None
+) -> dict[str, list[DisputedField]]:
+    """Disputed fields by record, the longest waiting first; of some records, or of all."""
+    ids = record_ids if sources or record_ids is not None else store.person_votes.disagreeing(task.task_id)
     if ids is not None and not ids:
-        return []
-    rows = store.person_votes.people(task.task_id, ids if ids is not None and len(ids) <= _FEW else None)
+        return {}
+    few = list(ids) if ids is not None and len(ids) <= _FEW else None
+    rows = store.person_votes.people(task.task_id, few)
     said: dict[str, list[dict[str, Answer]]] = {}
     settled: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -102,13 +161,15 @@ def disputed_fields(store: Store, task: Task, *, sources: bool = False) -> list[
             settled[row["record_id"]] |= fields.keys()
         else:
             said.setdefault(row["record_id"], []).append(fields)
-    waiting = current(store, list(said) if ids is None else ids)
-    found = [d for i in waiting for d in _among_people(task, i, said.get(i, []), settled[i])]
+    wanted = frozenset(said if ids is None else ids)
+    waiting = current(store, [i for i in said if i in wanted])
+    found = {i: some for i in waiting if (some := _among_people(task, i, said[i], settled[i]))}
     if sources:
-        known = {(d.record_id, d.field_id) for d in found}
+        known = {(d.record_id, d.field_id) for some in found.values() for d in some}
         exam = set(store.exams.of_task(task.task_id))
-        found += _among_sources(store, task, [i for i in waiting if i not in exam], settled, known)
-    return _in_order(found)
+        for one in _among_sources(store, task, [i for i in waiting if i not in exam], settled, known):
+            found.setdefault(one.record_id, []).append(one)
+    return found
 
 
 def _among_people(
@@ -117,6 +178,8 @@ def _among_people(
     found = []
     for one in task.fields:
         answers = [a[one.field_id] for a in said if one.field_id in a]
+        if all(a == answers[0] for a in answers):  # to the letter: nearly all of them
+            continue
         counted = Counter(meanings_of(one, answers))
         if len(counted) > 1 and one.field_id not in settled:
             weight = 1 - max(counted.values()) / len(answers)
@@ -150,17 +213,14 @@ def _among_sources(
     return found
 
 
-def _in_order(found: list[DisputedField]) -> list[DisputedField]:
+def _in_order(found: Mapping[str, Sequence[DisputedField]]) -> list[DisputedField]:
     """The worst first, the other fields of its record behind it; of equals the longest waiting."""
 
     def badness(one: DisputedField) -> tuple[bool, float, int]:
         return not one.among_people, -one.weight, -one.n_voices
 
-    worst: dict[str, tuple[bool, float, int]] = {}
-    for one in found:
-        worst[one.record_id] = min(badness(one), worst.get(one.record_id, badness(one)))
-    place = {record_id: at for at, record_id in enumerate(sorted(worst, key=lambda i: worst[i]))}
-    return sorted(found, key=lambda one: (place[one.record_id], badness(one)))
+    records = [sorted(some, key=badness) for some in found.values()]
+    return [one for some in sorted(records, key=lambda some: badness(some[0])) for one in some]
 
 
 def disputes(store: Store, task: Task, wanted: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> list[Dispute]:

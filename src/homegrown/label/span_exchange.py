@@ -17,6 +17,7 @@ from homegrown.label.exchange import Valued
 from homegrown.label.marked import UNMARKED, marked_answer
 from homegrown.label.names import key
 from homegrown.label.span_files import SpanExported, SpanOpinion
+from homegrown.store.said import without_settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -177,8 +178,10 @@ def _marks(names: Mapping[str, str], value: str, text: str) -> tuple[Span, ...] 
 def _votes(store: Store, task: Task) -> dict[str, list[tuple[str, str, bool, float | None]]]:
     """Value, author, whether that is a person, and confidence by record; people's first."""
     found: dict[str, list[tuple[str, str, bool, float | None]]] = defaultdict(list)
-    for record_id, value, who in store.person_votes.standing_by(task.task_id):
-        found[record_id].append((value, who, True, None))
+    people = store.person_votes.people(task.task_id)
+    told = [(v["record_id"], v["settles"], msgspec.json.decode(v["value"])["fields"]) for v in people]
+    for vote, fields in zip(people, without_settled(told), strict=True):
+        found[vote["record_id"]].append((canonical_json({"fields": fields}).decode(), vote["name"], True, None))
     sources = {s["label_source_id"]: s for s in store.tasks.label_sources(task.task_id)}
     for batch in store.votes.of_task(task.task_id).to_batches():
         columns = (batch[c].to_pylist() for c in ("record_id", "label_source_id", "value", "confidence"))

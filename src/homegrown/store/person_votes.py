@@ -135,6 +135,18 @@ class PersonVotes:
         row = self._db.one(sa.select(sa.func.count().label("n")).select_from(_V).where(_V.c.task_id == task_id))
         return int(row["n"]) if row else 0
 
+    def given(self, task_id: str) -> tuple[int, str]:
+        """``n_given``, and when the newest of them was given; empty where there is none."""
+        n, newest = sa.func.count().label("n"), sa.func.max(_V.c.created_at).label("newest")
+        row = self._db.one(sa.select(n, newest).where(_V.c.task_id == task_id)) or {}
+        return int(row.get("n") or 0), row.get("newest") or ""
+
+    def spoken_since(self, task_id: str, at: str) -> list[str]:
+        """Records of which somebody said something, or took it back, at *at* or later, the longest waiting first."""
+        wanted = sa.select(_V.c.record_id).where(_V.c.task_id == task_id, _V.c.created_at >= at)
+        rows = self._db.all(wanted.group_by(_V.c.record_id).order_by(sa.func.max(_V.c.created_at)))
+        return [row["record_id"] for row in rows]
+
     def n_since(self, task_id: str, at: str, *, without: Sequence[str] = ()) -> int:
         """How many votes of people that stand were given after *at*, those on the records *without* not counted."""
         n = sa.select(sa.func.count().label("n")).select_from(_V)

@@ -13,7 +13,7 @@ from homegrown.core.tasks import LabelSourceKind
 from homegrown.store.meaning import places
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from homegrown.core.tasks import Task
     from homegrown.store import Store
@@ -47,12 +47,28 @@ def said_of(store: Store, task: Task, record_ids: pa.Array, *, exclude_terms: Se
     people = store.person_votes.people(task.task_id)
     rows = places(pa.array([v["record_id"] for v in people], pa.string()), record_ids).tolist()
     here = [(i, v["actor_id"], v["settles"], of(v["value"])) for i, v in zip(rows, people, strict=True) if i >= 0]
-    settled: dict[int, set[str]] = {}
-    for i, _, settles, fields in here:
-        if settles:
-            settled.setdefault(i, set()).update(fields)
-    for i, actor_id, settles, fields in here:
-        left = fields if settles else {f: a for f, a in fields.items() if f not in settled.get(i, ())}
-        if left:
-            said[i].append(Said(actor_id, left, is_person=True))
+    left = without_settled([(i, settles, fields) for i, _, settles, fields in here])
+    for (i, actor_id, _, _), fields in zip(here, left, strict=True):
+        if fields:
+            said[i].append(Said(actor_id, fields, is_person=True))
     return said
+
+
+def without_settled(people: Sequence[tuple[Hashable, bool, Mapping[str, Answer]]]) -> list[dict[str, Answer]]:
+    """What counts of what people say of the fields of records: of a field that a reviewer settled, theirs alone.
+
+    Args:
+        people: of each vote its record, whether a reviewer settles by it, and its answers by field id.
+
+    Example:
+        >>> without_settled([("r", False, {"f_1": None, "f_2": None}), ("r", True, {"f_1": {"value": "2"}})])
+        [{'f_2': None}, {'f_1': {'value': '2'}}]
+    """
+    settled: dict[Hashable, set[str]] = {}
+    for record, settles, fields in people:
+        if settles:
+            settled.setdefault(record, set()).update(fields)
+    return [
+        {i: a for i, a in fields.items() if settles or i not in settled.get(record, ())}
+        for record, settles, fields in people
+    ]

@@ -10,7 +10,7 @@ from homegrown.core.documents import answer_in
 from homegrown.core.ids import new_id
 from homegrown.errors import ForbiddenError, InputError, NotFoundError
 from homegrown.inference.candidates import VALUES
-from homegrown.label.disputes import Dispute, DisputedField, disputed_fields, disputes
+from homegrown.label.disputes import Dispute, DisputedField, DisputeQueue, disputes
 from homegrown.label.marks import read_words, with_place
 from homegrown.workspace.station import QueuePage, Waiting
 
@@ -31,6 +31,7 @@ class ObjectReview:
     """Mixed into ``Workspace``."""
 
     store: Store
+    _kept: dict[str, Any]
 
     if TYPE_CHECKING:
 
@@ -59,7 +60,7 @@ class ObjectReview:
             >>> len(ws.disputed_fields("receipt"))  # doctest: +SKIP
             12
         """
-        return disputed_fields(self.store, self._object(task), sources=sources)
+        return self._disputed(self._object(task), sources=sources)
 
     def disputes(self, task: AnyTask, wanted: Sequence[tuple[str, str]]) -> list[Dispute]:
         """What is said of a few fields, side by side; each is a record id and a field id.
@@ -135,9 +136,12 @@ class ObjectReview:
             raise InputError(f"The task {asked.name!r} is answered with classes; its conflicts have no fields.")
         return asked
 
+    def _disputed(self, task: Task, *, sources: bool = False) -> list[DisputedField]:
+        return self._kept.setdefault("disputes", DisputeQueue()).of(self.store, task, sources=sources)
+
     def _object_conflicts(self, task: Task, limit: int, *, sources: bool) -> QueuePage:
         by_record: dict[str, list[DisputedField]] = {}
-        for one in disputed_fields(self.store, task, sources=sources):
+        for one in self._disputed(task, sources=sources):
             by_record.setdefault(one.record_id, []).append(one)
         chosen = list(by_record)[:limit]
         records = {r.record_id: r for r in self.store.records.get(chosen)}

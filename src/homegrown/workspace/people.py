@@ -11,7 +11,6 @@ import msgspec
 from homegrown.core.access import Permission, Role
 from homegrown.errors import ForbiddenError, InputError
 from homegrown.govern.people import INVITED, Invitation, People, may_invite
-from homegrown.label.disputes import disputed_fields
 from homegrown.label.object_people import ObjectVote, objects_report
 from homegrown.label.people import PeopleReport, PersonVote, disputed, people_report
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from homegrown.core.tasks import Task
+    from homegrown.label.disputes import DisputedField
     from homegrown.metrics.agreement import Agreement
     from homegrown.store import Store
     from homegrown.workspace import handles
@@ -79,6 +79,10 @@ class Invitations:
     if TYPE_CHECKING:
 
         def _any_task(self, task: Task | handles.Task | str) -> Task: ...
+
+        def _disputed(self, task: Task, *, sources: bool = False) -> list[DisputedField]:
+            """Fields of objects on which people disagree."""
+            ...
 
     def invite(self, task: Task | handles.Task | str, name: str, role: str = "annotator") -> Invitation:
         """Invite somebody to label a task, or to review it; hand them the link, which works once within a week.
@@ -148,7 +152,7 @@ class Invitations:
     def _conflicting(self, task: Task) -> Collection[str]:
         """Records on which people disagree and which no reviewer settled."""
         if task.fields:
-            return {d.record_id for d in disputed_fields(self.store, task)}
+            return {d.record_id for d in self._disputed(task)}
         return disputed(self.store, task)
 
     def _agreement(self, task: Task, rows: list[dict[str, Any]]) -> PeopleReport:
