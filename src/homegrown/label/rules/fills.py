@@ -79,6 +79,7 @@ class Filler:
     def __init__(self, task: Task, fills: Sequence[Fill], reading: Reading | None = None) -> None:
         self._task = task
         self._reading = reading or Reading()
+        self._ways = asdict(self._reading)
         self._fields = {f.name: f for f in task.fields}
         self._said: dict[str, Any] = {}
         self._finders = []
@@ -149,7 +150,7 @@ class Filler:
         for name, spans in marks.items():
             target = self._fields[name]
             try:
-                found[target.field_id] = marked_answer(target, sorted(set(spans)), text, **asdict(self._reading))
+                found[target.field_id] = marked_answer(target, sorted(set(spans)), text, **self._ways)
             except InputError as problem:
                 unread.add(record_id, problem.message)
         if not found:
