@@ -111,7 +111,7 @@ class DisputeQueue:
             n, newest = store.person_votes.given(task.task_id)
             held = self._held.get(key)
             if held is None or held.state != state or n < held.n:
-                held = _Held(state, n, newest, _by_record(store, task, sources=sources))
+                held = _held(state, n, newest, _by_record(store, task, sources=sources))
             elif n > held.n:
                 # Two who write at once may be seen in another order than that of their times.
                 since = timestamp(datetime.fromisoformat(held.newest) - _MARGIN) if held.newest else ""
@@ -120,18 +120,23 @@ class DisputeQueue:
                 for record_id in spoken:
                     rest.pop(record_id, None)
                 again = _by_record(store, task, sources=sources, record_ids=spoken)
-                held = _Held(state, n, newest, rest | again)
+                held = _held(state, n, newest, rest | again)
             self._held[key] = held
-            return _in_order(held.found)
+            return list(held.ordered)
 
 
 class _Held(NamedTuple):
-    """What was found, and of which votes: how many there were, and when the newest was given."""
+    """What was found, by record and in order, and of which votes: how many, and when the newest was given."""
 
     state: tuple[object, ...]
     n: int
     newest: str
     found: dict[str, list[DisputedField]]
+    ordered: list[DisputedField]
+
+
+def _held(state: tuple[object, ...], n: int, newest: str, found: dict[str, list[DisputedField]]) -> _Held:
+    return _Held(state, n, newest, found, _in_order(found))
 
 
 def _state(store: Store, task: Task, *, sources: bool) -> tuple[object, ...]:
