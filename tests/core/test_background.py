@@ -30,3 +30,24 @@ def test_an_error_of_ours_ends_its_work_alone():
     work.start("key", lambda: done.append(1))
     work.wait()
     assert done == [1]
+
+
+def test_who_waits_while_another_begins_waits_for_it(monkeypatch):
+    begins, waits, found = threading.Event(), threading.Event(), []
+    start = threading.Thread.start
+
+    def late(thread):
+        if thread.name == "sums":
+            begins.set()
+            waits.wait(0.2)  # nobody can tell when the other stands before the lock
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", late)
+    work = Background("sums")
+    other = threading.Thread(target=lambda: work.start("a", lambda: found.append(1)))
+    other.start()
+    begins.wait()
+    work.wait("a")
+    assert found == [1]
+    waits.set()
+    other.join()

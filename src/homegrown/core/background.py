@@ -53,5 +53,7 @@ class Background:
 
     def wait(self, *keys: Hashable) -> None:
         """Until no work of *keys* is going on; of all when none are named."""
-        for thread in [self._threads[k] for k in keys or list(self._threads) if k in self._threads]:
+        with self._lock:  # what another thread is just beginning has begun by then
+            threads = [self._threads[k] for k in keys or list(self._threads) if k in self._threads]
+        for thread in threads:
             thread.join()
