@@ -108,13 +108,15 @@ class ObjectReview:
 
     def _read_document(self, task: Task, said: Mapping[str, Any], text: str) -> dict[str, Answer]:
         """Answers by field id of what somebody says of a text by the names of fields."""
-        fields, reading = {f.name: f for f in task.fields}, self.reading(task)
+        fields = {n: f for f in task.fields for n in f.former} | {f.name: f for f in task.fields}
+        reading = self.reading(task)
         ways = {"day_first": reading.day_first, "decimal": reading.decimal, "currency": reading.currency}
         found: dict[str, Answer] = {}
         for name, value in said.items():
             one = fields.get(name)
             if one is None:
-                raise InputError(f"The task {task.name!r} has no field {name[:80]!r}. Fields: {', '.join(fields)}.")
+                names = ", ".join(f.name for f in task.fields)
+                raise InputError(f"The task {task.name!r} has no field {name[:80]!r}. Fields: {names}.")
             if one.type in VALUES and isinstance(value, str) and value.strip():
                 mark = read_words(one, text, value.strip(), reading)
                 if not mark.answers:

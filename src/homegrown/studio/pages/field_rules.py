@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -121,7 +121,7 @@ class FieldRulesPage:
 def page_of(call: Call, task: Task) -> Response:
     """The page of a task; with a form's fields in the address, their preview too."""
     standing, edited = call.ws.rules(task), asked(call, "rule")
-    form, notes = _form(call, standing, edited)
+    form, notes = _form(call, task, standing, edited)
     found, problem = _try(call.ws, task, form)
     name = words.shell(task.name)
     page = FieldRulesPage(
@@ -168,7 +168,7 @@ def _targets(task: Task) -> tuple[str, ...]:
     return tuple(f.name for f in task.fields if f.type is not FieldType.LIST)
 
 
-def _form(call: Call, standing: list[StandingRule], edited: str) -> tuple[FieldRuleForm, tuple[str, ...]]:
+def _form(call: Call, task: Task, standing: list[StandingRule], edited: str) -> tuple[FieldRuleForm, tuple[str, ...]]:
     if not edited:
         return field_form_of(call.request.query_params), ()
     one = next((r for r in standing if r.name == edited), None)
@@ -177,7 +177,8 @@ def _form(call: Call, standing: list[StandingRule], edited: str) -> tuple[FieldR
     found = form_of_field_rule(one.rule)
     if found is None:
         return FieldRuleForm(), (f"The rule {one.name!r} says more than this form can show; change it as JSON.",)
-    return found, ()
+    now = {before: f.name for f in task.fields for before in f.former}
+    return replace(found, fills=tuple(replace(line, field=now.get(line.field, line.field)) for line in found.fills)), ()
 
 
 def _try(ws: Workspace, task: Task, form: FieldRuleForm) -> tuple[FieldPreview | None, str]:

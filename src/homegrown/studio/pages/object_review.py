@@ -53,7 +53,7 @@ class SideRow:
 class Case:
     """A field of a record on which not all say the same.
 
-    `writes` is how another value is written: ``line``, ``lines``, ``one`` or ``several`` of the options, ``no`` way.
+    `writes` is how another value is written: ``line``, ``lines``, ``rows`` of a list, ``one`` or ``several`` options.
     """
 
     record_id: str
@@ -185,7 +185,7 @@ def _case(ws: Workspace, task: Task, dispute: Dispute, problem: str, typed: str)
         base=dispute.base or "",
         writes=_writes(one),
         options=("yes", "no") if one.type is FieldType.BOOLEAN else tuple(c.name for c in one.choices),
-        typed=typed,
+        typed=typed or _rows(one, dispute, text),
         problem=problem,
     )
 
@@ -222,9 +222,31 @@ def _told(one: Field, answer: dict[str, Any] | None, text: str) -> str:
     return in_words(document_of((one,), {"fields": {one.field_id: answer}}, text)[one.name])
 
 
+def _rows(one: Field, dispute: Dispute, text: str) -> str:
+    """Of a list what most say, a row a line, for the reviewer to change: ``item: Tea | price: 3.00``."""
+    items = next((s.answer["items"] for s in dispute.sides if s.answer), []) if one.type is FieldType.LIST else []
+    documents = [document_of(one.fields, {"fields": item}, text) for item in items]
+    return "\n".join(
+        " | ".join(f"{name}: {in_words(value)}" for name, value in row.items() if value not in (None, []))
+        for row in documents
+    )
+
+
+def _row_of(one: Field, line: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in line.split("|"):
+        name, _, value = part.partition(":")
+        inner = next((f for f in one.fields if f.name == name.strip()), None)
+        if inner is None or not value.strip():
+            names = " | ".join(f"{f.name}: …" for f in one.fields)
+            raise InputError(f"“{part.strip()[:80]}” says no field of a row. A row is written as {names}")
+        found[inner.name] = [v.strip() for v in value.split(";")] if inner.takes_many else value.strip()
+    return found
+
+
 def _writes(one: Field) -> str:
     if one.type is FieldType.LIST:
-        return "no"
+        return "rows"
     if one.type in (FieldType.CHOICE, FieldType.BOOLEAN):
         return "several" if one.takes_many else "one"
     return "lines" if one.takes_many else "line"
@@ -278,13 +300,16 @@ def _take(ws: Workspace, task: Task, record_id: str, said: dict[str, Any], base:
     return outcome
 
 
-def _written(call: Call, one: Field) -> str | list[str]:
+def _written(call: Call, one: Field) -> str | list[Any]:
     """What somebody wrote instead of all sides."""
     chosen = [v for v in call.form.getlist("words") if isinstance(v, str) and v.strip()]
     if not chosen:
         raise InputError(f"Write what “{one.name}” is, or press x where it is not in this text.")
+    lines = [line.strip() for line in chosen[0].splitlines() if line.strip()]
+    if one.type is FieldType.LIST:
+        return [_row_of(one, line) for line in lines]
     if one.type is FieldType.SPAN and one.takes_many:
-        return [line.strip() for line in chosen[0].splitlines() if line.strip()]
+        return lines
     return chosen if one.takes_many else chosen[0].strip()
 
 
