@@ -187,3 +187,16 @@ def test_a_rule_of_a_field_that_is_gone_says_so_and_keeps_its_votes(opened, task
     assert opened.store.votes.of_task(task.noun.task_id).num_rows == 2
     opened.restore_task(task.name)
     assert opened.run_rules(task.name, again=True).rules[0].n_votes == 2
+
+
+def test_of_many_records_a_spread_is_tried_and_all_that_people_spoke_of(opened, monkeypatch):
+    monkeypatch.setattr("homegrown.label.rules.object_measure.MAX_TRIED", 2)
+    task = opened.task("many", fields=FIELDS)
+    for row in opened.store.records.scan(["record_id", "text"]).to_pylist():
+        if "Bob" in row["text"]:
+            keep_vote(opened.store, task.noun, row["record_id"], {"fields": {task.fields[0].field_id: None}})
+    rule = {"name": "r", "fills": [{"kind": "phrases", "field": "who", "any": ["Bob"]}]}
+    tried = opened.preview_rule("many", rule)
+    n_bob = sum("Bob" in text for text in TEXTS)
+    assert (tried.n_records, tried.is_sample, tried.by_field[0].n_judged) == (4, True, n_bob)
+    assert tried.n_matches in (0, 2, 4), "scaled up from two"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from homegrown.core.documents import document_of
 from homegrown.core.said import Answer, meaning_of
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from homegrown.label.rules.conditions import Helpers
     from homegrown.store import Store
 
+MAX_TRIED = 5_000
+MOST_SPOKEN = 2_000
 MOST_SHOWN = 300
 AROUND = 60
 MOST_WINDOWS = 6
@@ -48,7 +51,7 @@ class _Sums:
         conflict: of them those where people, or else another source, say something else.
         against_people: of these those where people do.
         new: records of which the rule fills a field that nobody else speaks of.
-        by_field: by field id how many records it fills, and of what people say there all of it and what it says too.
+        by_field: by id of a field that it fills, of what people say there all of it and what it says too.
     """
 
     def __init__(self, task: Task, mine: Mapping[int, Mapping[str, Answer]], others: Sequence[Sequence[Said]]) -> None:
@@ -71,9 +74,9 @@ class _Sums:
         means = meaning_of(one, answer)
         people = [meaning_of(one, s.fields[one.field_id]) for s in said if s.is_person]
         rest = [(s.source, meaning_of(one, s.fields[one.field_id])) for s in said if not s.is_person]
-        tried = self.by_field.setdefault(one.field_id, [0, 0, 0])
-        for at, n in enumerate((1, len(people), people.count(means))):
-            tried[at] += n
+        judged = self.by_field.setdefault(one.field_id, [0, 0])
+        judged[0] += len(people)
+        judged[1] += people.count(means)
         self.n_judged += len(people)
         self.n_right += people.count(means)
         if people and means not in people:
@@ -125,13 +128,20 @@ def preview_field_rule(
     """Try *rule* on records, whose earlier votes under this name do not count.
 
     In place of labels it tells what the rule would say, in conflicts what others say instead, people's first, and in
-    misses what others say of a field of which it says nothing.
+    misses what others say of a field of which it says nothing. Of more than ``MAX_TRIED`` records it is asked of so
+    many, spread evenly, and of those that people spoke of; what is counted is scaled up from the former.
     """
     started = time.monotonic()
+    n_records = sum(batch.num_rows for batch in batches)
+    rows, is_drawn = _tried(store, task, batches, n_records)
     filler, unread = Filler(task, rule.fills, helpers.reading(task)), Unread()
     matcher = Matcher(conditions_of(rule), helpers)
     ids, texts, values = list[str](), list[str](), list[str | None]()
-    for batch in batches:
+    start = 0
+    for whole in batches:
+        end = start + whole.num_rows
+        batch = whole.take(pa.array(rows[(rows >= start) & (rows < end)] - start))
+        start = end
         matched = set(matcher.matches(batch).tolist())
         some = batch["text"].to_pylist()
         read = iter(filler.values(*_taken(batch, some, sorted(matched)), unread))
@@ -152,17 +162,38 @@ def preview_field_rule(
             found.append(Shown(ids[i], text, says, differs, marks))
         return tuple(found)
 
+    def scaled(some: Collection[int]) -> int:
+        n = sum(bool(is_drawn[i]) for i in some)
+        return round(n * n_records / max(int(is_drawn.sum()), 1))
+
     spread = np.unique(np.linspace(0, len(mine) - 1, min(SHOWN, len(mine))).astype(int)).tolist() if mine else []
     matches = list(mine)
+    filled = {f.field_id: [i for i, answers in mine.items() if f.field_id in answers] for f in task.fields}
     return Preview(
-        n_records=len(ids), n_matches=len(mine), is_sample=False, n_overlap=len(sums.overlap),
-        n_conflict=len(sums.conflict), accuracy=sums.accuracy,
-        beside=_beside(sums, known), n_new=len(sums.new), n_changed=0, matches=shown([matches[i] for i in spread]),
+        n_records=n_records, n_matches=scaled(mine), is_sample=n_records > MAX_TRIED, n_overlap=scaled(sums.overlap),
+        n_conflict=scaled(sums.conflict), accuracy=sums.accuracy, beside=_beside(sums, known),
+        n_new=scaled(sums.new), n_changed=0, matches=shown([matches[i] for i in spread]),
         conflicts=shown(sorted(sums.conflict, key=lambda i: i not in sums.against_people)[:SHOWN]),
         misses=_misses(task, filler.field_ids, mine, others, ids, texts), changes=(),
         seconds=time.monotonic() - started, note=unread.sentence,
-        by_field=tuple(FieldTried(f.name, *n) for f in task.fields if (n := sums.by_field.get(f.field_id))),
+        by_field=tuple(
+            FieldTried(f.name, scaled(filled[f.field_id]), *sums.by_field[f.field_id])
+            for f in task.fields if f.field_id in sums.by_field
+        ),
     )  # fmt: skip
+
+
+def _tried(
+    store: Store, task: Task, batches: Sequence[pa.RecordBatch], n_records: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the records that a rule is tried on, int [n], and which of these stand for all, bool [n]."""
+    if n_records <= MAX_TRIED:
+        return np.arange(n_records), np.ones(n_records, bool)
+    drawn = np.unique(np.linspace(0, n_records - 1, MAX_TRIED).astype(int))
+    spoken = list(dict.fromkeys(record_id for record_id, _ in store.person_votes.standing(task.task_id)))[:MOST_SPOKEN]
+    told = [pc.is_in(b["record_id"], value_set=pa.array(spoken, pa.string())) for b in batches]
+    rows = np.union1d(drawn, np.flatnonzero(pa.chunked_array(told).to_numpy()))
+    return rows, np.isin(rows, drawn)
 
 
 def _beside(sums: _Sums, known: Mapping[str, tuple[str, str]]) -> tuple[Beside, ...]:

@@ -192,7 +192,7 @@ def _try(ws: Workspace, task: Task, form: FieldRuleForm) -> tuple[FieldPreview |
 
 
 def _view(task: Task, rule: FieldRule, p: Preview) -> FieldPreview:
-    names = _targets(task)
+    names, about = _targets(task), "about " if p.is_sample else ""
     lists = (
         _list(
             "What others say differently",
@@ -208,7 +208,7 @@ def _view(task: Task, rule: FieldRule, p: Preview) -> FieldPreview:
     )
     return FieldPreview(
         sentence=field_sentence(rule),
-        headline=f"Fills {p.n_matches:,} of {words.plural(p.n_records, 'record')} ({words.percent(p.coverage)})",
+        headline=f"Fills {about}{p.n_matches:,} of {words.plural(p.n_records, 'record')} ({words.percent(p.coverage)})",
         accuracy=figure(p.accuracy),
         basis=BASIS[p.accuracy.basis] if p.accuracy else "",
         overlap=f"{words.plural(p.n_new, 'record')} would get a field of which nobody speaks yet."
