@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from homegrown.core.lazy import on_demand
 
 if TYPE_CHECKING:
+    from homegrown.evaluate.by_field import accuracies_told, field_verdicts
     from homegrown.evaluate.chained import Chained, Judged, calibrate_chain
     from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from homegrown.evaluate.shadowed import (
         AGREED_SHARE,
         Shadowed,
-        field_verdicts,
         is_drawn,
         read_shadowed,
         shadow_answers,
@@ -45,7 +45,8 @@ __getattr__ = on_demand(
         "object_bound": "homegrown.evaluate.exit_objects",
         "calibrate_chain": "homegrown.evaluate.chained",
         "exit_bound": "homegrown.evaluate.exit",
-        "field_verdicts": "homegrown.evaluate.shadowed",
+        "accuracies_told": "homegrown.evaluate.by_field",
+        "field_verdicts": "homegrown.evaluate.by_field",
         "give_verdict": "homegrown.evaluate.verdict",
         "is_drawn": "homegrown.evaluate.shadowed",
         "lines": "homegrown.evaluate.verdict",
@@ -67,6 +68,7 @@ __all__ = [
     "JudgedDocuments",
     "ObjectBound",
     "Shadowed",
+    "accuracies_told",
     "calibrate_chain",
     "challenge",
     "compare",
