@@ -19,7 +19,7 @@ from homegrown.monitor.prompt import Prompt
 from homegrown.workspace.calibrating import Calibrating
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from homegrown.core.models import ModelVersion
     from homegrown.core.object_exits import ObjectExit
@@ -108,7 +108,9 @@ class SwitchingObjects(Calibrating):
         pairs = [*taught.values(), *held.values()]
         learnt = learn_documents(template, fields, pairs, list(taught.values()), By(by))
         speaker = ObjectSpeaker(predictor, learnt.exit)
-        judged = _judge(speaker, list(held.values()), [f.name for f in learnt.exit.fields])
+        self.progress.start("ask the model about calls", len(held), "calls")
+        judged = _judge(speaker, list(held.values()), [f.name for f in learnt.exit.fields], self.progress.advance)
+        self.progress.finish()
         return JudgedModel(version, template, learnt.exit, judged, self._plan(version, speaker))
 
     def _splits(self, version: ModelVersion) -> dict[str, str]:
@@ -123,7 +125,9 @@ class SwitchingObjects(Calibrating):
         return np.array([[s.confidence, *(f.confidence for f in s.fields)] for s in said], float)
 
 
-def _judge(speaker: ObjectSpeaker, held: Sequence[tuple[str, str]], names: Sequence[str]) -> JudgedDocuments:
+def _judge(
+    speaker: ObjectSpeaker, held: Sequence[tuple[str, str]], names: Sequence[str], advance: Callable[[int], None]
+) -> JudgedDocuments:
     whole, sure, differs, rest, scope = [], [], [], [], []
     for start in range(0, len(held), _AT_ONCE):
         some = held[start : start + _AT_ONCE]
@@ -134,6 +138,7 @@ def _judge(speaker: ObjectSpeaker, held: Sequence[tuple[str, str]], names: Seque
             differs.append([name in found for name in names])
             rest.append(REST in found)
             scope.append(said.in_scope)
+        advance(len(some))
     return evaluate.JudgedDocuments(
         np.array(whole, float), np.array(sure, float), np.array(differs, bool), np.array(rest, bool),
         np.array(scope, float),
