@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from homegrown.core.said import meaning_of
 from homegrown.errors import UnsuitableLabelsError
 from homegrown.evaluate.judged_documents import SaidOfCall, kept_said, said_kept
+from homegrown.evaluate.people_fields import settled_fields
 from homegrown.monitor.object_speaker import ObjectSpeaker
 from homegrown.monitor.prompt import Prompt
 from homegrown.monitor.reading import says_same
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from homegrown.store import Store
     from homegrown.workspace.handles import Model
 
-_PIECE = 200
 _AT_ONCE = 64
 
 
@@ -114,26 +112,10 @@ class ObjectExams:
         return found
 
     def _heard(self, version: ModelVersion, task: Task, record_ids: list[str]) -> dict[str, dict[str, Answer]]:
-        """What people settled of records: by record and field id; a record of which nobody said anything is missing.
-
-        Of a record that a reviewer settled a reviewer's word counts, else what most say who looked at the field; where
-        as many say one thing as another the field is left open.
-        """
+        """What people settled of records, by record and field id; one of which nobody spoke is missing."""
         texts = self.store.records.texts(record_ids)
-        votes: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for start in range(0, len(record_ids), _PIECE):
-            for row in self.store.person_votes.people(task.task_id, record_ids[start : start + _PIECE]):
-                votes[row["record_id"]].append(row)
-        fields = self._fields(version)
-        found = {}
-        for record_id, rows in votes.items():
-            counted = [r for r in rows if r["settles"]] or rows
-            said = [msgspec.json.decode(r["value"])["fields"] for r in counted]
-            answers = [
-                _most(f, [one[f.field_id] for one in said if f.field_id in one], texts[record_id]) for f in fields
-            ]
-            found[record_id] = {f.field_id: a for f, (is_settled, a) in zip(fields, answers, strict=True) if is_settled}
-        return found
+        found = settled_fields(self.store, task.task_id, self._fields(version), texts)
+        return {record_id: one.fields for record_id, one in found.items()}
 
     def _fields(self, version: ModelVersion) -> tuple[Field, ...]:
         return self.store.tasks.get(version.task_id, version.task_version).fields
@@ -141,12 +123,3 @@ class ObjectExams:
 
 def _is_right(one: Field, said: SaidOfCall, gold: Answer, text: str) -> bool:
     return one.name in said.fields and says_same(one, said.fields[one.name], gold, text)
-
-
-def _most(one: Field, said: list[Answer], text: str) -> tuple[bool, Answer]:
-    """What most say of a field, and whether anything is."""
-    meant = [meaning_of(one, answer, text) for answer in said]
-    (best, n), *others = Counter(meant).most_common(2) or [(b"", 0)]
-    if not n or (others and others[0][1] == n):
-        return False, None
-    return True, said[meant.index(best)]
