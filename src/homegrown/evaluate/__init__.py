@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
     from homegrown.evaluate.exit import Bound, exit_bound
-    from homegrown.evaluate.exit_objects import JudgedDocuments, ObjectBound, object_bound
+    from homegrown.evaluate.exit_objects import JudgedDocuments, ObjectBound, document_plan, object_bound
     from homegrown.evaluate.pairing import compare
     from homegrown.evaluate.report import example_ids, render
     from homegrown.evaluate.run import evaluate, stored_evaluation
@@ -42,6 +42,7 @@ __getattr__ = on_demand(
         "Judged": "homegrown.evaluate.chained",
         "JudgedDocuments": "homegrown.evaluate.exit_objects",
         "ObjectBound": "homegrown.evaluate.exit_objects",
+        "document_plan": "homegrown.evaluate.exit_objects",
         "object_bound": "homegrown.evaluate.exit_objects",
         "calibrate_chain": "homegrown.evaluate.chained",
         "exit_bound": "homegrown.evaluate.exit",
@@ -72,6 +73,7 @@ __all__ = [
     "calibrate_chain",
     "challenge",
     "compare",
+    "document_plan",
     "evaluate",
     "example_ids",
     "exit_bound",

@@ -61,7 +61,8 @@ class ObjectExams:
         exits = [
             e for route in self.store.routes.list() for e in (route.config.exit, *reversed(route.config.earlier)) if e
         ]
-        mine = [(e, e.object) for e in exits if e.object is not None and e.version_id == version.version_id]
+        heard = [(e, e.object) for e in exits if version.version_id in {s.version_id for s in e.stages}]
+        mine = [(e, form) for e, form in heard if form is not None]
         if not mine:
             name = f"{version.model_name}@{version.number}"
             raise UnsuitableLabelsError(

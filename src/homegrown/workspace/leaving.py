@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from homegrown.workspace.calibrating import Calls
     from homegrown.workspace.handles import Model
     from homegrown.workspace.staging import Lineup
-    from homegrown.workspace.switching_objects import JudgedModel
+    from homegrown.workspace.switching_objects import JudgedModels
 
 ALPHAS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 _MOST_KEPT = 32
@@ -148,7 +148,7 @@ class Leaving:
 
     store: Store
     _choices: dict[tuple[Any, ...], list[Bound]]
-    _judged_models: dict[tuple[Any, ...], JudgedModel]
+    _judged_models: dict[tuple[Any, ...], JudgedModels]
     _predictors: dict[str, Predictor]
 
     if TYPE_CHECKING:
@@ -157,9 +157,9 @@ class Leaving:
             """A model, loaded once and kept."""
             ...
 
-        def _judged_model(
+        def _judged_models_of(
             self, route: GatewayRoute, versions: Sequence[ModelVersion], wanted: str | None, by: str
-        ) -> JudgedModel: ...
+        ) -> JudgedModels: ...
         def _lineup(self, versions: Sequence[ModelVersion], wanted: str | None) -> Lineup: ...
         def _calls(
             self, route: GatewayRoute, versions: Sequence[ModelVersion], template: Template, fields: Sequence[str]
@@ -311,8 +311,8 @@ class Leaving:
             raise InputError("Name the model that shall answer.")
         ids, n = tuple(v.version_id for v in versions), self.store.captured_imports.count()
         if any(v.is_object for v in versions):
-            model = self._judged_once((route.route_id, route.config.targets, ids, template, by, n), route, versions)
-            return [model.bound(a, delta) for a in alphas]
+            judged = self._judged_once((route.route_id, route.config.targets, ids, template, by, n), route, versions)
+            return [judged.bounds(a, delta)[0] for a in alphas]
         line = self._lineup(versions, template)
         key = route.route_id, route.config.targets, ids, line.template.template_id, delta, tuple(alphas), n
         if key not in self._choices:
@@ -324,11 +324,11 @@ class Leaving:
                 self._choices.pop(next(iter(self._choices)))
         return self._choices[key]
 
-    def _judged_once(self, key: tuple[Any, ...], route: GatewayRoute, versions: Sequence[ModelVersion]) -> JudgedModel:
-        """What a model of objects says of the held-out calls; the same question again is answered from memory."""
+    def _judged_once(self, key: tuple[Any, ...], route: GatewayRoute, versions: Sequence[ModelVersion]) -> JudgedModels:
+        """What models of objects say of the held-out calls; the same question again is answered from memory."""
         if key not in self._judged_models:
             *_, template, by, _ = key
-            self._judged_models[key] = self._judged_model(route, versions, template, by)
+            self._judged_models[key] = self._judged_models_of(route, versions, template, by)
             while len(self._judged_models) > _MOST_JUDGED:
                 self._judged_models.pop(next(iter(self._judged_models)))
         return self._judged_models[key]

@@ -161,7 +161,7 @@ def _page(call: Call, name: str) -> RoutePage:
         then=tuple(
             ModelChoice(model_id=v.version_id, name=scores.title(v), is_told=False)
             for v in story.versions
-            if v is not version and not v.is_object
+            if v is not version
         ),
         switching=switching,
         switched=result["sentence"] if result and result["is_switched"] else "",
