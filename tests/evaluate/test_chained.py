@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import binom
 
 from homegrown.errors import InputError
-from homegrown.evaluate import Judged, calibrate_chain
+from homegrown.evaluate import Judged, JudgedDocuments, calibrate_chain
+from homegrown.evaluate.exit_objects import document_plan
 
 ALPHA, DELTA, N, REPLAYS = 0.05, 0.1, 2000, 200
 
@@ -48,6 +49,23 @@ def test_all_answers_at_home_together_keep_the_promise():
     assert binom.sf(violated - 1, REPLAYS, DELTA) > 0.01, f"{violated} of {REPLAYS}"
     assert both > REPLAYS / 2
     assert np.mean(covered) > 0.3
+
+
+def test_a_stage_of_documents_is_wrong_where_any_field_or_the_rest_is():
+    rng = np.random.default_rng(2)
+    sure, differs, rest = rng.random(300), rng.random((300, 3)) < 0.02, rng.random(300) < 0.01
+    documents = JudgedDocuments(sure, np.tile(sure[:, None], 3), differs, rest, np.ones(300))
+    told = documents.chained(range(300))
+    assert [j.is_wrong for j in told] == (differs.any(1) | rest).tolist()
+    assert {j.answer for j in told} == {"document"}
+    places = [5, 3]
+    assert [j.confidence for j in documents.chained(places)] == sure[places].tolist()
+    keys, stages = [str(i) for i in range(300)], [("quick", documents.chained), ("large", documents.chained)]
+    plan = document_plan(np.tile(rng.random(40)[:, None], 4))
+    found = calibrate_chain(stages, keys, alpha=0.2, delta=0.1, plan=plan)
+    assert found.bounds[0].threshold in plan  # no document of the calibration has a say in it
+    assert found.bounds[0].n + found.bounds[1].n < 300
+    assert document_plan(np.ones((5, 4))) == []
 
 
 def test_each_stage_is_judged_by_calls_of_its_own():

@@ -45,7 +45,8 @@ def test_fields_that_can_never_be_sure_do_not_weigh():
     assert with_ceilings.threshold == 0.9
     assert field_bound(sure, wrong, alpha=0.03, thresholds=[0.9]).threshold is None
     assert (with_ceilings.n_answered, with_ceilings.n_home, with_ceilings.coverage) == (240, 0, 0.5)
-    assert with_ceilings.coverage_ci95 == (0.5, 0.5)
+    low, high = with_ceilings.coverage_ci95
+    assert 0.45 < low < 0.5 < high < 0.55  # all documents are alike, and those that were not seen may be others
 
 
 def test_it_says_how_many_more_it_takes():

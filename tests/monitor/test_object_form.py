@@ -10,7 +10,7 @@ from homegrown.core.schema import Field, FieldType
 from homegrown.core.traffic import AnswerKind, AnswerShape, FieldShape, Template, Volume
 from homegrown.errors import UnsuitableLabelsError
 from homegrown.monitor.object_form import Writer
-from homegrown.monitor.object_learning import learn_documents
+from homegrown.monitor.object_learning import learn_documents, reader_of
 from tests.monitor.calls import SHOPS, bill
 
 FIELDS = [
@@ -77,6 +77,8 @@ def test_what_is_not_there_is_written_as_ever(absent):
         heard = reader.of(text, said).fields
         found = {f.field_id: reader.as_found(f, text, heard.get(f.field_id)) for f in FIELDS}
         assert writer.content(writer.values(found, text)) == said
+        again = reader_of(exit, {f.field_id: f for f in FIELDS})
+        assert again.differing(text, again.of(text, said), found) == []
     never = {"w": None, "d": None, "t": {"value": "3"}}
     assert writer.values(never, "")["who"] is None  # it was never seen to be missing
 

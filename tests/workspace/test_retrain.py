@@ -9,14 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from homegrown.cli.main import cli
-from homegrown.core.ids import now
+from homegrown.core.assignments import Submission
+from homegrown.core.ids import new_id, now
 from homegrown.core.models import Recipe
 from homegrown.errors import ConflictError, EmptyDataError, InputError, MissingColumnError
 from homegrown.jobs import JobQueue, Schedules
 from homegrown.metrics.noninferior import non_inferior
 from homegrown.workspace import connect
 from homegrown.workspace.verbs import run_verb
-from tests.monitor.calls import ABOUT, rng, topics
+from tests.monitor.calls import ABOUT, bill, call, rng, topics
 
 WORDS = {
     "card": ["card", "plastic", "chip", "contactless"],
@@ -25,6 +26,7 @@ WORDS = {
 }
 SYSTEM_SAYS = "Say what the customer wants: card, refund or login. Answer by the label alone."
 N = 150
+BILLS = "Read the bill. Answer with JSON: who, day, total, kind (bill or offer)."
 LOOSE = 0.2
 
 
@@ -154,6 +156,41 @@ def test_a_student_better_than_its_upstream_is_judged_by_people_where_they_spoke
             topic = next(t for t, some in ABOUT.items() if any(one in texts[record_id] for one in some))
             ws.vote(record_id, task, topic)
         done = ws.retrain("wish", margin=LOOSE)
+        assert (done["verdict"], done["against"], done["to_judge"]) == ("SWITCH", "gold", []), done
+        assert done["overall"]["difference"] > 0
+
+
+@pytest.mark.slow
+def test_fields_of_documents_are_judged_by_people_where_they_spoke(tmp_path):
+    with connect(tmp_path / "documents") as ws:
+        made = [bill(i) for i in range(160)]
+        truth = {text: document for text, document in made}
+        # The upstream takes every offer of two shops for a bill.
+        wrong = [text for text, said in made if said["kind"] == "offer" and said["who"] in ("Old Dairy", "Café Rosa")]
+        told = [(t, said | {"kind": "bill"} if t in wrong else said) for t, said in made]
+        ws.store.captured_imports.add([call(i, BILLS, t, json.dumps(said)) for i, (t, said) in enumerate(told)])
+        task = ws.accept_template(ws.find_tasks().proposals[0].template.template_id, name="bills").task
+        snapshot = ws.snapshot(task, test_share=0.4)
+        ws.train(snapshot, Recipe("fields", {"choices": "lexical"}, 0), "bills")
+        rows = ws.store.snapshots.read(snapshot.snapshot_id).to_pylist()
+        texts = ws.store.records.texts([r["record_id"] for r in rows])
+        kind = next(f for f in task.fields if f.name == "kind")
+
+        def say(record_id):
+            (chosen,) = [c.class_id for c in kind.choices if c.name == truth[texts[record_id]]["kind"]]
+            value = {"fields": {kind.field_id: {"choices": [chosen]}}}
+            ws.submit(task, [Submission(new_id("v"), "vote", record_id, value)])
+
+        for row in rows:
+            if row["split"] != "test":
+                say(row["record_id"])
+        asks = ws.retrain("bills", margin=0.02)
+        assert (asks["verdict"], asks["against"], asks["promoted"]) == ("NEED", "upstream", False), asks
+        assert asks["overall"]["difference"] < 0  # by the upstream's word it is worse
+        assert {texts[i] for i in asks["to_judge"]} & set(wrong)
+        for record_id in asks["to_judge"]:
+            say(record_id)
+        done = ws.retrain("bills", margin=LOOSE)
         assert (done["verdict"], done["against"], done["to_judge"]) == ("SWITCH", "gold", []), done
         assert done["overall"]["difference"] > 0
 

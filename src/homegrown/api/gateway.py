@@ -221,11 +221,12 @@ class SwitchedOut(msgspec.Struct):
 
 
 class BoundsQuery(msgspec.Struct):
-    """Of which model (several by commas), with which delta."""
+    """Of which model (several by commas), with which delta; of documents, given whole or field by field."""
 
     model: s.Name
     delta: Share = 0.05
     template: Id | None = None
+    by: Literal["document", "field"] = "document"
 
 
 class BoundsOut(msgspec.Struct):
@@ -351,7 +352,8 @@ def state(call: Call) -> Response:
 def bounds(call: Call) -> Response:
     """What each alpha would bring."""
     q: BoundsQuery = call.query
-    found = call.ws.exit_choices(call.path["name"], *q.model.split(","), delta=q.delta, template=q.template)
+    models = q.model.split(",")
+    found = call.ws.exit_choices(call.path["name"], *models, delta=q.delta, template=q.template, by=q.by)
     return json_response(BoundsOut([_bound(b) for b in found]))
 
 

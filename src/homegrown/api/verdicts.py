@@ -36,16 +36,24 @@ class VerdictPart(msgspec.Struct):
 
 
 class FieldVerdictOut(msgspec.Struct):
-    """The verdict on one field of documents: where both say the same."""
+    """The verdict on one field of documents."""
 
     field: str
     verdict: str
+    against: str
     sentence: str
     n: int
     n_differ: int
     n_more: int | None
     agreement: float
     agreement_ci95: tuple[float, float]
+    difference: float
+    interval: tuple[float, float]
+    not_told: list[str]
+    student_accuracy: float | None = None
+    student_accuracy_ci95: tuple[float, float] | None = None
+    incumbent_accuracy: float | None = None
+    incumbent_accuracy_ci95: tuple[float, float] | None = None
 
 
 class VerdictOut(msgspec.Struct):

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from homegrown.core.lazy import on_demand
 
 if TYPE_CHECKING:
+    from homegrown.evaluate.by_field import accuracies_told, field_verdicts
     from homegrown.evaluate.chained import Chained, Judged, calibrate_chain
     from homegrown.evaluate.challengers import challenge
     from homegrown.evaluate.document import Evaluation
     from homegrown.evaluate.exit import Bound, exit_bound
-    from homegrown.evaluate.exit_objects import JudgedDocuments, ObjectBound, object_bound
+    from homegrown.evaluate.exit_objects import JudgedDocuments, ObjectBound, document_plan, object_bound
     from homegrown.evaluate.pairing import compare
     from homegrown.evaluate.report import example_ids, render
     from homegrown.evaluate.run import evaluate, stored_evaluation
     from homegrown.evaluate.shadowed import (
         AGREED_SHARE,
         Shadowed,
-        field_verdicts,
         is_drawn,
         read_shadowed,
         shadow_answers,
@@ -42,10 +42,12 @@ __getattr__ = on_demand(
         "Judged": "homegrown.evaluate.chained",
         "JudgedDocuments": "homegrown.evaluate.exit_objects",
         "ObjectBound": "homegrown.evaluate.exit_objects",
+        "document_plan": "homegrown.evaluate.exit_objects",
         "object_bound": "homegrown.evaluate.exit_objects",
         "calibrate_chain": "homegrown.evaluate.chained",
         "exit_bound": "homegrown.evaluate.exit",
-        "field_verdicts": "homegrown.evaluate.shadowed",
+        "accuracies_told": "homegrown.evaluate.by_field",
+        "field_verdicts": "homegrown.evaluate.by_field",
         "give_verdict": "homegrown.evaluate.verdict",
         "is_drawn": "homegrown.evaluate.shadowed",
         "lines": "homegrown.evaluate.verdict",
@@ -67,9 +69,11 @@ __all__ = [
     "JudgedDocuments",
     "ObjectBound",
     "Shadowed",
+    "accuracies_told",
     "calibrate_chain",
     "challenge",
     "compare",
+    "document_plan",
     "evaluate",
     "example_ids",
     "exit_bound",

@@ -76,7 +76,7 @@ def challenge(
     overall = non_inferior(new, old, margin)
     parts, not_told = _parts(rows, slices, fair, new, old, margin)
     found = {**_verdict(overall, parts, margin), "not_told": not_told, "n_left_out": int((~fair).sum())}
-    return found | _judged(found, fair, is_gold, [rows.record_ids[i] for i in np.flatnonzero(waits)])
+    return found | judged_by(found, fair, is_gold, [rows.record_ids[i] for i in np.flatnonzero(waits)])
 
 
 def gold_of(store: Store, champion: ModelVersion, gold: str, margin: float) -> tuple[Snapshot, Task]:
@@ -128,8 +128,15 @@ def _said(
     return np.asarray(~missed.any(1) & ~wrong.any(1)), said @ means
 
 
-def _judged(found: dict[str, Any], fair: np.ndarray, is_gold: np.ndarray, to_judge: list[str]) -> dict[str, Any]:
-    """Whose word the verdict rests on; a loss by the upstream's word alone is a question to people."""
+def judged_by(found: dict[str, Any], fair: np.ndarray, is_gold: np.ndarray, to_judge: list[str]) -> dict[str, Any]:
+    """Whose word the verdict rests on; a loss by the upstream's word alone is a question to people.
+
+    Args:
+        found: the verdict.
+        fair: bool [n], rows that count.
+        is_gold: bool [n], those whose label somebody vouched for.
+        to_judge: ids of the records on which the two differ and that nobody has judged.
+    """
     n, n_gold = int(fair.sum()), int((fair & is_gold).sum())
     facts: dict[str, Any] = {"n_gold": n_gold, "to_judge": to_judge}
     facts["against"] = "gold" if n_gold == n or not to_judge else "both" if n_gold else "upstream"

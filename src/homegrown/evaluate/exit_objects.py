@@ -9,6 +9,7 @@ import numpy as np
 
 from homegrown.core.object_exits import By
 from homegrown.core.routing import NEVER
+from homegrown.evaluate.chained import Judged
 from homegrown.evaluate.exit import FEWEST_USUAL, Bound, exit_bound
 from homegrown.metrics.drift import baseline
 from homegrown.metrics.field_bound import field_bound, planned_fields
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _FEWEST_PLAN = 10
 _QUANTILES = np.linspace(1, 0, 101)
 _HAIR = 1e-9
+DOCUMENT = "document"
+"""The group in which drift is looked for: documents have no classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,27 @@ class JudgedDocuments:
     rest_differs: np.ndarray
     in_scope: np.ndarray
 
+    @property
+    def wrong(self) -> np.ndarray:
+        """Whether anything of the document is otherwise, bool [n]."""
+        return np.asarray(self.differs.any(1) | self.rest_differs)
+
+    def chained(self, places: Sequence[int]) -> list[Judged]:
+        """The documents at *places* as one stage of a chain sees them (``evaluate.calibrate_chain``)."""
+        wrong = self.wrong
+        return [Judged(float(self.whole[k]), bool(wrong[k]), float(self.in_scope[k]), DOCUMENT) for k in places]
+
+
+def document_plan(plan: np.ndarray) -> list[float]:
+    """How sure a model was of whole documents elsewhere, from the surest down; nothing where these are too few.
+
+    Args:
+        plan: as for ``object_bound``.
+    """
+    if len(plan) < _FEWEST_PLAN:
+        return []
+    return [float(q) for q in np.quantile(plan[:, 0], _QUANTILES) - _HAIR if q > 0]
+
 
 def object_bound(
     names: Sequence[str],
@@ -99,26 +123,24 @@ def object_bound(
         delta: chance that this promise is wrong.
         watch: whether to learn what calls look like, for the watch over drift.
     """
-    has_plan = len(plan) >= _FEWEST_PLAN
     n, m = judged.sure.shape
     if by is By.DOCUMENT:
-        quantiles = np.quantile(plan[:, 0], _QUANTILES) - _HAIR if has_plan else []
-        wrong = judged.differs.any(1) | judged.rest_differs
         one = exit_bound(
-            judged.whole, wrong, judged.in_scope, ["document"] * n, alpha=alpha, delta=delta,
-            plan=[q for q in quantiles if q > 0], watch=watch,
+            judged.whole, judged.wrong, judged.in_scope, [DOCUMENT] * n, alpha=alpha, delta=delta,
+            plan=document_plan(plan), watch=watch,
         )  # fmt: skip
         home = np.zeros(n, bool) if one.threshold is None else judged.whole > one.threshold
         given = np.repeat(home[:, None], m, 1)
         return _bound(one, by, names, given, judged.differs)
+    has_plan = len(plan) >= _FEWEST_PLAN
     thresholds = planned_fields(plan[:, 1:], n, alpha=alpha, delta=delta, most=most) if has_plan else None
     found = field_bound(judged.sure, judged.differs, alpha=alpha, delta=delta, thresholds=thresholds, most=most)
     home = np.zeros(n, bool) if found.threshold is None else judged.whole > found.threshold
     given = np.zeros((n, m), bool) if found.threshold is None else judged.sure > found.threshold
     usual = None
     if watch and found.threshold is not None and n >= FEWEST_USUAL:
-        usual = asdict(baseline(1.0 - judged.in_scope, ["document"] * n))
-    agreement = float((~(judged.differs.any(1) | judged.rest_differs)).mean())
+        usual = asdict(baseline(1.0 - judged.in_scope, [DOCUMENT] * n))
+    agreement = float((~judged.wrong).mean())
     threshold = None if found.threshold is None else max(found.threshold, float(np.nextafter(0.0, NEVER)))
     n_home = int(home.sum())
     whole = Bound(

@@ -85,10 +85,11 @@ def telling(found: Shadowed) -> list[str]:
 
 
 def where(found: Shadowed, most: int = 12) -> list[Where]:
-    """Where the two differ most, by what our model said and by the tags of calls; the most differing calls first."""
+    """Where the two differ most, by the class that our model said and by tags of calls; the most differing first."""
     groups: dict[tuple[str, str], list[Pair]] = defaultdict(list)
     for pair in found.pairs:
-        groups["", pair.answer or "none of these"].append(pair)
+        if not pair.fields:
+            groups["", pair.answer or "none of these"].append(pair)
         for name, value in pair.tags.items():
             groups[name, value].append(pair)
     tags = telling(found)

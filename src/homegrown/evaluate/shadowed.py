@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from homegrown.core.routing import set_of
 from homegrown.core.traces import AT_HOME, SELECTED
 from homegrown.errors import EmptyDataError
-from homegrown.evaluate.verdict import Answers, give_verdict
+from homegrown.evaluate.judged_documents import FieldPair, field_pairs, marks, said_kept, whole
+from homegrown.evaluate.verdict import Answers
 from homegrown.metrics.gold_sample import Estimate, stratified
 from homegrown.store import tables
 from homegrown.store.exams import GOLD
@@ -21,6 +22,7 @@ from homegrown.store.exams import GOLD
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from homegrown.core.models import ModelVersion
     from homegrown.store import Store
 
 #: the chance of a call on which both agree to be drawn for a person; each on which they differ is drawn
@@ -34,12 +36,17 @@ _S, _A, _C = tables.shadow_answers, tables.audits, tables.captured
 class Pair:
     """A call that both answered, the upstream to the caller.
 
+    Of documents, or of one field of them, names are marks (``evaluate.judged_documents``).
+
     Attributes:
         answer: the class that our model said; None for none of them.
         latency_s: our model's; *upstream_s* and *cost_usd* are the upstream's.
         weight: one over the chance with which it was drawn for a person; None where it was not, 0 where nobody can say.
         upstream: the class that the upstream said, where it was drawn; None for no class, empty for none of them.
         gold: what the person said; empty for none of the classes, None where nobody said yet.
+        fields: of documents, each field by its name.
+        right: of documents, whether ours, and the upstream's, is right; None where people have not settled that.
+        differs: whether the two differ in anything, which decides the chance to be drawn; None: as *agrees* says.
     """
 
     trace_id: str
@@ -53,6 +60,19 @@ class Pair:
     weight: float | None = None
     upstream: str | None = None
     gold: str | None = None
+    fields: dict[str, FieldPair] = field(default_factory=dict)
+    right: tuple[bool, bool] | None = None
+    differs: bool | None = None
+
+    @property
+    def stratum(self) -> int:
+        """1 where every call is drawn, 0 where few are."""
+        return int(not self.agrees if self.differs is None else self.differs)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether people settled a field of it, and the whole hangs on another one still."""
+        return self.gold is None and any(f.ours is not None for f in self.fields.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +133,19 @@ class Shadowed:
         person has answered some.
         """
         rows = self.judged
-        stratum = np.array([int(not p.agrees) for p in rows], int)
+        stratum = np.array([p.stratum for p in rows], int)
         looked = np.array([p.gold is not None for p in rows], bool)
         if not looked.any():
             return None
-        theirs = [p.answer if p.agrees else p.upstream for p in rows]
-        right = (
-            [(p.answer or "") == p.gold for p in rows],
-            [s is not None and s == p.gold for s, p in zip(theirs, rows, strict=True)],
-        )
+        right = tuple(zip(*(p.right or _right(p) for p in rows), strict=True))
         n, n_looked = np.bincount(stratum, minlength=2), np.bincount(stratum[looked], minlength=2)
         ours, other = (stratified(n, n_looked, np.bincount(stratum[looked & np.array(r)], minlength=2)) for r in right)
         return ours, other
+
+
+def _right(pair: Pair) -> tuple[bool, bool]:
+    theirs = pair.answer if pair.agrees else pair.upstream
+    return (pair.answer or "") == pair.gold, theirs is not None and theirs == pair.gold
 
 
 def is_drawn(pair: Pair, version_id: str) -> bool:
@@ -160,38 +181,39 @@ def read_shadowed(store: Store, version_id: str) -> Shadowed:
         .where(_S.c.version_id == version_id, _S.c.agrees.is_not(None))
         .order_by(_S.c.created_at, _S.c.trace_id)
     )  # fmt: skip
-    now = _names_now(store, version_id)
+    version = store.models.version(version_id)
+    now = None if version.is_object else _names_now(store, version)
     found: list[Pair] = []
     for row in store.db.all(query):
         tags = msgspec.json.decode(row["tags"]) if row["tags"] else {}
         is_unreadable = row["weight"] == 0
         if tags.get(AT_HOME) in SELECTED or is_unreadable:
             continue
-        names = {n: row[n] if row[n] is None else now(row[n]) for n in ("answer", "upstream", "gold")}
-        found.append(Pair(**{**row, **names, "agrees": bool(row["agrees"]), "tags": tags}))
+        plain = {**row, "agrees": bool(row["agrees"]), "tags": tags}
+        if now is None:
+            found.append(_document(plain))
+        else:
+            names = {n: row[n] if row[n] is None else now(row[n]) for n in ("answer", "upstream", "gold")}
+            found.append(Pair(**{**plain, **names}))
     if not found:
         raise EmptyDataError("This version has no shadow answers yet: let it answer a share of live traffic silently.")
-    has_gold = any(p.weight for p in found)
-    waiting = (i for i, p in enumerate(found) if not p.agrees and p.weight is None)
-    return Shadowed(found, next(waiting, len(found)) if has_gold else len(found), has_gold)
+    return shadowed(found)
 
 
-def field_verdicts(pairs: Sequence[Pair], *, margin: float, level: float) -> list[dict[str, Any]]:
-    """The verdict on each field of documents: on how many calls both said the same, each difference our mistake.
+def shadowed(pairs: list[Pair]) -> Shadowed:
+    """Calls in their order, up to the first that differs and that was not drawn yet."""
+    has_gold = any(p.weight for p in pairs)
+    waiting = (i for i, p in enumerate(pairs) if not p.agrees and p.weight is None)
+    return Shadowed(pairs, next(waiting, len(pairs)) if has_gold else len(pairs), has_gold)
 
-    Each is a verdict of its own at *level*; the one on whole documents decides.
-    """
-    said: dict[str, list[bool]] = {}
-    for pair in pairs:
-        for name, (agrees, _) in msgspec.json.decode(pair.answer or "{}").items():
-            said.setdefault(name, []).append(agrees)
-    found = []
-    for name, agree in said.items():
-        theirs = ["same" if a else _OTHER for a in agree]
-        one = give_verdict(Answers(["same"] * len(agree), theirs), margin=margin, level=level)
-        kept = ("verdict", "n", "n_differ", "n_more", "agreement", "agreement_ci95", "sentence")
-        found.append({"field": name, **{k: one[k] for k in kept}})
-    return found
+
+def _document(row: dict[str, Any]) -> Pair:
+    """A call that was answered with a document: the words are not kept, or were read when it was judged."""
+    fields = field_pairs(row["answer"], row["gold"])
+    theirs = said_kept(row["upstream"])
+    right = whole(fields, rest_differs=theirs is not None and theirs.rest_differs)
+    said = marks(agrees=row["agrees"], ours=right[0], theirs=right[1])
+    return Pair(**{**row, **said._asdict(), "fields": fields})
 
 
 def shadow_answers(store: Store, version_id: str, slice_by: Sequence[str] = ()) -> Answers:
@@ -203,11 +225,8 @@ def shadow_answers(store: Store, version_id: str, slice_by: Sequence[str] = ()) 
     return read_shadowed(store, version_id).answers(slice_by)
 
 
-def _names_now(store: Store, version_id: str) -> Callable[[str], str]:
+def _names_now(store: Store, version: ModelVersion) -> Callable[[str], str]:
     """What an answer in a version's names is called by now, a set too; classes that were split keep its name."""
-    version = store.models.version(version_id)
-    if version.is_object:  # what is kept of documents names no classes
-        return str
     task = store.tasks.get(version.task_id)
     names = dict(zip(task.class_ids, task.class_names, strict=True))
     found = {}

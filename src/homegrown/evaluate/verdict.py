@@ -260,9 +260,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     said += [f"{p['verdict']}: {p['field']} {p['value']}: {_facts(p)}" for p in found["slices"]]
     for one in found.get("fields", ()):
         low, high = one["agreement_ci95"]
+        judged = f"; {_facts(one)}" if one["against"] == "gold" else ""
         said.append(
             f"{one['verdict']}: {one['field']}: they agree on {percent(one['agreement'])} of {one['n']:,} (95% "
-            f"interval {percent(low)} to {percent(high)})."
+            f"interval {percent(low)} to {percent(high)}){judged}."
         )
     said += found["not_told"]
     said.append(

@@ -20,6 +20,7 @@ from homegrown.serve.fallback import Chain, Policy, Stage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from homegrown.core.object_exits import ObjectExit
     from homegrown.core.protocols import Predictor
     from homegrown.core.routing import Exit, ExitStage
     from homegrown.inference.speaker import Said
@@ -95,7 +96,7 @@ def load(store: Store, route: str, exit: Exit) -> Loaded:
     """
     template = store.templates.get(exit.template_id)
     if exit.object is not None:
-        return _load_object(store, route, exit, Prompt(template, (), exit.wordings))
+        return _load_object(store, route, exit, exit.object, Prompt(template, (), exit.wordings))
     prompt = Prompt(template, exit.fields, exit.wordings, exit.rest)
     opened: dict[str, Predictor] = {}
     stages = []
@@ -112,15 +113,17 @@ def load(store: Store, route: str, exit: Exit) -> Loaded:
     return Loaded(route, exit, prompt, stages)
 
 
-def _load_object(store: Store, route: str, exit: Exit, prompt: Prompt) -> Loaded:
-    (config,) = exit.stages
-    version = store.models.version(config.version_id)
-    predictor = load_object_predictor(store.bundles.open(version.version_id, version.bundle_digest))
-    self_test(predictor, version)
-    if exit.object is None or not {f.field_id for f in exit.object.fields} <= {f.field_id for f in predictor.fields}:
-        raise CorruptDataError(f"The fields that {config.model} gives are not those of its calibration.")
-    speaker, stage = ObjectSpeaker(predictor, exit.object), _stage(store, exit, config)
-    return Loaded(route, exit, prompt, [LoadedStage(config, speaker, stage, has_told=stage.fallen is not None)])
+def _load_object(store: Store, route: str, exit: Exit, form: ObjectExit, prompt: Prompt) -> Loaded:
+    stages = []
+    for config in exit.stages:
+        version = store.models.version(config.version_id)
+        predictor = load_object_predictor(store.bundles.open(version.version_id, version.bundle_digest))
+        self_test(predictor, version)
+        if not {f.field_id for f in form.fields} <= {f.field_id for f in predictor.fields}:
+            raise CorruptDataError(f"The fields that {config.model} gives are not those of its calibration.")
+        stage = _stage(store, exit, config)
+        stages.append(LoadedStage(config, ObjectSpeaker(predictor, form), stage, has_told=stage.fallen is not None))
+    return Loaded(route, exit, prompt, stages)
 
 
 def _stage(store: Store, exit: Exit, config: ExitStage) -> Stage:

@@ -113,12 +113,20 @@ def field_bound(
     answered = able > best if best is not None else np.zeros((n, m), bool)
     n_wrong = int((answered & wrong).sum())
     shares = answered.mean(1)
-    middle, off = float(shares.mean()), 1.96 * float(shares.std(ddof=1) / np.sqrt(n)) if n > 1 else 1.0
-    interval = (max(0.0, middle - off), min(1.0, middle + off)) if best is not None else clopper_pearson(0, n)
     return FieldRisk(
-        best, n, int(answered.all(1).sum()), n * m, int(answered.sum()), n_wrong, middle, interval,
-        documents_needed(alpha, delta), more,
+        best, n, int(answered.all(1).sum()), n * m, int(answered.sum()), n_wrong, float(shares.mean()),
+        _interval(shares), documents_needed(alpha, delta), more,
     )  # fmt: skip
+
+
+def _interval(shares: np.ndarray) -> tuple[float, float]:
+    """Of the mean share, over documents; where all of them are alike, by how many others may be that were not seen."""
+    n, middle = len(shares), float(shares.mean())
+    if np.ptp(shares) == 0:
+        unseen = clopper_pearson(0, n)[1]
+        return middle * (1 - unseen), middle + (1 - middle) * unseen
+    off = 1.96 * float(shares.std(ddof=1) / np.sqrt(n))
+    return max(0.0, middle - off), min(1.0, middle + off)
 
 
 def planned_fields(

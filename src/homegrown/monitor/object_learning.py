@@ -130,4 +130,5 @@ def _field_form(
 def reader_of(exit: ObjectExit, fields: Mapping[str, Field]) -> AnswerReader:
     """The reader of an upstream's answers, as it was learnt."""
     reading = {i: Reading(day_first=r.day_first, decimal=r.decimal) for i, r in exit.reading.items()}
-    return AnswerReader([fields[f.field_id] for f in exit.fields], exit.day_first, reading)
+    left_out = [f.field_id for f in exit.fields if f.absent == ""]
+    return AnswerReader([fields[f.field_id] for f in exit.fields], exit.day_first, reading, left_out)

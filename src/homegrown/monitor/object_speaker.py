@@ -75,5 +75,9 @@ class ObjectSpeaker:
     def differing(self, text: str, theirs: Heard, said: Said) -> list[str]:
         """Names of the fields in which the upstream said something else; ``REST`` for those that nobody gives."""
         found = self.reader.differing(text, theirs, {f.field_id: f.answer for f in said.fields})
+        return [*found, REST] if self.rest_differs(theirs) else found
+
+    def rest_differs(self, theirs: Heard) -> bool:
+        """Whether what stands beside the fields is otherwise than ever."""
         document = theirs.document.value if theirs.document is not None else {}
-        return found if rest_of(document, self._exit.order) == self._exit.rest else [*found, REST]
+        return rest_of(document, self._exit.order) != self._exit.rest

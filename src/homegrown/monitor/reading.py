@@ -71,12 +71,18 @@ class AnswerReader:
         fields: of the Task.
         day_first: how 03/04/2026 is meant in the answers; None where that is not known.
         reading: by field id: how its values stand in the texts.
+        left_out: ids of fields whose name a document leaves out where they are not there.
     """
 
     def __init__(
-        self, fields: Sequence[Field], day_first: bool | None = None, reading: Mapping[str, Reading] | None = None
+        self,
+        fields: Sequence[Field],
+        day_first: bool | None = None,
+        reading: Mapping[str, Reading] | None = None,
+        left_out: Collection[str] = (),
     ) -> None:
         self.fields, self.day_first, self.reading = tuple(fields), day_first, dict(reading or {})
+        self.left_out = frozenset(left_out)
 
     @classmethod
     def learnt(cls, fields: Sequence[Field], said: Iterable[tuple[str, str]]) -> AnswerReader:
@@ -102,6 +108,8 @@ class AnswerReader:
             return Heard()
         heard = self.read(text, found.value)
         heard.document = found
+        silent = (f.field_id for f in self.fields if f.field_id in self.left_out and f.name not in found.value)
+        heard.fields |= dict.fromkeys(silent)
         return heard
 
     def read(self, text: str, document: Mapping[str, Any]) -> Heard:
@@ -167,11 +175,20 @@ class AnswerReader:
         return [
             f.name
             for f in counted
-            if f.field_id not in theirs.fields or not _same(f, theirs.fields[f.field_id], ours.get(f.field_id), text)
+            if f.field_id not in theirs.fields
+            or not says_same(f, theirs.fields[f.field_id], ours.get(f.field_id), text)
         ]
 
 
-def _same(one: Field, theirs: Mapping[str, Any] | None, ours: Mapping[str, Any] | None, text: str) -> bool:
+def says_same(one: Field, theirs: Mapping[str, Any] | None, ours: Mapping[str, Any] | None, text: str) -> bool:
+    """Whether two answers to a field of a text mean the same: an amount's currency counts where both name one.
+
+    Example:
+        >>> from homegrown.core.schema import Field
+        >>> total = Field("f_1", "total", FieldType.MONEY)
+        >>> says_same(total, {"value": "12.50", "currency": "EUR"}, {"value": "12.5"}, "")
+        True
+    """
     if theirs is not None and ours is not None and one.type is FieldType.MONEY:
         known = [a.get("currency") for a in (theirs, ours)]
         if None in known:

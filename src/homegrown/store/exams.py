@@ -29,8 +29,9 @@ class DrawnCall(msgspec.Struct, frozen=True):
     Attributes:
         record_id: of its text; None where nobody can be asked, and the call is left out.
         weight: one over the chance with which it was drawn.
-        answer: the class that the model said; None for none of them.
-        upstream: the class that the upstream said, empty for none of them, None for something that is no class.
+        answer: the class that the model said; None for none of them. Of documents what it says by field.
+        upstream: the class that the upstream said, empty for none of them, None for something that is no class. Of
+            documents what it says by field.
     """
 
     trace_id: str
@@ -83,6 +84,12 @@ class ExamStore:
         """The record that stands for each call that was drawn for a version, by the call's id, in their order."""
         row = self._db.one(sa.select(_SET.c.value).where(_SET.c.name == _EXAM + version_id))
         return {} if row is None else dict(msgspec.json.decode(row["value"], type=_Exam).records)
+
+    def said(self, version_id: str) -> dict[str, tuple[str | None, str | None]]:
+        """What the version, and the upstream, said of each call that was drawn, by the call's id."""
+        mine = _A.c.version_id == version_id, _A.c.kind == GOLD
+        return {r["trace_id"]: (r["home"], r["upstream"]) for r in
+                self._db.all(sa.select(_A.c.trace_id, _A.c.home, _A.c.upstream).where(*mine))}  # fmt: skip
 
     def of_task(self, task_id: str) -> list[str]:
         """The records of every exam of a task, the longest waiting first."""

@@ -15,16 +15,16 @@ from homegrown.core.models import OUT_OF_SCOPE
 from homegrown.core.routing import set_of
 from homegrown.core.tasks import TaskKind
 from homegrown.core.traces import SPOKEN, answer_of
-from homegrown.core.traffic import OBJECT
-from homegrown.errors import ForbiddenError, InputError, UnsuitableLabelsError
+from homegrown.errors import ForbiddenError, InputError
 from homegrown.label.suggest import meant_ids
 from homegrown.monitor.prompt import Prompt
 from homegrown.store.exams import DrawnCall
 from homegrown.store.lance_tables import quoted
+from homegrown.workspace.exam_objects import ObjectExams
 from homegrown.workspace.texts import add_texts, holding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from homegrown.core.models import ModelVersion
     from homegrown.core.tasks import Task
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from homegrown.label.queue import Lines
     from homegrown.query import Selection
     from homegrown.store import Store
+    from homegrown.workspace.exam_objects import MeansDocument
     from homegrown.workspace.handles import Model
 
 MOST_AT_ONCE = 2000
@@ -49,7 +50,7 @@ class GoldSample:
         n_calls: that both answered.
         n_judged: of them, those that count: behind them stands the first that differs and was not drawn.
         n_drawn: calls that a person is asked about.
-        n_open: of them, those that nobody has answered yet.
+        n_open: of them, those that nobody has answered yet; a document of which a field is missing still is one.
         n_waiting: records to answer for that; a text that was asked about several times is one.
         n_left: calls that can be drawn still.
         sentence: for a person.
@@ -70,19 +71,27 @@ class GoldSample:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call to draw: its text, None where it cannot be read; what the upstream said; whether a person spoke by now."""
+    """A call to draw.
+
+    Attributes:
+        text: None where it cannot be read.
+        upstream: what it said.
+        is_answered: whether a person spoke of it by now.
+        by: reads documents.
+    """
 
     pair: Pair
     text: str | None
     upstream: str | None
     is_answered: bool
+    by: MeansDocument | None = None
 
     @property
     def chance(self) -> float:
         return evaluate.AGREED_SHARE if self.pair.agrees else 1.0
 
 
-class Exams:
+class Exams(ObjectExams):
     """Mixed into ``Workspace``."""
 
     store: Store
@@ -105,13 +114,15 @@ class Exams:
         record, added to the source ``exam: TASK`` where none holds it; people see neither answer. What they say settles
         the verdict; the records are kept out of later snapshots, for they were picked because they are hard.
 
+        Documents differ where any of their fields does, and are settled field by field.
+
         Args:
             model: that answered silently.
             n: texts to answer, 1 to 2,000.
 
         Raises:
             EmptyDataError: it has no shadow answers.
-            UnsuitableLabelsError: its answers are objects.
+            UnsuitableLabelsError: its answers are objects, and no route knows any more how they are written there.
 
         Example:
             >>> ws.draw_gold("triage@3", 50).selection  # doctest: +SKIP
@@ -123,11 +134,6 @@ class Exams:
             raise InputError(f"Draw 1 to {MOST_AT_ONCE:,} texts at once, not {n:,}.")
         version = self._named(model)
         task = self.store.tasks.get(version.task_id)
-        if task.kind is TaskKind.OBJECT:
-            raise UnsuitableLabelsError(
-                f"The answers of {task.name!r} are objects, which people do not judge here yet: where the two differ "
-                "counts as the model's mistake."
-            )
         found = evaluate.read_shadowed(self.store, version.version_id)
         taken: list[_Call] = []
         waiting: set[str] = set()
@@ -138,9 +144,12 @@ class Exams:
                 waiting.add(call.text)
             taken.append(call)
         records = add_texts(self.store, f"exam: {task.name}", [c.text for c in taken if c.text is not None])
+        ours = [c.pair.answer for c in taken]
+        if version.is_object:
+            ours = self._documents_of([(c.by, c.text) for c in taken])
         drawn = [
-            DrawnCall(c.pair.trace_id, records.get(c.text or ""), 1.0 / c.chance, c.pair.answer, c.upstream)
-            for c in taken
+            DrawnCall(c.pair.trace_id, records.get(c.text or ""), 1.0 / c.chance, said, c.upstream)
+            for c, said in zip(taken, ours, strict=True)
         ]
         self.store.exams.draw(self.store.actor, version.version_id, task.task_id, drawn)
         ids = list(dict.fromkeys(self.store.exams.records(version.version_id).values()))
@@ -163,10 +172,11 @@ class Exams:
         version = self._named(model)
         task = self.store.tasks.get(version.task_id)
         records = self.store.exams.records(version.version_id)
-        said = self._said(version, task, list(records.values()))
-        self.store.exams.settle(version.version_id, {t: said.get(r) for t, r in records.items()})
+        self.store.exams.settle(version.version_id, self._settled(version, task, records))
         found = evaluate.read_shadowed(self.store, version.version_id)
-        waiting = {r for p in found.pairs if p.weight and p.gold is None and (r := records.get(p.trace_id))}
+        waiting = {
+            r for p in found.pairs if p.weight and p.gold is None and not p.is_begun and (r := records.get(p.trace_id))
+        }
         n_left = sum(p.weight is None and evaluate.is_drawn(p, version.version_id) for p in found.pairs)
         return GoldSample(
             version.version_id, f"{version.model_name}@{version.number}", task.task_id, _selection(version),
@@ -174,18 +184,26 @@ class Exams:
             _sentence(found, len(waiting), n_left),
         )  # fmt: skip
 
+    def _settled(self, version: ModelVersion, task: Task, records: Mapping[str, str]) -> dict[str, str | None]:
+        """What people say of drawn calls, by their ids; None where nobody does (any more)."""
+        if version.is_object:
+            return self._judged(version, task, records)
+        said = self._said(version, task, list(records.values()))
+        return {t: said.get(r) for t, r in records.items()}
+
     def _drawn_next(self, version: ModelVersion, task: Task, found: Shadowed) -> Iterator[_Call]:
         """Calls that are drawn and were not yet, oldest first."""
-        prompts = self._prompts(version, task)
+        prompts = self._documents(version) if version.is_object else self._prompts(version, task)
         chosen = [p for p in found.pairs if p.weight is None and evaluate.is_drawn(p, version.version_id)]
         for start in range(0, len(chosen), _PIECE):
             some = chosen[start : start + _PIECE]
             calls = {c.trace_id: c for c in self.store.captured_imports.get(p.trace_id for p in some)}
             read = [(p, *_read(calls.get(p.trace_id), prompts)) for p in some]
-            known = holding(self.store, [text for _, text, _ in read if text is not None])
-            said = self._said(version, task, list(known.values()))
-            for pair, text, upstream in read:
-                yield _Call(pair, text, upstream, known.get(text or "") in said)
+            known = holding(self.store, [text for _, text, *_ in read if text is not None])
+            ids = list(known.values())
+            said = self._heard(version, task, ids) if version.is_object else self._said(version, task, ids)
+            for pair, text, upstream, by in read:
+                yield _Call(pair, text, upstream, known.get(text or "") in said, by)
 
     def _prompts(self, version: ModelVersion, task: Task) -> list[_Means]:
         """The prompts that became the task, with the class that each label of the upstream means."""
@@ -194,7 +212,7 @@ class Exams:
         found = []
         for template in self.store.templates.list():
             for field, task_id in template.tasks.items():
-                if task_id != task.task_id or field == OBJECT:
+                if task_id != task.task_id:
                     continue
                 labels: dict[str, str | None] = {}
                 for label, name in template.names.get(field, {}).items():
@@ -238,7 +256,7 @@ class _Means(NamedTuple):
     labels: dict[str, str | None]
     is_many: bool
 
-    def class_of(self, answer: str | None) -> str | None:
+    def said(self, text: str, answer: str | None) -> str | None:
         """The class that an answer of the upstream means; None where it is none that can be named."""
         found = self.prompt.labels_of(answer)[0]
         if self.is_many:
@@ -247,14 +265,17 @@ class _Means(NamedTuple):
         return self.labels.get(found[0]) if found and len(found) == 1 else None
 
 
-def _read(call: Captured | None, prompts: Sequence[_Means]) -> tuple[str | None, str | None]:
+def _read(
+    call: Captured | None, prompts: Sequence[_Means] | Sequence[MeansDocument]
+) -> tuple[str | None, str | None, MeansDocument | None]:
+    """The text of a call, what the upstream said, and who reads it where that is a document."""
     if call is None or call.wire not in SPOKEN:
-        return None, None
+        return None, None, None
     for means in prompts:
         text = means.prompt.text_of(call.request, call.model, call.tags, call.wire)
         if text is not None:
-            return text, means.class_of(answer_of(call))
-    return None, None
+            return text, means.said(text, answer_of(call)), None if isinstance(means, _Means) else means
+    return None, None, None
 
 
 def _selection(version: ModelVersion) -> str:
@@ -272,5 +293,7 @@ def _sentence(found: Shadowed, n_waiting: int, n_left: int) -> str:
         )
     done = f"{found.n_drawn - found.n_open:,} of {found.n_drawn:,} drawn calls are answered"
     waits = f"; {n_waiting:,} texts wait in the label station" if n_waiting else ""
+    n_begun = sum(bool(p.weight) and p.is_begun for p in found.pairs)
+    waits += f"; {n_begun:,} are answered in part: a field of theirs is open" if n_begun else ""
     more = f". {n_left:,} more can be drawn." if n_left else ". All calls so far are judged or drawn."
     return f"{done}{waits}{more}"

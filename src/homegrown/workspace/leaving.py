@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from homegrown.workspace.calibrating import Calls
     from homegrown.workspace.handles import Model
     from homegrown.workspace.staging import Lineup
-    from homegrown.workspace.switching_objects import JudgedModel
+    from homegrown.workspace.switching_objects import JudgedModels
 
 ALPHAS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 _MOST_KEPT = 32
+_MOST_JUDGED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Leaving:
 
     store: Store
     _choices: dict[tuple[Any, ...], list[Bound]]
-
+    _judged_models: dict[tuple[Any, ...], JudgedModels]
     _predictors: dict[str, Predictor]
 
     if TYPE_CHECKING:
@@ -156,9 +157,9 @@ class Leaving:
             """A model, loaded once and kept."""
             ...
 
-        def _judged_model(
+        def _judged_models_of(
             self, route: GatewayRoute, versions: Sequence[ModelVersion], wanted: str | None, by: str
-        ) -> JudgedModel: ...
+        ) -> JudgedModels: ...
         def _lineup(self, versions: Sequence[ModelVersion], wanted: str | None) -> Lineup: ...
         def _calls(
             self, route: GatewayRoute, versions: Sequence[ModelVersion], template: Template, fields: Sequence[str]
@@ -279,7 +280,8 @@ class Leaving:
         delta: float = 0.05,
         alphas: Sequence[float] = ALPHAS,
         template: str | None = None,
-    ) -> list[Bound]:
+        by: str = "document",
+    ) -> Sequence[Bound]:
         """What ``switch_route`` would find at several bounds, without switching anything.
 
         The models are asked about the held-out calls once; the same question again, with no call since, is answered
@@ -291,9 +293,14 @@ class Leaving:
             delta: chance that the promise is wrong.
             alphas: disagreements with the upstream that might be borne.
             template: of the calls, where several became the models' tasks.
+            by: of a model of objects, whether documents are given whole or field by field; see ``switch_route``.
+
+        Returns:
+            One bound for each of *alphas*; of a model of objects with both shares, of documents and of fields.
 
         Raises:
             EmptyDataError: no call is there that the models did not learn from.
+            UnsuitableLabelsError: the answers hold what the models do not write.
 
         Example:
             >>> [(b.alpha, b.coverage) for b in ws.exit_choices("default", "triage")]  # doctest: +SKIP
@@ -302,11 +309,11 @@ class Leaving:
         route, versions = self.store.routes.get(name), [self.store.models.version(m) for m in models]
         if not versions:
             raise InputError("Name the model that shall answer.")
-        if any(v.is_object for v in versions):
-            model = self._judged_model(route, versions, template, "document")
-            return [model.bound(a, delta) for a in alphas]
-        line = self._lineup(versions, template)
         ids, n = tuple(v.version_id for v in versions), self.store.captured_imports.count()
+        if any(v.is_object for v in versions):
+            judged = self._judged_once((route.route_id, route.config.targets, ids, template, by, n), route, versions)
+            return [judged.bounds(a, delta)[0] for a in alphas]
+        line = self._lineup(versions, template)
         key = route.route_id, route.config.targets, ids, line.template.template_id, delta, tuple(alphas), n
         if key not in self._choices:
             calls = self._calls(route, line.versions, line.template, line.fields)
@@ -316,6 +323,15 @@ class Leaving:
             while len(self._choices) > _MOST_KEPT:
                 self._choices.pop(next(iter(self._choices)))
         return self._choices[key]
+
+    def _judged_once(self, key: tuple[Any, ...], route: GatewayRoute, versions: Sequence[ModelVersion]) -> JudgedModels:
+        """What models of objects say of the held-out calls; the same question again is answered from memory."""
+        if key not in self._judged_models:
+            *_, template, by, _ = key
+            self._judged_models[key] = self._judged_models_of(route, versions, template, by)
+            while len(self._judged_models) > _MOST_JUDGED:
+                self._judged_models.pop(next(iter(self._judged_models)))
+        return self._judged_models[key]
 
 
 def stage_reports(store: Store, exit: Exit) -> list[StageReport]:

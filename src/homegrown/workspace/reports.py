@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from homegrown.core.models import ObjectAnswer
     from homegrown.core.protocols import ObjectPredictor, Predictor
-    from homegrown.evaluate import Shadowed
     from homegrown.store import Store
     from homegrown.workspace.exams import GoldSample
 
@@ -112,7 +111,8 @@ class Reports:
         """Whether a model that answered live traffic silently may take the incumbent's place.
 
         See ``homegrown.evaluate.verdict.give_verdict``. What people said of the calls that ``draw_gold`` drew is gold.
-        Of a model of objects a call counts as the same where every field of the document is; ``fields`` tells of each.
+        Of a model of objects a call counts as the same where every field of the document is, and as right where people
+        say the same of every field; ``fields`` tells of each by itself.
 
         Args:
             model: that answered silently.
@@ -121,18 +121,17 @@ class Reports:
             slice_by: names of tags of calls; a loss in any value of theirs counts.
         """
         version = self._named(model)
-        if not version.is_object:
-            self.gold_sample(version)
+        self.gold_sample(version)
         found = evaluate.read_shadowed(self.store, version.version_id)
         said = evaluate.give_verdict(found.answers(slice_by), margin=margin, level=level)
         if version.is_object:
-            said["fields"] = evaluate.field_verdicts(found.pairs, margin=margin, level=level)
+            said["fields"] = evaluate.field_verdicts(found, margin=margin, level=level)
         n_later = len(found.pairs) - found.n_judged
         if found.has_gold and not found.is_begun:
             said["not_told"].append("The calls that were drawn for people have not been answered yet.")
         elif n_later:
             said["not_told"].append(f"{n_later:,} calls came behind the last that was drawn: draw more to count them.")
-        return said | _accuracies(found)
+        return said | evaluate.accuracies_told(found.accuracies())
 
     def report(self, model: str | ModelVersion | Model, path: Path | None = None) -> Path:
         """Write the report of a model as one HTML file; returns its path, in the workspace's reports by default."""
@@ -189,11 +188,3 @@ class Reports:
         if isinstance(model, Model):
             return model.version
         return model if isinstance(model, ModelVersion) else self.store.models.version(model)
-
-
-def _accuracies(found: Shadowed) -> dict[str, Any]:
-    """Accuracy of both by a person's answers, where there are any."""
-    told: dict[str, Any] = {}
-    for name, one in zip(("student", "incumbent"), found.accuracies() or (), strict=False):
-        told |= {f"{name}_accuracy": one.value, f"{name}_accuracy_ci95": one.ci95, f"{name}_n_gold": one.n}
-    return told

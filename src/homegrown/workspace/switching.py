@@ -77,7 +77,8 @@ class Switching(SwitchingObjects, Staging):
         (``metrics.risk_bound``). Without one nothing is switched on, and the sentence says how many more calls it
         takes. The version is held fast: another one needs a bound of its own.
 
-        Several models of one Task are asked one after the other, until one is sure; the upstream comes last. Models of
+        Several models of one Task are asked one after the other, until one is sure; the upstream comes last. Of objects
+        each gives whole documents. Models of
         several fields of one prompt's JSON documents give the document together: where all of it is sure, and only
         a document that is the same in every field counts as agreeing. Each stage is calibrated on calls of its own
         that those before it pass on, with an equal part of *delta*.
@@ -153,16 +154,16 @@ class Switching(SwitchingObjects, Staging):
     def _switch_object(
         self, route: GatewayRoute, versions: list[ModelVersion], template: str | None, asked: _Asked, by: str
     ) -> Switched:
-        """The same for a model of objects."""
-        model = self._judged_model(route, versions, template, by)
-        bound, exit_id = model.bound(asked.alpha, asked.delta), new_id("exit")
+        """The same for models of objects."""
+        found = self._judged_models_of(route, versions, template, by)
+        (bound, bounds), exit_id = found.bounds(asked.alpha, asked.delta), new_id("exit")
         exit = Exit(
-            exit_id=exit_id, template_id=model.template.template_id,
-            wordings=tuple(v.key for v in model.template.variants), mode=asked.mode,
-            stages=(model.stage(exit_id, bound),), alpha=asked.alpha, delta=asked.delta, audit_share=asked.audit_share,
-            share=asked.share, object=model.exit,
+            exit_id=exit_id, template_id=found.template.template_id,
+            wordings=tuple(v.key for v in found.template.variants), mode=asked.mode,
+            stages=found.stages(exit_id, bounds), alpha=asked.alpha, delta=asked.delta, audit_share=asked.audit_share,
+            share=asked.share, object=found.exit,
         )  # fmt: skip
-        return self._answer(route, exit, bound, ())
+        return self._answer(route, exit, bound, bounds if len(bounds) > 1 else ())
 
     def _answer(self, route: GatewayRoute, exit: Exit, bound: Bound, bounds: tuple[Bound, ...]) -> Switched:
         """Have it answer, or hear silently; nothing is switched where nothing can be vouched for."""

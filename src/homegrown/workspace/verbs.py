@@ -151,6 +151,7 @@ class SwitchArguments(msgspec.Struct, forbid_unknown_fields=True):
     share: float | None = None
     template: str | None = None
     shadow: bool = False
+    by: str = "document"
 
 
 class Verb(NamedTuple):
@@ -236,7 +237,14 @@ def _import_votes(ws: Workspace, a: ImportVotesArguments) -> dict[str, Any]:
 
 def _switch_route(ws: Workspace, a: SwitchArguments) -> dict[str, Any]:
     done = _for(ws, a.actor_id).switch_route(
-        a.name, *a.models, alpha=a.alpha, delta=a.delta, share=a.share, template=a.template, shadow=a.shadow
+        a.name,
+        *a.models,
+        alpha=a.alpha,
+        delta=a.delta,
+        share=a.share,
+        template=a.template,
+        shadow=a.shadow,
+        by=a.by,
     )
     is_on = a.shadow or (done.bound is not None and done.bound.threshold is not None)
     return {"route": a.name, "is_switched": is_on, "is_silent": a.shadow, "sentence": done.sentence}

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from homegrown.inference import CachedEncoder
     from homegrown.inference.export import ExportReport
     from homegrown.store.endpoints import Endpoint
+    from homegrown.workspace.switching_objects import JudgedModels
 
 
 def connect(path: str | Path = "./work", *, database_url: str | None = None, actor: Actor = TERMINAL) -> Workspace:
@@ -127,6 +128,7 @@ class Workspace(
         self.object_advisor = ObjectAdvisor(store, self.object_predictor, self._vectors)
         self._kept: dict[str, Any] = {}
         self._choices: dict[tuple[Any, ...], list[Bound]] = {}
+        self._judged_models: dict[tuple[Any, ...], JudgedModels] = {}
         self._known_votes = Kept(known_votes)
         self._task_counts = Kept(task_counts)
         self._code_rules: dict[str, dict[str, Callable[..., Any]]] = {}

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from starlette.responses import Response
 
 from homegrown.core.access import Permission
+from homegrown.core.object_exits import By
 from homegrown.core.routing import ExitMode
 from homegrown.cost.sentences import usd
-from homegrown.errors import HomegrownError, InputError
+from homegrown.errors import InputError
 from homegrown.monitor import Suits
 from homegrown.monitor.proposals import suitability
 from homegrown.studio import scores, words, work
-from homegrown.studio.answer import asked, go, part, posted, show
+from homegrown.studio.answer import asked, go, posted, show
 from homegrown.studio.leaving_step import answering
 from homegrown.studio.pages.gateway import targets, who_answers
+from homegrown.studio.pages.gateway_bounds import DEFAULT_ALPHA
 from homegrown.studio.pages.gateway_calls import WHAT
 from homegrown.studio.view import AsCode, Done, Figure, RecipeChoice, recipe_choices
 from homegrown.web import Route, Shape
 
 if TYPE_CHECKING:
-    from homegrown.evaluate import Bound
+    from homegrown.core.routing import Exit
     from homegrown.web import Call
     from homegrown.workspace import Workspace
     from homegrown.workspace.leaving import ExitReport, RouteStory, ShadowReport
 
-DELTAS = ((0.01, "1%"), (0.05, "5%"), (0.1, "10%"))
 SHARES = ((1.0, "all calls"), (0.5, "half of the calls"), (0.25, "a quarter"), (0.1, "a tenth"), (0.01, "one in 100"))
-_DEFAULT_ALPHA = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,31 +129,6 @@ class RoutePage:
     as_code: AsCode
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What one bound would bring."""
-
-    alpha: float
-    says: str
-    coverage: Figure | None
-    sentence: str
-    is_chosen: bool
-    is_possible: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoundsPart:
-    """The bounds that one can choose, with what each would bring."""
-
-    template: ClassVar[str] = "gateway/_bounds.html"
-    choices: tuple[Choice, ...]
-    deltas: tuple[tuple[str, str, bool], ...]
-    n: int
-    agreement: Figure | None
-    bounds_href: str
-    problem: str
-
-
 def route(call: Call) -> Response:
     """``GET /gateway/routes/{name}``."""
     return show(call, _page(call, call.path["name"]))
@@ -166,6 +141,7 @@ def _page(call: Call, name: str) -> RoutePage:
     model_id = version.version_id if version else ""
     prompt_id = story.template.template_id if story.template else ""
     model = f"{version.model_name}@{version.number}" if version else "MODEL"
+    by = " --by field" if version is not None and version.is_object else ""
     switching, result = work.follow(ws, asked(call, "job"), "switch_route") or (None, {})
     problem = result["sentence"] if result and not result["is_switched"] else ""
     share = exit.share if exit is not None else 1.0
@@ -197,7 +173,7 @@ def _page(call: Call, name: str) -> RoutePage:
         done=_done(name, asked(call, "did") or _did(result), story),
         as_code=AsCode(
             cli=f"homegrown gateway switch {words.shell(name)} {model} --shadow\n"
-            f"homegrown gateway switch {words.shell(name)} {model} --alpha {_DEFAULT_ALPHA}\n"
+            f"homegrown gateway switch {words.shell(name)} {model} --alpha {DEFAULT_ALPHA}{by}\n"
             f"homegrown gateway switch {words.shell(name)} --off",
             python=f"ws.route_story({name!r})\nws.switch_route({name!r}, {model!r}).sentence\n"
             f"ws.exit_report({name!r}).coverage",
@@ -305,8 +281,9 @@ def _answering(r: ExitReport | None) -> Answering | None:
     ]
     return Answering(
         model=e.model,
-        sentence=f"At most {100 * e.alpha:g}% of the answers given at home differ from the upstream's, with confidence "
-        f"{100 * (1 - e.delta):g}%: {'; '.join(f'{s.model} answers where {_sure(s.threshold)}' for s in r.stages)}.",
+        sentence=f"At most {100 * e.alpha:g}% of the {_given(e)} given at home differ from the upstream's, with "
+        f"confidence {100 * (1 - e.delta):g}%: "
+        f"{'; '.join(f'{s.model} answers where {_sure(s.threshold)}' for s in r.stages)}.",
         since=r.since,
         coverage=_share(r.coverage, r.coverage_ci95, r.n_calls) if r.coverage is not None and r.coverage_ci95 else None,
         checks=checks,
@@ -317,6 +294,11 @@ def _answering(r: ExitReport | None) -> Answering | None:
         outcomes=tuple((WHAT[name], n) for name, n in sorted(r.outcomes.items(), key=lambda one: -one[1])),
         share=e.share,
     )
+
+
+def _given(exit: Exit) -> str:
+    """What the bound is about."""
+    return "answers" if exit.object is None else f"{exit.object.by.value}s"
 
 
 def _sure(threshold: float | None) -> str:
@@ -349,56 +331,10 @@ def _done(name: str, did: str, story: RouteStory) -> Done | None:
                 fields=(("route", name),) if undo else ())  # fmt: skip
 
 
-def bounds(call: Call) -> Response:
-    """``GET /gateway/bounds``: what each bound would bring; asks the model about held-out calls, so it comes later."""
-    name, model, prompt = asked(call, "route"), asked(call, "model"), asked(call, "prompt")
-    delta = _number(asked(call, "delta", "0.05"))
-    problem, found = "", []
-    try:
-        then = [m for m in call.request.query_params.getlist("then") if m]
-        found = call.ws.exit_choices(name, model, *then, delta=delta, template=prompt or None)
-    except HomegrownError as error:
-        if error.status >= 500:
-            raise
-        problem = error.message
-    best = _chosen(found)
-    page = BoundsPart(
-        choices=tuple(_choice(b, b is best) for b in found),
-        deltas=tuple((f"{value:g}", says, value == delta) for value, says in DELTAS),
-        n=found[0].n if found else 0,
-        agreement=scores.share(found[0].agreement, found[0].n) if found else None,
-        bounds_href="/gateway/bounds?" + words.query_string(route=name, model=model, prompt=prompt),
-        problem=problem,
-    )
-    return part(call, "gateway/_bounds.html", page)
-
-
-def _chosen(found: list[Bound]) -> Bound | None:
-    """Two in a hundred where that is possible, else the tightest bound that is."""
-    possible = [b for b in found if b.threshold is not None]
-    wanted = [b for b in possible if b.alpha >= _DEFAULT_ALPHA]
-    return min(wanted or possible, key=lambda b: b.alpha, default=None)
-
-
-def _choice(b: Bound, is_chosen: bool) -> Choice:
-    is_possible = b.threshold is not None
-    missing = f"about {b.n_more:,} more calls" if b.n_more else "more calls alone do not help"
-    return Choice(
-        alpha=b.alpha,
-        says=f"{100 * b.alpha:g}%",
-        coverage=_share(b.coverage, b.coverage_ci95, b.n) if is_possible else None,
-        sentence=f"sure of {b.n_home:,} of {b.n:,}, of which {words.percent(b.disagreement or 0, 2)} differed"
-        if is_possible
-        else missing,
-        is_chosen=is_chosen,
-        is_possible=is_possible,
-    )
-
-
 def switch(call: Call) -> Response:
     """``POST /gateway/switch``: let the model answer, or answer silently; a job asks it about calls first.
 
-    Further models, in ``then``, are asked where it is not sure.
+    Further models, in ``then``, are asked where it is not sure; ``by`` is how documents are given.
     """
     name, is_silent = posted(call, "route"), posted(call, "do") == "shadow"
     then = [m for m in call.form.getlist("then") if isinstance(m, str) and m]
@@ -407,6 +343,10 @@ def switch(call: Call) -> Response:
         "name": call.ws.store.routes.get(name).name, "models": list(dict.fromkeys(versions)), "shadow": is_silent,
         "template": posted(call, "prompt") or None, "actor_id": call.actor.actor_id,
     }  # fmt: skip
+    if is_silent and any(call.ws.store.models.version(v).is_object for v in versions):
+        arguments["by"] = By.FIELD.value  # nothing is given: a field that only the upstream writes keeps nothing out
+    elif posted(call, "by"):
+        arguments["by"] = posted(call, "by")
     if not is_silent:
         arguments |= {n: _number(posted(call, n)) for n in ("alpha", "delta", "share") if posted(call, n)}
     job_id = work.submit(call.ws, call.actor, "switch_route", arguments)
@@ -443,7 +383,6 @@ def _posts(path: str, handler: object) -> Route:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("/gateway/bounds", bounds, Permission.READ, shape=Shape.PAGE),
     _posts("/gateway/switch", switch),
     _posts("/gateway/off", off),
     _posts("/gateway/back", back),

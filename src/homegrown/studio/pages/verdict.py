@@ -60,6 +60,20 @@ class SliceRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FieldRow:
+    """The verdict on one field of documents."""
+
+    name: str
+    says: str
+    kind: str
+    agreement: Figure
+    difference: str
+    interval: str
+    ours: Figure | None
+    theirs: Figure | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PointRow:
     """A point of the running comparison."""
 
@@ -90,6 +104,7 @@ class VerdictPage:
     wheres: tuple[WhereRow, ...]
     tags: tuple[tuple[str, bool], ...]
     slices: tuple[SliceRow, ...]
+    fields: tuple[FieldRow, ...]
     sample: str
     n_waiting: int
     n_left: int
@@ -151,6 +166,7 @@ def _page(
         wheres=tuple(map(_where, where(found))),
         tags=tuple((t, t in chosen) for t in tags),
         slices=tuple(_slice(p) for p in (said["overall"], *said["slices"])) if chosen else (),
+        fields=tuple(map(_field, said.get("fields", ()))),
         sample=sample.sentence,
         n_waiting=sample.n_waiting,
         n_left=sample.n_left,
@@ -171,7 +187,8 @@ def _nothing(call: Call, version: ModelVersion, problem: str) -> VerdictPage:
     return VerdictPage(
         model=name, model_id=version.version_id, report_href=f"/evaluate/{version.version_id}", word="", kind="",
         means="", reasons=(), notes=(), agreement=None, ours=None, theirs=None, facts=(), chart=None, points=(),
-        wheres=(), tags=(), slices=(), sample="", n_waiting=0, n_left=0, station_href="", n_cases=(), margins=(),
+        wheres=(), tags=(), slices=(), fields=(), sample="", n_waiting=0, n_left=0, station_href="", n_cases=(),
+        margins=(),
         routes=tuple(hrefs.items()),
         is_blind=False, may_build=False, problem=problem, as_code=_as_code(name, 0.02),
     )  # fmt: skip
@@ -196,6 +213,22 @@ def _slice(p: dict[str, Any]) -> SliceRow:
         n=p["n"],
         difference=f"{100 * p['difference']:+.1f}",
         interval=f"{low:+.1f} to {high:+.1f}",
+    )
+
+
+def _field(one: dict[str, Any]) -> FieldRow:
+    low, high = (100 * x for x in one["interval"])
+    is_judged = one["against"] == "gold"
+    ours, theirs = _accuracies(one)
+    return FieldRow(
+        name=one["field"],
+        says=f"NEED {one['n_more']:,} MORE" if one["verdict"] == "NEED" else one["verdict"],
+        kind=_KINDS[one["verdict"]],
+        agreement=_figure(one["agreement"], one["agreement_ci95"], one["n"]),
+        difference=f"{100 * one['difference']:+.1f}" if is_judged else "",
+        interval=f"{low:+.1f} to {high:+.1f}" if is_judged else "",
+        ours=ours,
+        theirs=theirs,
     )
 
 
