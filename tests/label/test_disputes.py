@@ -13,6 +13,7 @@ from homegrown.core.assignments import Submission
 from homegrown.core.ids import new_id
 from homegrown.curate.object_labels import read_object_labels
 from homegrown.errors import ConflictError, ForbiddenError, InputError
+from homegrown.evaluate.people_fields import settled_fields
 from homegrown.label.disputes import disputed_fields
 from homegrown.label.span_exchange import exported_spans
 from homegrown.store.exams import DrawnCall
@@ -118,6 +119,8 @@ def test_a_reviewers_word_decides_its_field_and_no_other(desk):
     first = rita.settle("note", desk.records[1], {"day": "2026-11-02"})
     assert first.outcome == "kept"
     assert desk.waiting() == [(0, "who", True), (1, "kind", True)], "the other field waits on"
+    judged = settled_fields(desk.ws.store, desk.task.task_id, desk.task.fields, {desk.records[1]: TEXTS[1]})
+    assert judged[desk.records[1]].fields.keys() == {desk.ids[n] for n in ("day", "who", "kind")}, "people count on"
     label = desk.label(1)
     assert label["day"] == {"value": "2026-11-02", "spans": [at(1, "02.11.2026")]}
     assert label["who"] is None, "what people said of other fields counts on"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from homegrown.core.said import meaning_of
 from homegrown.core.tasks import LabelSourceKind
-from homegrown.store.said import said_of
+from homegrown.store.said import said_of, without_settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +40,8 @@ class Settled(NamedTuple):
 def settled_fields(store: Store, task_id: str, fields: Sequence[Field], texts: Mapping[str, str]) -> dict[str, Settled]:
     """What people settled of records, by record; those of which nobody said anything are missing.
 
-    Of a record that a reviewer settled a reviewer's word counts, else what most say who looked at the field. What means
-    the same is the same; where as many say one thing as another the field is open.
+    Of a field that a reviewer settled a reviewer's word counts, else what most say who looked at it. What means the
+    same is the same; where as many say one thing as another the field is open.
 
     Args:
         store: the workspace.
@@ -56,7 +56,7 @@ def settled_fields(store: Store, task_id: str, fields: Sequence[Field], texts: M
             votes[row["record_id"]].append((row["settles"], msgspec.json.decode(row["value"])["fields"]))
     found = {}
     for record_id, some in votes.items():
-        said = [fields for settles, fields in some if settles] or [fields for _, fields in some]
+        said = without_settled([(record_id, settles, fields) for settles, fields in some])
         told: dict[str, Answer] = {}
         left_open = set()
         for one in fields:
