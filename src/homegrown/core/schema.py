@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ from homegrown.core.values import parse_number
 from homegrown.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from homegrown.core.tasks import Task
 
@@ -319,7 +320,27 @@ def _items(one: Field, answer: Mapping[str, Any], text: str) -> dict[str, Any]:
     items = answer.get("items")
     if not isinstance(items, list) or len(items) > MOST_ITEMS or not all(isinstance(i, Mapping) for i in items):
         raise InputError(f"“{one.name}” is a list of objects, of {MOST_ITEMS:,} at most.")
-    return {"items": [_checked_fields(one.fields, item, text) for item in items]}
+    found = []
+    for number, item in enumerate(items, 1):
+        with in_row(one, number):
+            found.append(_checked_fields(one.fields, item, text))
+    return {"items": found}
+
+
+@contextmanager
+def in_row(one: Field, number: int) -> Iterator[None]:
+    """What is wrong within is said with its row of the list *one*, counted from 1.
+
+    Example:
+        >>> with in_row(Field("f_1", "lines", FieldType.LIST), 2):
+        ...     raise InputError("It has no price.")
+        Traceback (most recent call last):
+        homegrown.errors.InputError: Row 2 of “lines”: It has no price.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"Row {number:,} of “{one.name}”: {error.message}") from error
 
 
 _KEYS: dict[FieldType, set[str]] = {
