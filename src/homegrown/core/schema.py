@@ -21,11 +21,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from homegrown.core.choices import TaskClass, new_class_id
+from homegrown.core.choices import TaskClass
 from homegrown.core.dates import parse_date
 from homegrown.core.ids import digest
 from homegrown.core.spans import Span, check_spans
@@ -34,9 +34,6 @@ from homegrown.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from homegrown.core.tasks import Task
-
 
 MOST_FIELDS = 200
 MOST_SPANS = 10_000
@@ -144,51 +141,15 @@ def _check_field(one: Field) -> None:
         raise InputError(f"“{one.name}” takes one {one.type.value}; several are a list of small objects.")
 
 
-def owned(fields: Iterable[Field], task: Task, earlier: Iterable[Field] = ()) -> tuple[Field, ...]:
-    """*fields* with the ids that *task* gives them: those of its fields and choices of the same name, else new ones.
+def told_changes(before: Iterable[Field], after: Iterable[Field], said: Iterable[str] = ()) -> tuple[str, ...]:
+    """What a change of fields means for what was said of them: a sentence for each that is gone or of another type.
 
-    A field that is of another type than before is another field, for a number says nothing of a date. It gets its id
-    back with its type.
+    Also where somebody said a name that a field had before: it is that field, under the name that it has now.
 
     Args:
-        fields: as somebody says them.
-        task: as it stands.
-        earlier: fields of its earlier versions.
-
-    Example:
-        >>> from homegrown.core.tasks import Task, TaskKind
-        >>> task = Task("task_a", "receipt", 0, TaskKind.OBJECT, ())
-        >>> owned([Field("", "total", FieldType.MONEY)], task)[0].field_id == new_field_id("task_a", "total")
-        True
-    """
-    return _owned(fields, (*task.fields, *earlier), task.task_id, ())
-
-
-def _owned(fields: Iterable[Field], old: tuple[Field, ...], task_id: str, above: tuple[str, ...]) -> tuple[Field, ...]:
-    found = []
-    for one in fields:
-        path = (*above, one.name)
-        was = next((f for f in old if one.name == f.name and one.type is f.type), None)
-        is_retyped = was is None and any(f.name == one.name for f in old)
-        known = {c.name: c for c in was.choices} if was else {}
-        choices = tuple(
-            replace(
-                c,
-                class_id=known[c.name].class_id
-                if c.name in known
-                else new_class_id(task_id, "/".join((*path, c.name))),
-            )
-            for c in one.choices
-        )
-        new_id = new_field_id(task_id, *path, *([one.type.value] if is_retyped else []))
-        inner = _owned(one.fields, was.fields if was else (), task_id, path)
-        field_id = was.field_id if was else new_id
-        found.append(replace(one, field_id=field_id, choices=choices, fields=inner, former=was.former if was else ()))
-    return tuple(found)
-
-
-def told_changes(before: Iterable[Field], after: Iterable[Field]) -> tuple[str, ...]:
-    """What a change of fields means for what was said of them: a sentence for each that is gone or of another type.
+        before: of the task until now.
+        after: of the task from now on.
+        said: the names that somebody said.
 
     Example:
         >>> was, now = Field("f_1", "total", FieldType.NUMBER), Field("f_2", "total", FieldType.DATE)
@@ -197,7 +158,8 @@ def told_changes(before: Iterable[Field], after: Iterable[Field]) -> tuple[str, 
     """
     now = {f.field_id: f for f in after}
     types = {f.name: f.type for f in now.values()}
-    found = []
+    known = {n: f.name for f in now.values() for n in f.former}
+    found = [f"“{n}” is called “{known[n]}” here since somebody renamed it, and stays so." for n in said if n in known]
     for one in before:
         if one.field_id in now:
             continue

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.documents import answer_in
+from homegrown.core.field_names import by_any_name
 from homegrown.core.ids import canonical_json
 from homegrown.core.rules import Fill, PatternFill, PhrasesFill, ValueFill
 from homegrown.core.schema import Field, FieldType, checked_value
@@ -73,7 +74,7 @@ class Filler:
 
     def __init__(self, task: Task, fills: Sequence[Fill]) -> None:
         self._task = task
-        self._fields = {f.name: f for f in task.fields}
+        self._fields = by_any_name(task.fields)
         self._said: dict[str, Any] = {}
         self._finders = []
         for one in fills:
@@ -89,7 +90,8 @@ class Filler:
 
     def _named(self, name: str) -> Field:
         if name not in self._fields:
-            raise InputError(f"The task {self._task.name!r} has no field {name!r}. Fields: {', '.join(self._fields)}.")
+            names = ", ".join(f.name for f in self._task.fields)
+            raise InputError(f"The task {self._task.name!r} has no field {name!r}. Fields: {names}.")
         return self._fields[name]
 
     def _constant(self, one: ValueFill) -> None:
@@ -110,7 +112,7 @@ class Filler:
         if not names:
             raise InputError(
                 f"The pattern {one.pattern[:80]!r} fills no field: name a group like one, such as "
-                f"(?P<{next(iter(self._fields))}>…), or say which field all of it fills."
+                f"(?P<{self._task.fields[0].name}>…), or say which field all of it fills."
             )
         return _Finder(one.pattern, {n: self._words(n) for n in names}, one)
 

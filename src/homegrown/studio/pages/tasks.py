@@ -110,9 +110,15 @@ class RoomLink:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldRow:
-    """One field of an answer that is an object; what it chooses among, or the fields of its items, are *inside*."""
+    """One field of an answer that is an object, with names that it had; what it chooses among is *inside*.
 
+    The fields of a list's rows stand behind it, with the name of the list before theirs.
+    """
+
+    field_id: str
     name: str
+    above: str
+    former: tuple[str, ...]
     type: str
     inside: list[str]
     description: str
@@ -129,6 +135,7 @@ class TaskPage:
     kind: str
     classes: tuple[ClassRow, ...]
     fields: tuple[FieldRow, ...]
+    learnt: tuple[str, ...]
     form: FieldForm
     n_voted: int
     n_records: int
@@ -217,7 +224,10 @@ def show_one(call: Call, found: Task, form: FieldForm, status: int = 200) -> Res
         guidelines=found.guidelines,
         versions=_versions(history),
         rooms=_rooms(found),
-        fields=tuple(_field(one) for one in found.fields),
+        fields=tuple(
+            _field(one, above) for f in found.fields for one, above in ((f, ""), *((i, f.name) for i in f.fields))
+        ),
+        learnt=call.ws.names_learnt(found),
         form=form,
         can_build=call.actor.may(Permission.BUILD),
         done=_done(history, asked(call, "did")),
@@ -236,12 +246,11 @@ def show_one(call: Call, found: Task, form: FieldForm, status: int = 200) -> Res
     return show(call, page, status, step=label_more(found.task_id, n_silent) if n_silent > 0 else None)
 
 
-def _field(one: Field) -> FieldRow:
-    inside = [c.name for c in one.choices] + [f"{f.name} ({f.type.value})" for f in one.fields]
+def _field(one: Field, above: str) -> FieldRow:
     says = dict(TYPES).get(one.type.value + ("*" if one.takes_many else ""), "a list of objects")
     return FieldRow(
-        name=one.name, type=says + (", always there" if one.is_required else ""), inside=inside,
-        description=one.description,
+        field_id=one.field_id, name=one.name, above=above, former=one.former, description=one.description,
+        type=says + (", always there" if one.is_required else ""), inside=[c.name for c in one.choices],
     )  # fmt: skip
 
 
