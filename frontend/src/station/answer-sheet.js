@@ -134,6 +134,34 @@ export class AnswerSheet {
     if (!rows.length) this.#said.delete(list.id);
   }
 
+  /** Where words go that are given to a field: of a list to the first cell of a new row. @param {string} path @returns {Spot | null} */
+  target(path) {
+    const spot = this.spot(path);
+    if (spot?.one.type !== "list") return spot;
+    const rows = this.rows(spot.one), last = rows.at(-1);
+    return this.spot(`${spot.path}/${last && !last.size ? rows.length - 1 : rows.length}/${spot.one.fields[0].id}`);
+  }
+
+  /** The next field of which nothing is said, else the same; in a list the next empty cell, behind the last one of a new row.
+   * @param {string} path @returns {string} */
+  next(path) {
+    const spot = this.spot(path), fields = spot?.list?.fields ?? this.fields;
+    const from = spot ? fields.indexOf(spot.one) : -1;
+    const pathOf = (/** @type {SetupField} */ one) => (spot?.list ? `${spot.list.id}/${spot.row}/${one.id}` : one.id);
+    const next = [...fields.slice(from + 1), ...fields.slice(0, from + 1)].find((one) => !this.get(pathOf(one)));
+    if (next) return pathOf(next);
+    return spot?.list ? `${spot.list.id}/${this.rows(spot.list).length}/${fields[0].id}` : path;
+  }
+
+  /** The first cell of another row; null where one is in no list. @param {string} path @param {1 | -1} step @returns {string | null} */
+  beside(path, step) {
+    const spot = this.spot(path), list = spot?.one.type === "list" ? spot.one : spot?.list;
+    if (!list || !spot) return null;
+    const n = this.rows(list).length;
+    const row = spot.list ? Math.min(n, Math.max(0, spot.row + step)) : step > 0 ? n : Math.max(0, n - 1);
+    return `${list.id}/${row}/${list.fields[0].id}`;
+  }
+
   /** Where a row begins in the text, else where the one before ends. @param {SetupField} list @param {number} at */
   begin(list, at) {
     const rows = this.rows(list);

@@ -31,11 +31,14 @@ export class Cursor {
     this.chosen = null;
   }
 
-  /** An arrow key: to the next word, or with Shift one word more. @param {KeyboardEvent} event */
+  /** An arrow key: to the next word, or with Shift one word more; Home and End: to the ends of the line. @param {KeyboardEvent} event */
   move(event) {
     const { words } = this.panel;
     const head = this.#head ?? (this.at < 0 ? null : words.after(this.at));
     const step = stepOf(event, words.isRtl(head?.start ?? 0));
+    const line = words.line(head?.start ?? 0);
+    if (event.key === "Home") return this.#goTo(words.after(line.start), event.shiftKey);
+    if (event.key === "End") return this.#goTo(words.before(line.end), event.shiftKey);
     if (!head) return this.#goTo(words.after(0), false);
     if (isSideways(event)) return this.#goTo(step > 0 ? words.after(head.end) : words.before(head.start), event.shiftKey);
     this.#goTo(this.panel.beside(head.start, step), event.shiftKey);

@@ -6,6 +6,7 @@ import { Cursor, isSideways, stepOf, withEdge } from "./cursor.js";
 import { Desk } from "./desk.js";
 import { draft, keepDraft } from "./draft.js";
 import { nOptions, shownText, valueText } from "./field-card.js";
+import { found, Finder } from "./finder.js";
 import { COMMANDS, KEYS, keysOf } from "./field-keys.js";
 import { readWords } from "./reading.js";
 import { TextPanel } from "./text-panel.js";
@@ -28,6 +29,9 @@ export class FieldDesk extends Desk {
   /** @type {TextPanel} */ #panel = /** @type {any} */ (null);
   /** @type {Cursor} */ #cursor = /** @type {any} */ (null);
   /** @type {CardDeck} */ #deck = /** @type {any} */ (null);
+  #finder = new Finder((words) => this.#find(words));
+  /** what the server is asked about */ #reads = new Set();
+  /** @type {boolean | null} save, once it is read; true: the rest is not in the text */ #waits = null;
 
   /** @override */
   build() {
@@ -41,7 +45,7 @@ export class FieldDesk extends Desk {
     this.parts.cards.addEventListener("change", (event) => path(event) && this.#typed(/** @type {HTMLInputElement} */ (event.target)));
     this.parts.cards.addEventListener("focusin", (event) => this.#entered(path(event) ?? ""));
     this.parts.cards.addEventListener("keydown", (event) => path(event) && this.#written(event));
-    return { record: [this.#panel.node], answers: [this.parts.cards, this.parts.heard], more: [] };
+    return { record: [this.#finder.node, this.#panel.node], answers: [this.parts.cards, this.parts.heard], more: [] };
   }
 
   /** @override */
@@ -51,14 +55,10 @@ export class FieldDesk extends Desk {
   }
 
   /** @override @returns {[string, string, string][]} */
-  get commands() {
-    return COMMANDS;
-  }
+  get commands() { return COMMANDS; }
 
   /** @override @returns {[string, string][]} */
-  get keys() {
-    return keysOf(this.setup.fields.some((one) => one.type === "list"));
-  }
+  get keys() { return keysOf(this.setup.fields.some((one) => one.type === "list")); }
 
   // What is said ------------------------------------------------------------------------------------------------------
 
@@ -67,6 +67,8 @@ export class FieldDesk extends Desk {
     this.#sheet = new AnswerSheet(this.setup.fields, this.now?.text ?? "");
     this.#cursor.reset();
     this.#mark = "";
+    this.#reads = new Set();
+    this.#waits = null;
     this.untell();
     this.#sheet.load(before ?? draft(this.#draftKey, this.now?.record_id ?? "") ?? {});
     if (before) this.#keepDraft();
@@ -77,19 +79,13 @@ export class FieldDesk extends Desk {
     if (this.now) this.#panel.show(this.now.text, this.now.record_id);
   }
 
-  #suggest() {
-    this.#sheet.suggest(this.hides ? [] : this.now?.answers ?? []);
-  }
+  #suggest() { this.#sheet.suggest(this.hides ? [] : this.now?.answers ?? []); }
 
   /** @override @param {import("./desk.js").Answer} answer */
-  body(answer) {
-    return { answer };
-  }
+  body(answer) { return { answer }; }
 
   /** @override @param {any} vote */
-  answerOf(vote) {
-    return vote.answer ?? {};
-  }
+  answerOf(vote) { return vote.answer ?? {}; }
 
   /** @override @param {import("./desk.js").Answer} answer */
   words(answer) {
@@ -97,17 +93,17 @@ export class FieldDesk extends Desk {
     return Object.entries(answer).map(([id, one]) => `${field(id)?.name ?? "a field that is gone"}: ${valueText(field(id), one) || "words"}`).join("; ") || "nothing";
   }
 
-  get #draftKey() {
-    return `hg-draft:${this.setup.actor_id}:${this.setup.task_id}`;
-  }
+  get #draftKey() { return `hg-draft:${this.setup.actor_id}:${this.setup.task_id}`; }
 
-  #keepDraft() {
-    if (this.now) keepDraft(this.#draftKey, this.now.record_id, this.#sheet.answers(false));
-  }
+  #keepDraft() { if (this.now) keepDraft(this.#draftKey, this.now.record_id, this.#sheet.answers(false)); }
 
   /** @param {boolean} isAll whether fields that are empty are not in the text */
   #save(isAll) {
     if (!this.now) return;
+    if (this.#reads.size) {
+      this.#waits = isAll;
+      return this.tell("It is saved as soon as your words are read.");
+    }
     const wrong = this.#sheet.unsettled();
     if (wrong) {
       const there = this.#sheet.get(wrong.path);
@@ -117,19 +113,11 @@ export class FieldDesk extends Desk {
     const answer = this.#sheet.answers(true);
     if (isAll) for (const one of this.setup.fields) answer[one.id] ??= null;
     if (!Object.keys(answer).length) return this.tell("Nothing is said yet. Fill a field, or say with x that it is not in this text.");
-    localStorage.removeItem(this.#draftKey);
+    keepDraft(this.#draftKey, this.now.record_id, {});
     this.say(answer);
   }
 
   // How one says it -----------------------------------------------------------------------------------------------------
-
-  /** Where words go that are given to a field: of a list to the next cell of a new row. @param {string} path @returns {Spot | null} */
-  #target(path) {
-    const spot = this.#sheet.spot(path);
-    if (spot?.one.type !== "list") return spot;
-    const rows = this.#sheet.rows(spot.one), last = rows.at(-1);
-    return this.#sheet.spot(`${spot.path}/${last && !last.size ? rows.length - 1 : rows.length}/${spot.one.fields[0].id}`);
-  }
 
   /** Give words to a field, or open it where they say nothing for it. @param {Spot} spot @param {Range} range @param {boolean} [isExact] */
   #give(spot, range, isExact = false) {
@@ -162,13 +150,22 @@ export class FieldDesk extends Desk {
 
   /** Ask what words mean; without an answer the server reads them when the document is saved. @param {Spot} spot @param {object} what */
   async #read(spot, what) {
-    const record = this.now, asked = this.#sheet.get(spot.path);
+    const record = this.now, asked = this.#sheet.get(spot.path), reads = this.#reads.add(asked);
     const read = await readWords(this.api("read"), { record_id: record?.record_id, field: spot.one.id, ...what });
+    reads.delete(asked);
     const now = this.now === record && asked ? this.#sheet.where(asked) : null;
-    if (!asked || !now) return;
+    if (asked && now) this.#understood(now, asked, read, what);
+    if (reads === this.#reads && !reads.size && this.#waits !== null) this.#save(this.#waits);
+  }
+
+  /** @param {Spot} now where it lies @param {Held} asked @param {Awaited<ReturnType<typeof readWords>>} read @param {object} what */
+  #understood(now, asked, read, what) {
     if (!read) {
       if (asked.problem) asked.problem = OFFLINE;
-      setTimeout(() => this.#read(now, what), AGAIN_MS);
+      setTimeout(() => {
+        const there = this.#sheet.where(asked);
+        if (there) this.#read(there, what);
+      }, AGAIN_MS);
       return this.#drawAll();
     }
     const answers = read.answers.map((/** @type {any} */ answer) => this.#sheet.inUnits(answer));
@@ -256,7 +253,7 @@ export class FieldDesk extends Desk {
   /** Go to a field; a list is entered, or left where one is in it. @param {string} path */
   #open(path) {
     const spot = this.#sheet.spot(path);
-    if (spot?.one.type === "list") return this.#go(this.#active.startsWith(`${path}/`) ? path : this.#target(path)?.path ?? path);
+    if (spot?.one.type === "list") return this.#go(this.#active.startsWith(`${path}/`) ? path : this.#sheet.target(path)?.path ?? path);
     this.#go(path, this.#active !== path || !this.#isOpen);
   }
 
@@ -278,27 +275,19 @@ export class FieldDesk extends Desk {
     this.#drawAll();
   }
 
-  /** Go on to the next field of which nothing is said; in a list to the next empty cell, behind the last one to a new row. */
   #advance() {
     this.#isOpen = false;
-    const spot = this.#sheet.spot(this.#active), { fields } = spot?.list ?? this.setup;
-    const from = spot ? fields.indexOf(spot.one) : -1;
-    const path = (/** @type {SetupField} */ one) => (spot?.list ? `${spot.list.id}/${spot.row}/${one.id}` : one.id);
-    const next = [...fields.slice(from + 1), ...fields.slice(0, from + 1)].find((one) => !this.#sheet.get(path(one)));
-    if (next) this.#active = path(next);
-    else if (spot?.list) this.#active = `${spot.list.id}/${this.#sheet.rows(spot.list).length}/${fields[0].id}`;
+    this.#active = this.#sheet.next(this.#active);
   }
 
   // The rows of a list --------------------------------------------------------------------------------------------------
 
   /** Go to another row. @param {1 | -1} step @returns {boolean} whether there is a list to go through */
   #nextRow(step) {
-    const spot = this.#sheet.spot(this.#active), list = spot?.one.type === "list" ? spot.one : spot?.list;
-    if (!list || !spot) return false;
-    const n = this.#sheet.rows(list).length;
-    const row = spot.list ? Math.min(n, Math.max(0, spot.row + step)) : step > 0 ? n : Math.max(0, n - 1);
+    const path = this.#sheet.beside(this.#active, step);
+    if (path === null) return false;
     this.#mark = "";
-    this.#go(`${list.id}/${row}/${list.fields[0].id}`);
+    this.#go(path);
     return true;
   }
 
@@ -322,9 +311,7 @@ export class FieldDesk extends Desk {
     this.#drawAll();
   }
 
-  get #taken() {
-    return this.#sheet.marks(this.#mark).find((one) => one.id === this.#mark);
-  }
+  get #taken() { return this.#sheet.marks(this.#mark).find((one) => one.id === this.#mark); }
 
   /** Take hold of the next mark. @param {1 | -1} step @param {string} [path] of this field alone */
   #nextMark(step, path) {
@@ -368,10 +355,23 @@ export class FieldDesk extends Desk {
   #pointed(range, isSure) {
     if (!this.now) return;
     this.#mark = "";
-    const spot = this.#target(this.#active);
+    this.#waits = null;
+    const spot = this.#sheet.target(this.#active);
     if (isSure && spot && takesWords(spot.one)) return this.#give(spot, range);
     this.#cursor.point(range);
     this.#drawAll();
+  }
+
+  /** Choose the next place of some words, whole. @param {string} words */
+  #find(words) {
+    const { text } = this.#panel.words, from = this.#cursor.chosen?.end ?? Math.max(0, this.#cursor.at);
+    const place = found(text, words, from), range = place && this.#panel.words.snap(place.start, place.end);
+    if (!range || !this.now) return false;
+    this.#mark = "";
+    this.#cursor.point(range);
+    this.#drawMarks();
+    this.#panel.reveal(range.start);
+    return true;
   }
 
   // Keys and presses ----------------------------------------------------------------------------------------------------
@@ -395,16 +395,18 @@ export class FieldDesk extends Desk {
     const target = /** @type {Element} */ (event.target);
     const isButton = Boolean(target.closest?.("a, button"));
     if (isButton && (event.key === "Enter" || event.key === " ")) return false;
-    if (event.key.startsWith("Arrow")) return this.#arrow(event), true;
+    if (event.key !== "Enter") this.#waits = null;
+    if (/^Arrow|^Home$|^End$/.test(event.key)) return this.#arrow(event), true;
     if (event.repeat) return ["Enter", "x", "Backspace"].includes(event.key);
     const spot = this.#sheet.spot(this.#active), { chosen } = this.#cursor;
     const take = () => spot && this.#take(spot.list ?? spot.one);
     const acts = {
       Enter: () => this.#save(event.shiftKey),
-      " ": () => chosen && spot && this.#give(/** @type {Spot} */ (this.#target(spot.path)), chosen),
+      " ": () => chosen && spot && this.#give(/** @type {Spot} */ (this.#sheet.target(spot.path)), chosen),
       ",": () => this.#nextMark(-1), ".": () => this.#nextMark(1),
       Backspace: () => this.#remove(event.shiftKey), Delete: () => this.#remove(event.shiftKey),
       x: () => spot && this.#absent(spot),
+      "/": () => this.#finder.open(),
       "+": take, "=": take,
       Escape: () => this.#letGo(),
     };
@@ -424,7 +426,7 @@ export class FieldDesk extends Desk {
     if (!wanted) return false;
     const mark = this.#taken;
     const range = this.#cursor.chosen ?? (mark && parted(mark.id)[0] !== wanted ? { start: mark.start, end: mark.end } : null);
-    const goal = range && this.#target(wanted);
+    const goal = range && this.#sheet.target(wanted);
     if (goal) this.#give(goal, range);
     else if (wanted !== this.#active || !this.#deck.type(wanted)) this.#open(wanted);
     return true;
@@ -446,7 +448,7 @@ export class FieldDesk extends Desk {
     const at = (/** @type {string} */ name) => target.closest(`[data-${name}]`)?.getAttribute(`data-${name}`) ?? null;
     const card = this.#sheet.spot(at("field") ?? ""), spot = this.#sheet.spot(at("cell") ?? at("field") ?? "");
     if (!spot || !card || !this.now || target.closest("input")) return false;
-    const option = at("option"), row = at("drop"), { chosen } = this.#cursor, goal = this.#target(spot.path);
+    const option = at("option"), row = at("drop"), { chosen } = this.#cursor, goal = this.#sheet.target(spot.path);
     if (option !== null) this.#choose(spot, Number(option));
     else if (at("absent") !== null) this.#absent(card);
     else if (at("empty") !== null) { this.#active = card.path; this.#empty(card); }
@@ -470,6 +472,7 @@ export class FieldDesk extends Desk {
 
   /** @override @param {string} act */
   act(act) {
+    if (act === "find") return this.#finder.open(), false;
     if (act !== "save" && act !== "rest") return false;
     this.#save(act === "rest");
     return true;
@@ -490,7 +493,5 @@ export class FieldDesk extends Desk {
     this.#deck.draw(this.#sheet, { isEmpty: !this.now, active: this.#active, isOpen: this.#isOpen, suggested });
   }
 
-  #drawMarks() {
-    this.#panel.mark(this.#sheet.marks(this.#mark), this.#cursor.chosen);
-  }
+  #drawMarks() { this.#panel.mark(this.#sheet.marks(this.#mark), this.#cursor.chosen); }
 }

@@ -5,11 +5,12 @@ export const KEYS = "123456789qwertyiopadjklzvbnm"; // without the commands s f 
 
 /** @type {[string, string, string][]} act, key, words */
 export const COMMANDS = [["save", "↵", "save, next"], ["rest", "⇧↵", "the rest is not in this text"], ["skip", "s", "skip"], ["flag", "f", "flag"],
-  ["comment", "c", "comment"], ["undo", "u", "undo"], ["guide", "g", "guideline"], ["hide", "h", "suggestions"]];
+  ["find", "/", "find"], ["comment", "c", "comment"], ["undo", "u", "undo"], ["guide", "g", "guideline"], ["hide", "h", "suggestions"]];
 
 /** @param {boolean} hasLists @returns {[string, string][]} */
 export const keysOf = (hasLists) => [
-  ["← → ↑ ↓", "go from word to word"], ["Shift + arrows", "choose several words"],
+  ["← → ↑ ↓", "go from word to word"], ["Home End", "go to the beginning or the end of the line"], ["Shift + these", "choose several words"],
+  ["/", "find words in the text; again: the next place"],
   ["1 – 9, letters", "give the words to the field that shows this key; open a choice, whose options then have keys; pressed twice: type"],
   ["Space", "give the words to the field that is marked"],
   ...(hasLists ? /** @type {[string, string][]} */ ([

@@ -236,7 +236,11 @@ def show_one(call: Call, found: Task, form: FieldForm, status: int = 200) -> Res
             if found.fields
             else f"homegrown label tasks show {words.shell(found.name)} --versions",
             python=f'task = ws.task("{found.name}")'
-            + ("" if found.fields else '\ntask.split_class("one", ["first", "second"])'),
+            + (
+                '\ntask.rename_field("one", "other")'
+                if found.fields
+                else '\ntask.split_class("one", ["first", "second"])'
+            ),
             sql=f"select label_source, count(*) as n from votes where task_id = '{found.task_id}' group by all"
             if found.fields
             else f"select class, count(*) as n from labels where task_id = '{found.task_id}' group by all",
