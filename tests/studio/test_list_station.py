@@ -27,18 +27,23 @@ TOLD_LINES = [
     {"what": "jam", "n": 2, "price": "2.10 EUR"},
 ]
 BAD = f"Bad Shop\n2026-06-24\n1 x {HOSTILE} 9.99\nTotal 9.99"
-TEXTS = {"keys": KEYS, "mouse": MOUSE, "finger": FINGER, "told": TOLD, "bad": BAD}
+MANY = "Many Goods\n" + "".join(f"{i} x thing no{i} {i}.75 EUR\n" for i in range(1, 81)) + "80 lines"
+ANSWERS = {
+    TOLD: {"lines": TOLD_LINES},
+    MANY: {"lines": [{"what": f"thing no{i}", "n": i, "price": f"{i}.75 EUR"} for i in range(1, 80)]},
+}
+TEXTS = {"keys": KEYS, "mouse": MOUSE, "finger": FINGER, "told": TOLD, "bad": BAD, "many": MANY}
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    """A studio over receipts with lines, each under a Selection of its own; a column says what one of them holds."""
+    """A studio over receipts with lines, each under a Selection of its own; a column says what two of them hold."""
     folder = tmp_path_factory.mktemp("lists")
-    rows = [{"text": t, "answer": {"lines": TOLD_LINES} if t is TOLD else None} for t in TEXTS.values()]
+    rows = [{"text": t, "answer": ANSWERS.get(t)} for t in TEXTS.values()]
     (folder / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     with connect(folder / "desk", actor=SYSTEM) as ws:
         ws.ingest(folder / "in.jsonl", text="text")
-        ws.task("receipt", fields=FIELDS)
+        ws.task("receipt", fields=FIELDS).import_answers("answer")
         for name, text in TEXTS.items():
             ws.save_selection(name, f"select record_id from records where text like '{text[:8]}%'")
         with running(ws) as studio:
@@ -196,8 +201,8 @@ def test_rows_are_filled_by_finger_on_a_phone(chromium, desk):
         ]
 
 
+@pytest.mark.slow
 def test_what_a_column_says_is_shown_in_its_rows_and_taken_whole(chromium, desk):
-    desk.ws.task("receipt").import_answers("answer")
     with visiting(chromium, desk) as visit:
         page = visit.page
         station(visit, "told")
@@ -220,6 +225,26 @@ def test_what_a_column_says_is_shown_in_its_rows_and_taken_whole(chromium, desk)
         assert set(told) == {"lines"}
         assert [r["n"]["value"] for r in rows] == ["1", "2"]
         assert [r["price"]["spans"] for r in rows] == [[at(TOLD, "2.10 EUR")], [at(TOLD, "2.10 EUR", "jam")]]
+
+
+@pytest.mark.slow
+def test_a_list_of_many_rows_is_whole_and_its_last_row_is_one_key_away(chromium, desk):
+    with visiting(chromium, desk) as visit:
+        page = visit.page
+        station(visit, "many")
+        page.wait_for_selector(".list-row:nth-child(80)")  # 79 rows and the line that begins one more
+        assert page.locator("mark").count() == 79 * 3
+        press(page, "3", "/")
+        page.keyboard.type("thing no80")
+        press(page, "Enter", "1", "/")
+        page.keyboard.type("80.75")
+        press(page, "Enter", "3")
+        until(lambda: row(page, 80).locator("input").nth(2).input_value() == "80.75 EUR")
+        press(page, "Enter")
+        saved(page)
+        _, rows = kept(desk.ws, MANY)
+        assert [r["price"]["value"] for r in rows] == [f"{i}.75" for i in range(1, 81)]
+        assert all(MANY[slice(*r["what"]["spans"][0])] == f"thing no{i}" for i, r in enumerate(rows, 1))
 
 
 @pytest.mark.slow

@@ -7,6 +7,10 @@ import { make } from "./view.js";
 
 /** @typedef {import("./answer-sheet.js").AnswerSheet} AnswerSheet */
 /** @typedef {import("./desk.js").SetupField} SetupField */
+const FIRST = 30; // rows of a list that are drawn at once; the others soon after, so many at a time
+const STEP = 60;
+const SOON_MS = 60;
+
 /** `active`: the path of the field or cell in which one is; `suggested`: ids of fields for which there is a suggestion.
  * @typedef {{ isEmpty: boolean, active: string, isOpen: boolean, suggested: Set<string> }} State */
 
@@ -15,11 +19,14 @@ export class CardDeck {
   #text = "";
   #seen = "";
   /** @type {Map<string, { looks: string, node: HTMLElement }>} */ #drawn = new Map();
+  #rows = FIRST;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   /** Begin with another record. @param {string} text */
   begin(text) {
     this.#text = text;
     this.#seen = "";
+    this.#rows = FIRST;
     this.#drawn.clear();
   }
 
@@ -38,6 +45,13 @@ export class CardDeck {
 
   /** @param {AnswerSheet} sheet @param {State} state */
   draw(sheet, state) {
+    clearTimeout(this.#timer);
+    if (sheet.fields.some((one) => sheet.rows(one).length > this.#rows)) {
+      this.#timer = setTimeout(() => {
+        this.#rows += STEP;
+        this.draw(sheet, state);
+      }, SOON_MS);
+    }
     const typing = this.#typing();
     const spot = sheet.spot(state.active);
     // Keys that the options or the row take are not those of the fields meanwhile.
@@ -62,7 +76,7 @@ export class CardDeck {
     const list = card.querySelector(".list-rows");
     if (!list) return card;
     const there = rows ?? [], here = isIn ? spot.row : -1;
-    const drawn = [...there, ...(here >= there.length ? [new Map()] : [])].map((row, number) => {
+    const drawn = [...there, ...(here >= there.length ? [new Map()] : [])].slice(0, Math.max(this.#rows, here + FIRST)).map((row, number) => {
       const active = number === here ? spot?.one.id ?? "" : "";
       const looks = { at: number, active, isOpen: Boolean(active) && state.isOpen, isNew: number >= there.length, isSuggested: held?.isSuggested ?? false, colour: at };
       return this.#kept(`${one.id}/${number}`, [looks, [...row]], () => listRow(one, row, { ...looks, words, keys: KEYS }));
