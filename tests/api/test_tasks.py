@@ -43,6 +43,22 @@ def test_a_task_lives_through_all_its_changes(client):
     assert made["task_id"] in {t["task_id"] for t in client.get("/api/v1/tasks").json()["tasks"]}
 
 
+def test_a_field_is_renamed_by_its_id_or_its_name(client):
+    made = {"name": "bill", "fields": {"sum": "money", "day": "date"}}
+    task = client.post("/api/v1/tasks", json=made).json()
+    one, total = f"/api/v1/tasks/{task['task_id']}", task["fields"][0]
+    body = {"name": "total", "if_version": task["version"]}
+    renamed = client.patch(f"{one}/fields/{total['field_id']}", json=body)
+    assert renamed.json()["fields"][0] == {**total, "name": "total", "former": ["sum"]}
+    late = client.patch(f"{one}/fields/{total['field_id']}", json=body)
+    assert (late.status_code, "changed meanwhile" in late.text) == (409, True)
+    assert client.patch(f"{one}/fields/day", json={"name": "total"}).status_code == 409
+    assert client.patch(f"{one}/fields/day", json={"name": "<b>"}).status_code == 422
+    assert client.patch(f"{one}/fields/nope", json={"name": "x"}).status_code == 404
+    assert client.patch(f"{one}/fields/day", json={"name": "issued"}).json()["version"] == 3
+    assert client.post(f"{one}/restore", json={"version": 1}).json()["fields"] == task["fields"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

@@ -267,6 +267,7 @@ def test_every_verb_that_changes_something_left_its_event(forgotten):
     ws.add_class("intent", "new", "n")
     ws.describe_class("intent", "new", "m")
     ws.rename_class("intent", "new", "newer")
+    ws.task("bill", fields={"sum": "money"}).rename_field("sum", "total")
     ws.split_class("intent", "newer", ["one", "two"])
     ws.merge_classes("intent", ["one", "two"], "both")
     ws.remove_class("intent", "both")

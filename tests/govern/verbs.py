@@ -34,6 +34,7 @@ CHANGES = {
     "add_class": {"label.add_class"},
     "describe_class": {"label.describe_class"},
     "rename_class": {"label.rename_class"},
+    "rename_field": {"label.rename_field"},
     "split_class": {"label.split_class"},
     "merge_classes": {"label.merge_classes"},
     "remove_class": {"label.remove_class"},
@@ -80,7 +81,7 @@ CHANGES = {
 READS = {
     "charges", "compare_costs", "model_costs", "n_to_label", "plan_model", "prices", "recent_traffic",
     "calls", "is_offline", "routes",
-    "json_schema", "object_predictor",
+    "json_schema", "names_learnt", "object_predictor",
     "captured_call", "exit_choices", "exit_report", "gold_sample", "route_story",
     "route_traffic", "shadow_report",
     "acting_as", "admitted", "ask", "audit", "bulk_labels", "bulk_sample", "check_may_label", "chooser",

@@ -7,6 +7,7 @@ from homegrown.core.schema import Field, FieldType
 from homegrown.errors import InputError
 from homegrown.inference.candidates import Reading
 from homegrown.label.marks import read_mark, read_typed, read_words, said_value
+from homegrown.label.places import with_place
 
 WHO = Field("f_who", "who", FieldType.SPAN)
 DAY = Field("f_day", "day", FieldType.DATE)
@@ -54,6 +55,56 @@ def test_typed_words_are_looked_for_in_the_text():
     assert "says 13, and the words" in read_typed(SUM, TEXT, "13", *at("RM12.50"), Reading()).problem
     twice = read_words(SUM, "5 and 5", "5.00", Reading())
     assert twice.answers == ({"value": "5.00"},), "it stands twice: no place is made up"
+
+
+ROWS = "1 x bun 2.50 2.50 EUR\n2 x jam 2.50 EUR\n2 in all"
+GOODS = Field("f_g", "goods", FieldType.LIST, fields=(WHO, Field("f_n", "n", FieldType.NUMBER), SUM))
+
+
+def in_rows(words, after=""):
+    start = ROWS.index(words, ROWS.index(after))
+    return {"spans": [[start, start + len(words)]]}
+
+
+def test_typed_words_of_a_row_stand_near_it():
+    jam = ROWS.index("jam")
+    for words, spans in (("2", in_rows("2", "2 in")), ("2,5", in_rows("2.50", "jam"))):
+        assert read_words(GOODS.fields[1], ROWS, words, Reading(), near=jam).answers[0] == {
+            "value": "2" if words == "2" else "2.50", **spans,
+        }, words  # fmt: skip
+    assert read_words(WHO, "Ann, Bob; Ann", "ann", Reading(), near=5).answers[0] == {"spans": [[10, 13]]}
+    assert read_words(WHO, "Ann, Bob; Ann", "ann", Reading()).answers[0] == {"spans": [[0, 3]]}
+
+
+def test_values_of_rows_are_shown_in_their_own_rows():
+    told = {"items": [
+        {"f_who": in_rows("bun"), "f_n": {"value": "1"}, "f_sum": {"value": "2.5"}},
+        {"f_who": in_rows("jam"), "f_n": None, "f_sum": {"value": "2.50"}},
+        {"f_sum": {"value": "77"}},
+    ]}  # fmt: skip
+    rows = with_place(GOODS, ROWS, told, Reading())["items"]
+    assert rows[0] == {
+        "f_who": in_rows("bun"), "f_n": {"value": "1", **in_rows("1")}, "f_sum": {"value": "2.5", **in_rows("2.50")},
+    }  # fmt: skip
+    assert rows[1] == {**told["items"][1], "f_sum": {"value": "2.50", **in_rows("2.50 EUR", "jam")}}
+    assert rows[2] == told["items"][2], "what stands nowhere has no place"
+    assert with_place(GOODS, ROWS, None, Reading()) is None
+
+
+def test_rows_that_are_only_marked_are_read_and_what_is_wrong_is_said_with_its_row():
+    marked = {"f_g": {"items": [{"f_who": in_rows("bun"), "f_sum": in_rows("2.50")}]}}
+    assert said_value((GOODS,), marked, ROWS, Reading())["fields"]["f_g"]["items"][0]["f_sum"] == {
+        "value": "2.50", **in_rows("2.50"),
+    }  # fmt: skip
+    fine = {"f_who": in_rows("bun")}
+    for row, sentence in (
+        ({"f_n": in_rows("jam")}, "Row 2 of “goods”: “n”: “jam” is no number."),
+        ({"f_n": {"value": "9"}}, "Row 2 of “goods”: “n” says 9, which does not stand in the text."),
+        ({"f_who": {"spans": [[0, 999]]}}, "Row 2 of “goods”: The span 0 to 999 does not lie in the text"),
+        ({"f_x": None}, "Row 2 of “goods”: The task has no field 'f_x'."),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            said_value((GOODS,), {"f_g": {"items": [fine, row]}}, ROWS, Reading())
 
 
 def test_an_answer_is_kept_as_imports_keep_it():

@@ -1,6 +1,7 @@
 """How an upstream writes its documents is learnt from its answers, to the letter."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,6 +12,7 @@ from homegrown.core.traffic import AnswerKind, AnswerShape, FieldShape, Template
 from homegrown.errors import UnsuitableLabelsError
 from homegrown.monitor.object_form import Writer
 from homegrown.monitor.object_learning import learn_documents, reader_of
+from homegrown.monitor.reading import AnswerReader
 from tests.monitor.calls import SHOPS, bill
 
 FIELDS = [
@@ -59,6 +61,21 @@ def test_documents_are_written_as_the_upstream_writes_them(habit):
         found = {f.field_id: reader.as_found(f, text, heard[f.field_id]) for f in FIELDS}
         assert writer.content(writer.values(found, text)) == answer
     assert {f.exact for f in exit.fields} == {1.0}
+
+
+def test_a_field_that_was_renamed_is_written_under_the_upstream_s_name():
+    pairs = [(text, json.dumps(d)) for text, d in documents()]
+    names = list(json.loads(pairs[0][1]))
+    fields = [replace(f, name=f"our_{f.name}", former=(f.name,)) for f in FIELDS]
+    exit, reader = learn_documents(template(names), fields, pairs, pairs, By.DOCUMENT)
+    assert [f.name for f in exit.fields] == [f.name for f in FIELDS]
+    later, writer = reader_of(exit, {f.field_id: f for f in fields}), Writer(fields, exit)
+    for text, answer in pairs:
+        heard = later.of(text, answer).fields
+        assert heard == reader.of(text, answer).fields
+        found = {f.field_id: reader.as_found(f, text, heard[f.field_id]) for f in FIELDS}
+        assert writer.content(writer.values(found, text)) == answer
+    assert AnswerReader(fields).vote(*pairs[0]).fields == AnswerReader(FIELDS).vote(*pairs[0]).fields
 
 
 @pytest.mark.parametrize("absent", ["null", '""', None])

@@ -170,13 +170,23 @@ def serious(page) -> list:
 
 
 @contextlib.contextmanager
-def visiting(browser, studio: Studio, *, width: int = 1280, theme: str = "light", allow: tuple[str, ...] = ()):
+def visiting(
+    browser,
+    studio: Studio,
+    *,
+    width: int = 1280,
+    theme: str = "light",
+    allow: tuple[str, ...] = (),
+    has_touch: bool = False,
+):
     """Sign in by a link, and fail at the end if the console spoke, a policy was broken or another host was asked.
 
     Args:
         allow: parts of console messages that the test provokes itself.
+        has_touch: the page can be touched, by ``page.touchscreen``.
     """
-    context = browser.new_context(viewport={"width": width, "height": 900 if width > 500 else 844}, color_scheme=theme)
+    size = {"width": width, "height": 900 if width > 500 else 844}
+    context = browser.new_context(viewport=size, color_scheme=theme, has_touch=has_touch)
     page = context.new_page()
     visit = Visit(page, studio)
 

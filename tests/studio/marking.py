@@ -42,6 +42,12 @@ def click_at(page: Any, start: int, end: int) -> None:
     page.mouse.click((left + right) / 2, y)
 
 
+def tap_at(page: Any, start: int, end: int) -> None:
+    """Touch the middle of words on one line."""
+    left, y, right, _ = _where(page, start, end)
+    page.touchscreen.tap((left + right) / 2, y)
+
+
 def drag_at(page: Any, start: int, end: int) -> None:
     """Draw over words, also over several lines."""
     left, top, right, bottom = _where(page, start, end)

@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from homegrown.core.access import SYSTEM
 from homegrown.workspace import connect
 from tests.studio.conftest import FLAGS, running, visiting
-from tests.studio.marking import drag_over
+from tests.studio.marking import drag_at, drag_over
 from tests.studio.story import Person, plain
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +95,26 @@ def take_fields(browser: Any, folder: Path) -> None:
         visit.page.screenshot(path=str(IMAGES / "station-fields.png"))
 
 
+def take_lists(browser: Any, folder: Path) -> None:
+    """The rows of a list at the station: one whole, one begun."""
+    fields = {"seller": "span", "items": {"what": "span", "n": "number", "price": "money"}, "total": "money"}
+    (folder / "in.jsonl").write_text(json.dumps({"text": INVOICE}), encoding="utf-8")
+    with connect(folder / "lists", actor=SYSTEM) as ws, running(ws) as studio, visiting(browser, studio) as visit:
+        ws.ingest(folder / "in.jsonl", text="text")
+        visit.go(f"/label/tasks/{ws.task('invoice', fields=fields).noun.task_id}/station")
+        visit.page.wait_for_selector(".field-card")
+        for words in (INVOICE.strip().splitlines()[0], "moisture sensor", "2 ", "59.80", "growing lamp, 40 W", "1 "):
+            drag_at(visit.page, *_standing(words))
+            visit.page.wait_for_selector(f"mark >> text={words.strip()}")
+        visit.page.screenshot(path=str(IMAGES / "station-lists.png"))
+
+
+def _standing(words: str) -> tuple[int, int]:
+    """Where words stand; a number with a space behind it at the beginning of its line."""
+    start = INVOICE.index(f"\n{words}") + 1 if words.endswith(" ") else INVOICE.index(words)
+    return start, start + len(words.strip())
+
+
 def main() -> None:
     """Walk and take pictures."""
     chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
@@ -108,6 +128,7 @@ def main() -> None:
     ):
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         take_fields(browser, Path(folder))
+        take_lists(browser, Path(folder))
         with visiting(browser, studio) as visit:
 
             def look(name: str) -> None:

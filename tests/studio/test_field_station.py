@@ -25,6 +25,7 @@ WIDE = "👩‍🚀 Zoe\u0308 Ann paid 12.50 EUR to 東京都渋谷区の株式�
 RTL = "שלום לך\nסך הכל 77.25 ₪ ביום 25/11/2026\nתודה"
 UNSURE = "Cleo Fox, due 03/04/2026, 9.00 or 9.00"
 US = "Seen 12/31/2026 and 11/30/2026"  # two say that the month comes first, two that the day does: nothing is known
+FINDS = [f"Find {n}\nAcme, Sons & Co (UK) Ltd\nsum 5.00 EUR\nSUM  {n}5.00 EUR\non 0{n}/11/2026" for n in (1, 2)]
 LINE = "Page {}: the goods were seen, weighed and found good; {} boxes were sent on by lorry and nothing was paid.\n"
 
 
@@ -41,6 +42,8 @@ def desk(tmp_path_factory):
         "long": long,
         "hostile": f"to {HOSTILE} {HOSTILE}",
         "us": US,
+        "one": FINDS[0],
+        "two": FINDS[1],
     }
     (folder / "in.jsonl").write_text(
         "\n".join(json.dumps({"text": t, "channel": HOSTILE}) for t in texts.values()), encoding="utf-8"
@@ -51,6 +54,7 @@ def desk(tmp_path_factory):
         ws.set_station("receipt", StationSettings(fields=("channel",)))
         for name, text in texts.items():
             ws.save_selection(name, f"select record_id from records where text like '{text.strip()[:8]}%'")
+        ws.save_selection("find", "select record_id from records where text like 'Find%'")
         with running(ws) as studio:
             yield studio
 
@@ -121,6 +125,50 @@ def test_a_document_is_labelled_by_keys_and_taken_back(chromium, desk):
         press(page, "Enter")
         saved(page)
         assert said(desk.ws)[PLAIN]["paid"] == {"value": False}
+
+
+def test_keys_alone_find_words_and_nothing_that_was_begun_is_lost(chromium, desk):
+    with visiting(chromium, desk) as visit:
+        page = visit.page
+        station(visit, "find")
+        first = page.get_attribute(".station-text", "data-record")
+        press(page, "ArrowDown", "ArrowDown", "Home", "Shift+End", "Space")
+        assert held(page, "who") == "Acme, Sons & Co (UK) Ltd", "a line is chosen by two keys"
+        press(page, "s")  # let it go, begin the other one, and come back
+        until(lambda: page.get_attribute(".station-text", "data-record") != first)
+        press(page, "/")
+        page.keyboard.type("sons & CO (uk)")
+        press(page, "Enter", "1", "u")
+        until(lambda: page.get_attribute(".station-text", "data-record") == first)
+        assert held(page, "who") == "Acme, Sons & Co (UK) Ltd"
+        text = desk.ws.store.records.texts([first])[first]
+        press(page, "/")
+        page.keyboard.type("nowhere")
+        press(page, "Enter")
+        page.wait_for_selector(".station-find >> text=That does not stand in the text.")
+        page.locator(".station-find input").fill("sum 5.00")
+        press(page, "Enter")
+        assert page.inner_text(".mark-chosen") == "sum 5.00"
+        press(page, "/")
+        page.keyboard.type("sum")
+        press(page, "Enter", "/", "Enter")  # the next place, and round to the first
+        assert page.inner_text(".mark-chosen") == "sum"
+        asked = []
+        page.route("**/read", lambda route: asked.append(route))
+        press(page, "/", "Enter", "End", "3", "Enter")  # saved before the amount is read: it waits for that
+        page.wait_for_selector(".station-told >> text=It is saved as soon as your words are read")
+        until(lambda: page.evaluate("1") and asked)
+        asked[0].continue_()
+        page.unroute("**/read")
+        until(lambda: text in said(desk.ws))
+        total = said(desk.ws)[text]["total"]
+        assert (total["value"], total["currency"]) == (f"{text[5]}5.00", "EUR")
+        until(lambda: page.get_attribute(".station-text", "data-record") != first)
+        assert held(page, "who") == "Sons & Co (UK)", "what was begun of the other one is still there"
+        press(page, "3", "3")  # pressed twice: type
+        page.keyboard.type("5,00")
+        press(page, "Enter")
+        until(lambda: held(page, "total") == "5.00 EUR")
 
 
 @pytest.mark.slow

@@ -81,6 +81,36 @@ def test_a_schema_does_as_well_and_its_lists_outlive_a_change(desk):
         assert '<li class="field-line">' in client.get("/label/fields/line").text
 
 
+def test_a_field_is_renamed_in_its_own_small_form_and_taken_back(desk):
+    with desk.client() as client:
+        client.post("/label/fields", data=form(("sum", "money"), ("day", "date"), name="renamed"))
+        task = desk.ws.store.tasks.find("renamed")
+        at, total = f"/label/tasks/{task.task_id}", task.fields[0].field_id
+        sent = {"field_id": total, "name": "total due", "if_version": "1"}
+        done = client.post(f"{at}/fields/rename", data=sent, follow_redirects=True)
+        assert "A field was renamed in renamed, which has 2 fields" in done.text
+        assert "formerly sum</span>" in done.text
+        now = desk.ws.store.tasks.find("renamed").fields[0]
+        assert (now.field_id, now.name, now.former) == (total, "total_due", ("sum",))
+        for change, status, sentence in (
+            ({"if_version": "1"}, 409, "Somebody has changed the task meanwhile"),
+            ({"if_version": "2", "name": "day"}, 409, "has a field &#39;day&#39; already"),
+            ({"if_version": "2", "name": HOSTILE}, 422, "The name of a field is a letter"),
+            ({"if_version": "2", "field_id": "f_gone"}, 404, "has no field &#39;f_gone&#39;"),
+        ):
+            answer = client.post(f"{at}/fields/rename", data={**sent, **change})
+            assert (answer.status_code, sentence in answer.text) == (status, True), answer.text
+            assert HOSTILE not in answer.text
+        # Whoever writes the old name into the form of all fields wants it back, and no new field.
+        back = form(("sum", "money"), ("day", "date"), if_version="2")
+        answer = client.post(f"{at}/fields", data=back)
+        assert (answer.status_code, "“sum” is a name that “total_due” had" in answer.text) == (422, True)
+        client.post(f"{at}/restore", data={"version": "1", "if_version": "2"})
+        assert desk.ws.store.tasks.find("renamed").fields == task.fields
+    with desk.client(Role.ANNOTATOR) as client:
+        assert client.post(f"{at}/fields/rename", data=sent).status_code == 403
+
+
 WRONG = (
     (form(name="x"), "Name at least one field"),
     (form(("a", "span")), "A task needs a name"),
@@ -128,6 +158,7 @@ def test_the_form_grows_fits_and_is_clean_to_axe(chromium, desk, width, theme):
             if path:
                 visit.go(path)
                 page.click("text=Change the fields")
+                page.locator("summary >> text=Rename").first.click()
                 visit.shot(f"task-of-fields-{width}-{theme}", full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert not serious(page)

@@ -11,10 +11,12 @@ from homegrown.cli.label_queue import command as queue_command
 from homegrown.core.assignments import Submission
 from homegrown.core.ids import new_id
 from homegrown.core.models import FieldAnswer, ObjectAnswer
+from homegrown.core.said import meaning_of
+from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import InputError, NotFoundError
 from homegrown.workspace import connect
 from homegrown.workspace.object_advice import least_sure
-from tests.workspace.test_objects import FIELDS, rows
+from tests.workspace.test_objects import FIELDS, orders, rows
 
 
 @pytest.fixture
@@ -127,6 +129,46 @@ def test_an_import_is_suggested_and_says_how_dates_are_written(tmp_path):
         ws.task("receipt", fields={k: v for k, v in FIELDS.items() if k != "day"})
         (waiting,) = ws.task("receipt").next_records(1).records
         assert ids["day"] not in {a.field_id for a in waiting.answers}, "a field that is gone is not suggested"
+
+
+LINES = {"goods": {"what": "span", "price": "money"}, "wants": ["gift", "express"]}
+
+
+def test_rows_are_suggested_with_their_places_and_kept_as_the_same_answer(tmp_path):
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, orders(4))), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("order", fields=LINES)
+        task.import_answers("answer")
+        imported = {
+            r["record_id"]: r["value"] for r in ws.store.snapshots.read(task.snapshot().snapshot_id).to_pylist()
+        }
+        goods = task.fields[0]
+        what, price = goods.fields
+        waiting = max(task.next_records(4).records, key=lambda w: len(w.record.text))
+        record, told = waiting.record, {a.field_id: a.answer for a in waiting.answers}[goods.field_id]
+        for row in told["items"]:
+            words, amount = (record.text[slice(*row[f.field_id]["spans"][0])] for f in (what, price))
+            assert f"{words} at {amount}" in record.text, "a value is shown in its own row"
+        # Taken whole, in another order of the rows and with places: it is the answer that the column gives.
+        taken = {goods.field_id: {"items": [{**row} for row in reversed(told["items"])]}}
+        assert [o.outcome for o in ws.submit("order", [vote(record.record_id, taken)])] == ["kept"]
+        (mine,) = ws.my_votes("order")
+        assert mine["answer"] == taken
+        column = msgspec.json.decode(imported[record.record_id])["fields"][goods.field_id]
+        assert "spans" not in column["items"][0][price.field_id], "the column knows no places of amounts"
+        both = [{goods.field_id: column}, taken, {goods.field_id: None}]
+        joined, shares = joined_fields(task.fields, both)
+        assert shares == [2 / 3], "the same, whatever is known of its places"
+        assert joined == taken, "and what shows its places is taken"
+        assert meaning_of(goods, column) == meaning_of(goods, taken[goods.field_id])
+        read = ws.read_mark("order", record.record_id, "goods.price", words=column["items"][1][price.field_id]["value"])
+        assert read.answers[0]["currency"] == "EUR"
+        with pytest.raises(InputError, match=r"“goods” \(list\) is not filled with words"):
+            ws.read_mark("order", record.record_id, "goods", words="x")
+        gone = {goods.field_id: {"items": [{what.field_id: None, price.field_id: {"value": "1234.99"}}]}}
+        (refused,) = ws.submit("order", [vote(record.record_id, gone, base=mine["vote_id"])])
+        assert refused.reason.startswith("Row 1 of “goods”: “price” says 1234.99, which does not stand in the text")
 
 
 def test_the_least_sure_come_first_with_the_field_that_is_doubtful(ws):

@@ -7,7 +7,7 @@ import { brief, command, dialog, guidelines, keyList, make } from "./view.js";
 /** @typedef {import("./choices.js").Waiting} Waiting */
 /** @typedef {string[] | Record<string, any>} Answer ids of classes, or answers by field id */
 /** @typedef {{ record: Waiting, act: string, id: string, answer: Answer }} Said */
-/** @typedef {{ name: string, id: string, type: string, description: string, required: boolean, many: boolean, options: { id: string, name: string }[] }} SetupField */
+/** @typedef {{ name: string, id: string, type: string, description: string, required: boolean, many: boolean, options: { id: string, name: string }[], fields: SetupField[] }} SetupField */
 /** @typedef {{ task_id: string, task: string, actor_id: string, back: string, many: boolean, reviews: boolean, selection: string,
  *   hides: boolean, classes: import("./choices.js").LabelClass[], fields: SetupField[], suggests: boolean }} Setup */
 

@@ -1,44 +1,51 @@
 // @ts-check
 // An answer with fields: the text on one side, with what is marked in it, the fields beside it.
+import { AnswerSheet, held, parted, takesWords, toggled, VALUES } from "./answer-sheet.js";
+import { CardDeck } from "./card-deck.js";
+import { Cursor, isSideways, stepOf, withEdge } from "./cursor.js";
 import { Desk } from "./desk.js";
-import { fieldCard, valueText } from "./field-card.js";
+import { draft, keepDraft } from "./draft.js";
+import { nOptions, shownText, valueText } from "./field-card.js";
+import { found, Finder } from "./finder.js";
+import { COMMANDS, KEYS, keysOf } from "./field-keys.js";
+import { readWords } from "./reading.js";
 import { TextPanel } from "./text-panel.js";
-import { Offsets } from "./tokens.js";
 import { make } from "./view.js";
 
 /** @typedef {import("./tokens.js").Range} Range */
 /** @typedef {import("./desk.js").SetupField} SetupField */
-/** What a field holds here, its spans in UTF-16 units. `answer` is null where it is not in the text.
- * @typedef {{ answer: any, isSuggested: boolean, why: string, problem: string, maybe: any[] }} Held */
+/** @typedef {import("./answer-sheet.js").Held} Held */
+/** @typedef {import("./answer-sheet.js").Spot} Spot */
 
-const KEYS = "123456789qwertyiopadjklzvbnm"; // without the commands s f c u g h x
 const READING = "It is being read.";
 const OFFLINE = "It is read once the connection is back.";
 const AGAIN_MS = 3000;
-const VALUES = new Set(["number", "date", "money"]);
 
 export class FieldDesk extends Desk {
-  /** @type {Map<string, Held>} */ #held = new Map();
-  #offsets = new Offsets("");
-  /** @type {Range | null} the words that a key gives to a field */ #chosen = null;
-  #anchor = 0;
-  /** where the cursor was last */ #at = 0;
-  #active = "";
-  /** whether keys choose among the active field's options */ #isOpen = false;
-  /** the mark whose edges arrows move: field id and number of its span */ #mark = "";
+  #sheet = new AnswerSheet([], "");
+  /** the field, or the cell of a list, that words go to: a path of the sheet */ #active = "";
+  /** whether keys choose among its options */ #isOpen = false;
+  /** the mark whose edges arrows move: a path and the number of its span */ #mark = "";
   /** @type {TextPanel} */ #panel = /** @type {any} */ (null);
+  /** @type {Cursor} */ #cursor = /** @type {any} */ (null);
+  /** @type {CardDeck} */ #deck = /** @type {any} */ (null);
+  #finder = new Finder((words) => this.#find(words));
+  /** what the server is asked about */ #reads = new Set();
+  /** @type {boolean | null} save, once it is read; true: the rest is not in the text */ #waits = null;
 
   /** @override */
   build() {
     this.#panel = new TextPanel((range, isSure) => this.#pointed(range, isSure), (id) => this.#hold(id));
+    this.#cursor = new Cursor(this.#panel);
+    this.#deck = new CardDeck();
     this.parts.text = this.#panel.node;
-    this.parts.cards = make("ol", { class: "field-cards" });
+    this.parts.cards = this.#deck.node;
     this.parts.heard = make("p", { class: "visually-hidden", role: "status" });
-    this.parts.cards.addEventListener("change", (event) => this.#typed(/** @type {HTMLInputElement} */ (event.target)));
-    this.parts.cards.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" || event.key === "Enter") /** @type {HTMLElement} */ (event.target).blur();
-    });
-    return { record: [this.#panel.node], answers: [this.parts.cards, this.parts.heard], more: [] };
+    const path = (/** @type {Event} */ event) => /** @type {HTMLElement} */ (event.target).dataset.value;
+    this.parts.cards.addEventListener("change", (event) => path(event) && this.#typed(/** @type {HTMLInputElement} */ (event.target)));
+    this.parts.cards.addEventListener("focusin", (event) => this.#entered(path(event) ?? ""));
+    this.parts.cards.addEventListener("keydown", (event) => path(event) && this.#written(event));
+    return { record: [this.#finder.node, this.#panel.node], answers: [this.parts.cards, this.parts.heard], more: [] };
   }
 
   /** @override */
@@ -48,281 +55,268 @@ export class FieldDesk extends Desk {
   }
 
   /** @override @returns {[string, string, string][]} */
-  get commands() {
-    return [["save", "↵", "save, next"], ["rest", "⇧↵", "the rest is not in this text"], ["skip", "s", "skip"], ["flag", "f", "flag"],
-      ["comment", "c", "comment"], ["undo", "u", "undo"], ["guide", "g", "guideline"], ["hide", "h", "suggestions"]];
-  }
+  get commands() { return COMMANDS; }
 
   /** @override @returns {[string, string][]} */
-  get keys() {
-    return [["← → ↑ ↓", "go from word to word"], ["Shift + arrows", "choose several words"], ["1 – 9, letters", "give the words to the field that shows this key; of a choice: open it, then a key chooses"],
-      ["Space", "give the words to the field that is marked"], [", .", "take hold of the mark before or behind; then ← → move its end, Shift + ← → its start"],
-      ["Backspace", "remove the mark that is held, or what the field holds"], ["x", "the field is not in this text"], ["Escape", "let go"],
-      ["Enter", "save the document, suggestions that are shown included, and go on; empty fields count as not looked at"], ["Shift + Enter", "the same, and empty fields are not in this text"]];
-  }
+  get keys() { return keysOf(this.setup.fields.some((one) => one.type === "list")); }
 
   // What is said ------------------------------------------------------------------------------------------------------
 
   /** @override @param {import("./desk.js").Answer | null} before */
   begin(before) {
-    this.#offsets = new Offsets(this.now?.text ?? "");
-    this.#chosen = null;
-    this.#at = -1;
+    this.#sheet = new AnswerSheet(this.setup.fields, this.now?.text ?? "");
+    this.#cursor.reset();
     this.#mark = "";
-    this.#isOpen = false;
+    this.#reads = new Set();
+    this.#waits = null;
     this.untell();
-    this.#held = new Map(Object.entries(before ?? this.#draft() ?? {}).map(([id, answer]) => [id, this.#holding(answer)]));
+    this.#sheet.load(before ?? draft(this.#draftKey, this.now?.record_id ?? "") ?? {});
     if (before) this.#keepDraft();
     this.#suggest();
     this.#active = "";
     this.#advance();
+    this.#deck.begin(this.now?.text ?? "");
     if (this.now) this.#panel.show(this.now.text, this.now.record_id);
   }
 
-  /** Suggestions for fields of which nothing was said. */
-  #suggest() {
-    for (const [id, one] of this.#held) if (one.isSuggested) this.#held.delete(id);
-    if (this.hides) return;
-    for (const one of this.now?.answers ?? []) {
-      if (this.#field(one.field_id) && !this.#held.has(one.field_id)) {
-        this.#held.set(one.field_id, { ...this.#holding(one.answer), isSuggested: true, why: one.why });
-      }
-    }
-  }
-
-  /** An answer in code points as it is held. @param {any} answer @returns {Held} */
-  #holding(answer) {
-    return { answer: this.#turned(answer, (point) => this.#offsets.toUnit(point)), isSuggested: false, why: "", problem: "", maybe: [] };
-  }
-
-  /** An answer with other offsets. @param {any} answer @param {(at: number) => number} turn */
-  #turned(answer, turn) {
-    return answer?.spans ? { ...answer, spans: answer.spans.map((/** @type {[number, number]} */ [start, end]) => [turn(start), turn(end)]) } : answer;
-  }
-
-  /** What goes to the server: by field id, offsets in code points. @param {boolean} withSuggested */
-  #answers(withSuggested) {
-    const said = [...this.#held].filter(([, one]) => withSuggested || !one.isSuggested);
-    return Object.fromEntries(said.map(([id, one]) => [id, this.#turned(one.answer, (unit) => this.#offsets.toPoint(unit))]));
-  }
+  #suggest() { this.#sheet.suggest(this.hides ? [] : this.now?.answers ?? []); }
 
   /** @override @param {import("./desk.js").Answer} answer */
-  body(answer) {
-    return { answer };
-  }
+  body(answer) { return { answer }; }
 
   /** @override @param {any} vote */
-  answerOf(vote) {
-    return vote.answer ?? {};
-  }
+  answerOf(vote) { return vote.answer ?? {}; }
 
   /** @override @param {import("./desk.js").Answer} answer */
   words(answer) {
-    return Object.entries(answer).map(([id, one]) => `${this.#field(id)?.name ?? "a field that is gone"}: ${valueText(this.#field(id), one) || "words"}`).join("; ") || "nothing";
+    const field = (/** @type {string} */ id) => this.setup.fields.find((one) => one.id === id);
+    return Object.entries(answer).map(([id, one]) => `${field(id)?.name ?? "a field that is gone"}: ${valueText(field(id), one) || "words"}`).join("; ") || "nothing";
   }
 
-  /** @param {string} id */
-  #field(id) {
-    return this.setup.fields.find((one) => one.id === id);
-  }
+  get #draftKey() { return `hg-draft:${this.setup.actor_id}:${this.setup.task_id}`; }
 
-  get #draftKey() {
-    return `hg-draft:${this.setup.actor_id}:${this.setup.task_id}`;
-  }
-
-  /** What was begun of this record and not saved: a closed tab costs nothing. */
-  #draft() {
-    try {
-      const kept = JSON.parse(localStorage.getItem(this.#draftKey) ?? "{}");
-      return kept[this.now?.record_id ?? ""] ?? null;
-    } catch {
-      return null;
-    }
-  }
-
-  #keepDraft() {
-    const said = this.#answers(false);
-    try {
-      if (this.now && Object.keys(said).length) localStorage.setItem(this.#draftKey, JSON.stringify({ [this.now.record_id]: said }));
-      else localStorage.removeItem(this.#draftKey);
-    } catch { /* the browser keeps nothing: it lives as long as the tab */ }
-  }
+  #keepDraft() { if (this.now) keepDraft(this.#draftKey, this.now.record_id, this.#sheet.answers(false)); }
 
   /** @param {boolean} isAll whether fields that are empty are not in the text */
   #save(isAll) {
     if (!this.now) return;
-    const wrong = this.setup.fields.find((one) => this.#held.get(one.id)?.problem || this.#held.get(one.id)?.maybe.length);
-    if (wrong) {
-      this.#active = wrong.id;
-      this.#isOpen = Boolean(this.#held.get(wrong.id)?.maybe.length);
-      this.#drawAll();
-      return this.tell(`“${wrong.name}” is not settled yet: ${this.#held.get(wrong.id)?.problem || "choose what it means"}`);
+    if (this.#reads.size) {
+      this.#waits = isAll;
+      return this.tell("It is saved as soon as your words are read.");
     }
-    const answer = this.#answers(true);
-    if (isAll) for (const one of this.setup.fields) if (one.type !== "list") answer[one.id] ??= null;
+    const wrong = this.#sheet.unsettled();
+    if (wrong) {
+      const there = this.#sheet.get(wrong.path);
+      this.#go(wrong.path, Boolean(there?.maybe.length));
+      return this.tell(`“${wrong.one.name}” is not settled yet: ${there?.problem || "choose what it means"}`);
+    }
+    const answer = this.#sheet.answers(true);
+    if (isAll) for (const one of this.setup.fields) answer[one.id] ??= null;
     if (!Object.keys(answer).length) return this.tell("Nothing is said yet. Fill a field, or say with x that it is not in this text.");
-    localStorage.removeItem(this.#draftKey);
+    keepDraft(this.#draftKey, this.now.record_id, {});
     this.say(answer);
   }
 
   // How one says it -----------------------------------------------------------------------------------------------------
 
-  /** Give words to a field, or open it where they say nothing for it. @param {SetupField} one @param {Range} range @param {boolean} [isExact] */
-  #give(one, range, isExact = false) {
+  /** Give words to a field, or open it where they say nothing for it. @param {Spot} spot @param {Range} range @param {boolean} [isExact] */
+  #give(spot, range, isExact = false) {
+    const { one } = spot;
     if (one.type === "span") {
-      const before = one.many ? this.#held.get(one.id)?.answer?.spans ?? [] : [];
+      const before = one.many ? this.#sheet.get(spot.path)?.answer?.spans ?? [] : [];
       const spans = before.filter((/** @type {number[]} */ [start, end]) => start !== range.start || end !== range.end);
-      this.#put(one, { spans: [...spans, [range.start, range.end]].sort((a, b) => a[0] - b[0] || a[1] - b[1]) });
+      this.#put(spot, { spans: [...spans, [range.start, range.end]].sort((a, b) => a[0] - b[0] || a[1] - b[1]) });
     } else if (VALUES.has(one.type)) {
-      this.#put(one, { spans: [[range.start, range.end]] });
-      this.#read(one, { span: [this.#offsets.toPoint(range.start), this.#offsets.toPoint(range.end)], exact: isExact });
-    } else return this.#open(one);
-    this.#chosen = null;
-    this.#at = range.start;
+      this.#put(spot, { spans: [[range.start, range.end]] });
+      this.#read(spot, { span: [this.#sheet.toPoint(range.start), this.#sheet.toPoint(range.end)], exact: isExact });
+    } else return this.#open(spot.path);
+    this.#cursor.drop(range.start);
     if (!isExact) {
       this.#mark = "";
-      if (!one.many) this.#advance();
+      if (spot.list) this.#active = spot.path;
+      if (!one.many && this.#sheet.get(this.#active)) this.#advance(); // a field that waits still waits
     }
     this.#drawAll();
   }
 
-  /** @param {SetupField} one @param {any} answer @param {Partial<Held>} [more] */
-  #put(one, answer, more = {}) {
-    this.#held.set(one.id, { answer, isSuggested: false, why: "", problem: "", maybe: [], ...more });
+  /** @param {Spot} spot @param {any} answer @param {Partial<Held>} [more] */
+  #put(spot, answer, more = {}) {
+    this.#sheet.set(spot, held(answer, more));
     this.untell();
     this.#keepDraft();
-    this.parts.heard.textContent = `${one.name}: ${answer === null ? "not in this text" : this.#told(one, answer)}`;
+    const { one, list, row } = spot;
+    this.parts.heard.textContent = `${list ? `${list.name}, row ${row + 1}, ` : ""}${one.name}: ${shownText(one, answer, (start, end) => this.now?.text.slice(start, end) ?? "")}`;
   }
 
-  /** @param {SetupField} one @param {any} answer */
-  #told(one, answer) {
-    return valueText(one, answer) || (answer?.spans ?? []).map((/** @type {number[]} */ [start, end]) => this.now?.text.slice(start, end)).join("; ");
+  /** Ask what words mean; without an answer the server reads them when the document is saved. @param {Spot} spot @param {object} what */
+  async #read(spot, what) {
+    const record = this.now, asked = this.#sheet.get(spot.path), reads = this.#reads.add(asked);
+    const read = await readWords(this.api("read"), { record_id: record?.record_id, field: spot.one.id, ...what });
+    reads.delete(asked);
+    const now = this.now === record && asked ? this.#sheet.where(asked) : null;
+    if (asked && now) this.#understood(now, asked, read, what);
+    if (reads === this.#reads && !reads.size && this.#waits !== null) this.#save(this.#waits);
   }
 
-  /** Ask what words mean; without an answer the server reads them when the document is saved. @param {SetupField} one @param {object} what */
-  async #read(one, what) {
-    const record = this.now, held = this.#held.get(one.id);
-    const read = await this.#asked({ record_id: record?.record_id, field: one.id, ...what });
-    if (this.now !== record || this.#held.get(one.id) !== held || !held) return;
+  /** @param {Spot} now where it lies @param {Held} asked @param {Awaited<ReturnType<typeof readWords>>} read @param {object} what */
+  #understood(now, asked, read, what) {
     if (!read) {
-      if (held.problem) held.problem = OFFLINE;
-      setTimeout(() => this.#held.get(one.id) === held && this.#read(one, what), AGAIN_MS);
+      if (asked.problem) asked.problem = OFFLINE;
+      setTimeout(() => {
+        const there = this.#sheet.where(asked);
+        if (there) this.#read(there, what);
+      }, AGAIN_MS);
       return this.#drawAll();
     }
-    const answers = read.answers.map((/** @type {any} */ answer) => this.#turned(answer, (point) => this.#offsets.toUnit(point)));
-    const usual = Number(localStorage.getItem(`hg-reads:${this.setup.task_id}:${one.id}`) ?? -1);
-    if (!answers.length) this.#put(one, held.answer, { problem: read.problem });
-    else if (read.is_sure || answers[usual]) this.#put(one, answers[read.is_sure ? 0 : usual]);
+    const answers = read.answers.map((/** @type {any} */ answer) => this.#sheet.inUnits(answer));
+    const usual = Number(localStorage.getItem(`hg-reads:${this.setup.task_id}:${now.one.id}`) ?? -1);
+    if (!answers.length) this.#put(now, asked.answer, { problem: read.problem, typed: asked.typed });
+    else if (read.is_sure || answers[usual]) this.#put(now, answers[read.is_sure ? 0 : usual]);
     else {
-      this.#put(one, { spans: answers[0].spans }, { maybe: answers });
-      this.#active = one.id;
-      this.#isOpen = true;
+      this.#put(now, { spans: answers[0].spans }, { maybe: answers, typed: asked.typed });
+      return this.#go(now.path, true);
     }
     this.#drawAll();
   }
 
-  /** @param {object} body @returns {Promise<any>} null without an answer */
-  async #asked(body) {
-    try {
-      const answer = await fetch(this.api("read"), {
-        method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body), signal: AbortSignal.timeout(10_000),
-      });
-      const said = await answer.json();
-      return answer.ok ? said : { answers: [], is_sure: true, problem: said.error?.message ?? `answer ${answer.status}` };
-    } catch {
-      return null;
-    }
-  }
-
-  /** A value was typed. @param {HTMLInputElement} input */
+  /** Words were typed: a value beside the words that are marked for it, or words to look for. @param {HTMLInputElement} input */
   #typed(input) {
-    const one = this.#field(input.dataset.value ?? "");
-    if (!one || !this.now) return;
-    if (!input.value.trim()) return this.#empty(one);
-    const [span] = this.#held.get(one.id)?.answer?.spans ?? [];
-    const place = span ? { span: span.map((/** @type {number} */ unit) => this.#offsets.toPoint(unit)) } : {};
-    this.#put(one, span ? { spans: [span] } : {}, { problem: READING });
-    this.#read(one, { words: input.value.trim(), ...place });
+    const spot = this.#sheet.spot(input.dataset.value ?? ""), typed = input.value.trim();
+    if (!spot || !this.now) return;
+    if (!typed) return this.#empty(spot);
+    const [span] = VALUES.has(spot.one.type) ? this.#sheet.get(spot.path)?.answer?.spans ?? [] : [];
+    const place = span ? { span: span.map((/** @type {number} */ unit) => this.#sheet.toPoint(unit)) } : {};
+    const near = spot.list && !span ? { near: this.#sheet.toPoint(this.#sheet.begin(spot.list, spot.row)) } : {};
+    this.#put(spot, span ? { spans: [span] } : {}, { problem: READING, typed });
+    this.#read(spot, { words: typed, ...place, ...near });
   }
 
-  /** @param {SetupField} one */
-  #empty(one) {
-    this.#held.delete(one.id);
+  /** Somebody goes into an input: what is pressed in the text goes there, too. @param {string} path */
+  #entered(path) {
+    const spot = this.#sheet.spot(path);
+    if (!spot || path === this.#active) return;
+    this.#active = path;
+    this.#isOpen = false;
+    this.#drawAll();
+  }
+
+  /** Enter and Escape in an input; in a row Enter goes on to the next cell. @param {KeyboardEvent} event */
+  #written(event) {
+    const input = /** @type {HTMLInputElement} */ (event.target), spot = this.#sheet.spot(input.dataset.value ?? "");
+    if (!spot || (event.key !== "Enter" && event.key !== "Escape") || event.isComposing) return;
+    event.preventDefault();
+    const isMore = event.key === "Enter" && spot.list !== null && input.value.trim() !== "";
+    input.blur(); // what is typed is taken by this
+    if (event.key === "Enter" && this.#active === spot.path) this.#advance();
+    this.#drawAll();
+    if (isMore) this.#deck.type(this.#active);
+  }
+
+  /** @param {Spot} spot */
+  #empty(spot) {
+    this.#sheet.empty(spot);
     this.#mark = "";
     this.#keepDraft();
     this.#drawAll();
   }
 
-  /** @param {SetupField} one */
-  #absent(one) {
-    this.#put(one, null);
+  /** The field is not in the text; x in a new row says that there are no more rows. @param {Spot} spot */
+  #absent(spot) {
+    const { list } = spot, rows = list ? this.#sheet.rows(list) : [];
+    const isNew = list && !rows[spot.row]?.size;
+    if (!isNew) this.#put(spot, null);
+    else if (!rows.length) this.#put(/** @type {Spot} */ (this.#sheet.spot(list.id)), null);
+    this.#active = isNew ? list.id : spot.path;
+    this.#advance();
+    this.#drawAll();
+  }
+
+  /** Take what is suggested, whole; also once more after it was changed or emptied. @param {SetupField} one */
+  #take(one) {
+    const suggested = this.now?.answers.find((answer) => answer.field_id === one.id);
+    if (!suggested) return;
+    this.#sheet.load({ [one.id]: suggested.answer });
+    this.untell();
+    this.#keepDraft();
     this.#active = one.id;
     this.#advance();
     this.#drawAll();
   }
 
-  /** @param {SetupField} one */
-  #open(one) {
-    this.#isOpen = this.#active !== one.id || !this.#isOpen;
-    this.#active = one.id;
+  /** @param {string} path @param {boolean} [isOpen] */
+  #go(path, isOpen = false) {
+    this.#active = path;
+    this.#isOpen = isOpen;
     this.#drawAll();
   }
 
-  /** Choose one of a field's options by its number. @param {SetupField} one @param {number} at */
-  #choose(one, at) {
-    const held = this.#held.get(one.id), maybe = held?.maybe ?? [];
+  /** Go to a field; a list is entered, or left where one is in it. @param {string} path */
+  #open(path) {
+    const spot = this.#sheet.spot(path);
+    if (spot?.one.type === "list") return this.#go(this.#active.startsWith(`${path}/`) ? path : this.#sheet.target(path)?.path ?? path);
+    this.#go(path, this.#active !== path || !this.#isOpen);
+  }
+
+  /** Choose one of a field's options by its number. @param {Spot} spot @param {number} at */
+  #choose(spot, at) {
+    const { one } = spot, there = this.#sheet.get(spot.path), maybe = there?.maybe ?? [];
     if (maybe.length) {
-      if (!maybe[at]) return;
       localStorage.setItem(`hg-reads:${this.setup.task_id}:${one.id}`, String(at));
-      this.#put(one, maybe[at]);
-    } else if (one.type === "boolean") this.#put(one, { value: at === 0 });
+      this.#put(spot, maybe[at]);
+    } else if (one.type === "boolean") this.#put(spot, { value: at === 0 });
     else {
-      const id = one.options[at]?.id;
-      if (!id) return;
-      const before = one.many && held?.answer?.choices ? held.answer.choices : [];
-      const choices = before.includes(id) ? before.filter((/** @type {string} */ other) => other !== id) : [...before, id];
-      if (!choices.length) return this.#empty(one);
-      this.#put(one, { choices });
+      const choices = toggled(one, there?.answer?.choices ?? [], at);
+      if (!choices.length) return this.#empty(spot);
+      this.#put(spot, { choices });
       if (one.many) return this.#drawAll();
     }
-    this.#isOpen = false;
-    this.#active = one.id;
+    this.#active = spot.path;
     this.#advance();
     this.#drawAll();
   }
 
-  /** Go on to the next field of which nothing is said. */
   #advance() {
-    const { fields } = this.setup, from = fields.findIndex((one) => one.id === this.#active);
-    const next = [...fields.slice(from + 1), ...fields.slice(0, from + 1)].find((one) => one.type !== "list" && !this.#held.has(one.id));
-    if (next) this.#active = next.id;
     this.#isOpen = false;
+    this.#active = this.#sheet.next(this.#active);
+  }
+
+  // The rows of a list --------------------------------------------------------------------------------------------------
+
+  /** Go to another row. @param {1 | -1} step @returns {boolean} whether there is a list to go through */
+  #nextRow(step) {
+    const path = this.#sheet.beside(this.#active, step);
+    if (path === null) return false;
+    this.#mark = "";
+    this.#go(path);
+    return true;
+  }
+
+  /** @param {SetupField} list @param {number} row */
+  #dropRow(list, row) {
+    this.#sheet.removeRow(list, row);
+    this.#mark = "";
+    this.#keepDraft();
+    const rows = this.#sheet.rows(list);
+    this.#go(`${list.id}/${Math.min(row, rows.length)}/${list.fields[0].id}`);
   }
 
   // The marks in the text -----------------------------------------------------------------------------------------------
 
-  #marks() {
-    return this.setup.fields.flatMap((one, field) => {
-      const held = this.#held.get(one.id);
-      return (held?.answer?.spans ?? []).map((/** @type {[number, number]} */ [start, end], /** @type {number} */ at) => {
-        const id = `${one.id}:${at}`;
-        return { id, start, end, field, name: one.name, isSuggested: held?.isSuggested ?? false, isHeld: id === this.#mark };
-      });
-    });
-  }
-
   /** @param {string} id */
   #hold(id) {
     this.#mark = this.#mark === id ? "" : id;
-    this.#chosen = null;
-    if (this.#mark) this.#active = id.slice(0, id.lastIndexOf(":"));
+    this.#cursor.chosen = null;
+    if (this.#mark) this.#active = parted(id)[0];
     this.#isOpen = false;
     this.#drawAll();
   }
 
-  /** Take hold of the next mark. @param {1 | -1} step */
-  #nextMark(step) {
-    const marks = this.#marks().sort((a, b) => a.start - b.start || a.end - b.end);
+  get #taken() { return this.#sheet.marks(this.#mark).find((one) => one.id === this.#mark); }
+
+  /** Take hold of the next mark. @param {1 | -1} step @param {string} [path] of this field alone */
+  #nextMark(step, path) {
+    const all = this.#sheet.marks(this.#mark).filter((one) => path === undefined || parted(one.id)[0] === path);
+    const marks = all.sort((a, b) => a.start - b.start || a.end - b.end);
     if (!marks.length) return;
     const now = marks.findIndex((one) => one.id === this.#mark);
     const next = marks[now < 0 ? (step > 0 ? 0 : marks.length - 1) : (now + step + marks.length) % marks.length];
@@ -333,75 +327,66 @@ export class FieldDesk extends Desk {
 
   /** Move an edge of the mark that is held by a word. @param {1 | -1} step @param {boolean} isStart */
   #moveEdge(step, isStart) {
-    const mark = this.#marks().find((one) => one.id === this.#mark), one = mark && this.setup.fields[mark.field];
-    if (!mark || !one) return;
-    const { words } = this.#panel;
-    let { start, end } = mark;
-    if (isStart) start = (step < 0 ? words.before(start) : words.after(words.after(start)?.end ?? start))?.start ?? start;
-    else end = (step > 0 ? words.after(end) : words.before(words.before(end)?.start ?? end))?.end ?? end;
-    if (start >= end) return;
-    const held = this.#held.get(one.id), at = Number(mark.id.slice(mark.id.lastIndexOf(":") + 1));
-    const spans = held?.answer.spans.map((/** @type {number[]} */ span, /** @type {number} */ number) => (number === at ? [start, end] : span));
-    if (VALUES.has(one.type)) this.#give(one, { start, end }, true);
-    else this.#put(one, { ...held?.answer, spans });
+    const mark = this.#taken, [path, at] = parted(this.#mark), spot = this.#sheet.spot(path);
+    const range = mark && withEdge(this.#panel.words, mark, step, isStart);
+    if (!spot || !range) return;
+    const there = this.#sheet.get(path);
+    const spans = there?.answer.spans.map((/** @type {number[]} */ span, /** @type {number} */ number) => (number === at ? [range.start, range.end] : span));
+    if (VALUES.has(spot.one.type)) this.#give(spot, range, true);
+    else this.#put(spot, { ...there?.answer, spans });
     this.#drawAll();
-    this.#panel.reveal(isStart ? start : end - 1);
+    this.#panel.reveal(isStart ? range.start : range.end - 1);
   }
 
-  #removeMark() {
-    const [id, at] = [this.#mark.slice(0, this.#mark.lastIndexOf(":")), Number(this.#mark.slice(this.#mark.lastIndexOf(":") + 1))];
-    const one = this.#field(id || this.#active), spans = this.#held.get(id)?.answer?.spans ?? [];
-    if (!one) return;
-    if (id && one.type === "span" && spans.length > 1) {
-      this.#put(one, { spans: spans.filter((/** @type {unknown} */ _, /** @type {number} */ number) => number !== at) });
+  /** @param {boolean} isRow the whole row */
+  #remove(isRow) {
+    const [path, at] = this.#mark ? parted(this.#mark) : [this.#active, 0], spot = this.#sheet.spot(path);
+    if (!spot) return;
+    const there = this.#sheet.get(path), spans = there?.answer?.spans ?? [];
+    if (spot.list && (isRow || !this.#sheet.rows(spot.list)[spot.row]?.size)) this.#dropRow(spot.list, spot.row);
+    else if (this.#mark && spot.one.type === "span" && spans.length > 1) {
+      this.#put(spot, { spans: spans.filter((/** @type {unknown} */ _, /** @type {number} */ number) => number !== at) });
       this.#mark = "";
       this.#drawAll();
-    } else this.#empty(one);
+    } else this.#empty(spot);
   }
 
   /** Words were chosen by a pointer: they go to the field that is marked, if it takes words. @param {Range} range @param {boolean} isSure */
   #pointed(range, isSure) {
     if (!this.now) return;
     this.#mark = "";
-    const one = this.#field(this.#active);
-    if (isSure && one && (one.type === "span" || VALUES.has(one.type))) return this.#give(one, range);
-    this.#chosen = range;
-    this.#anchor = range.start;
+    this.#waits = null;
+    const spot = this.#sheet.target(this.#active);
+    if (isSure && spot && takesWords(spot.one)) return this.#give(spot, range);
+    this.#cursor.point(range);
     this.#drawAll();
   }
 
-  /** Move the cursor, or the end of what is chosen. @param {Range | null} word @param {boolean} isMore */
-  #goTo(word, isMore) {
-    if (!word) return;
-    if (!isMore || !this.#chosen) this.#anchor = word.start;
-    this.#at = word.start;
-    const anchor = this.#panel.words.after(this.#anchor) ?? word;
-    this.#chosen = isMore ? { start: Math.min(anchor.start, word.start), end: Math.max(anchor.end, word.end) } : word;
+  /** Choose the next place of some words, whole. @param {string} words */
+  #find(words) {
+    const { text } = this.#panel.words, from = this.#cursor.chosen?.end ?? Math.max(0, this.#cursor.at);
+    const place = found(text, words, from), range = place && this.#panel.words.snap(place.start, place.end);
+    if (!range || !this.now) return false;
+    this.#mark = "";
+    this.#cursor.point(range);
     this.#drawMarks();
-    this.#panel.reveal(word.start);
-    this.parts.heard.textContent = this.now?.text.slice(this.#chosen.start, this.#chosen.end) ?? "";
+    this.#panel.reveal(range.start);
+    return true;
   }
 
-  /** The word that moves: the end of what is chosen which is not the anchor. @returns {Range | null} */
-  get #head() {
-    if (!this.#chosen) return null;
-    const { words } = this.#panel;
-    return this.#anchor > this.#chosen.start ? words.after(this.#chosen.start) : words.before(this.#chosen.end);
-  }
+  // Keys and presses ----------------------------------------------------------------------------------------------------
 
   /** @param {KeyboardEvent} event */
   #arrow(event) {
-    const { words } = this.#panel;
-    let step = /** @type {1 | -1} */ (event.key === "ArrowRight" || event.key === "ArrowDown" ? 1 : -1);
-    const isSideways = event.key === "ArrowLeft" || event.key === "ArrowRight";
-    const mark = this.#marks().find((one) => one.id === this.#mark);
-    const head = this.#head ?? (this.#at < 0 ? null : words.after(this.#at));
-    if (isSideways && words.isRtl(mark?.start ?? head?.start ?? 0)) step = step > 0 ? -1 : 1;
-    if (mark && isSideways) return this.#moveEdge(step, event.shiftKey);
+    const mark = this.#taken;
+    if (mark && isSideways(event)) return this.#moveEdge(stepOf(event, this.#panel.words.isRtl(mark.start)), event.shiftKey);
     this.#mark = "";
-    if (!head) return this.#goTo(words.after(0), false);
-    if (isSideways) return this.#goTo(step > 0 ? words.after(head.end) : words.before(head.start), event.shiftKey);
-    this.#goTo(this.#panel.beside(head.start, step), event.shiftKey);
+    this.#cursor.move(event);
+    const { chosen, at } = this.#cursor;
+    this.#drawMarks();
+    if (!chosen) return;
+    this.#panel.reveal(at);
+    this.parts.heard.textContent = this.now?.text.slice(chosen.start, chosen.end) ?? "";
   }
 
   /** @override @param {KeyboardEvent} event */
@@ -410,71 +395,84 @@ export class FieldDesk extends Desk {
     const target = /** @type {Element} */ (event.target);
     const isButton = Boolean(target.closest?.("a, button"));
     if (isButton && (event.key === "Enter" || event.key === " ")) return false;
-    if (event.key.startsWith("Arrow")) return this.#arrow(event), true;
+    if (event.key !== "Enter") this.#waits = null;
+    if (/^Arrow|^Home$|^End$/.test(event.key)) return this.#arrow(event), true;
     if (event.repeat) return ["Enter", "x", "Backspace"].includes(event.key);
-    const one = this.#field(this.#active);
+    const spot = this.#sheet.spot(this.#active), { chosen } = this.#cursor;
+    const take = () => spot && this.#take(spot.list ?? spot.one);
     const acts = {
       Enter: () => this.#save(event.shiftKey),
-      " ": () => this.#chosen && one && this.#give(one, this.#chosen),
+      " ": () => chosen && spot && this.#give(/** @type {Spot} */ (this.#sheet.target(spot.path)), chosen),
       ",": () => this.#nextMark(-1), ".": () => this.#nextMark(1),
-      Backspace: () => this.#removeMark(), Delete: () => this.#removeMark(),
-      x: () => one && this.#absent(one),
+      Backspace: () => this.#remove(event.shiftKey), Delete: () => this.#remove(event.shiftKey),
+      x: () => spot && this.#absent(spot),
+      "/": () => this.#finder.open(),
+      "+": take, "=": take,
       Escape: () => this.#letGo(),
     };
     const act = acts[/** @type {keyof typeof acts} */ (event.key)];
     if (act) return act(), true;
+    if (event.key.toLowerCase() === "n" && this.#nextRow(event.key === "n" ? 1 : -1)) return true;
     const at = KEYS.indexOf(event.key.toLowerCase());
-    if (at < 0 || event.key.length !== 1) return false;
-    if (this.#isOpen && one && this.#nOptions(one) > at) return this.#choose(one, at), true;
-    const wanted = this.setup.fields[at];
-    if (!wanted || wanted.type === "list") return false;
-    const mark = this.#marks().find((held) => held.id === this.#mark);
-    const range = this.#chosen ?? (mark && mark.field !== at ? { start: mark.start, end: mark.end } : null);
-    if (range) this.#give(wanted, range);
-    else this.#open(wanted);
+    return at >= 0 && event.key.length === 1 && this.#numbered(at);
+  }
+
+  /** The key with a number: of an option, of a cell in the row, else of a field. @param {number} at @returns {boolean} */
+  #numbered(at) {
+    const spot = this.#sheet.spot(this.#active);
+    if (this.#isOpen && spot && nOptions(spot.one, this.#sheet.get(spot.path)) > at) return this.#choose(spot, at), true;
+    const cell = spot?.list?.fields[at];
+    const wanted = cell ? `${spot.list?.id}/${spot.row}/${cell.id}` : this.setup.fields[at]?.id;
+    if (!wanted) return false;
+    const mark = this.#taken;
+    const range = this.#cursor.chosen ?? (mark && parted(mark.id)[0] !== wanted ? { start: mark.start, end: mark.end } : null);
+    const goal = range && this.#sheet.target(wanted);
+    if (goal) this.#give(goal, range);
+    else if (wanted !== this.#active || !this.#deck.type(wanted)) this.#open(wanted);
     return true;
   }
 
-  /** @param {SetupField} one */
-  #nOptions(one) {
-    return this.#held.get(one.id)?.maybe.length || (one.type === "boolean" ? 2 : one.options.length);
-  }
-
   #letGo() {
-    this.#at = this.#chosen?.start ?? this.#marks().find((one) => one.id === this.#mark)?.start ?? this.#at;
-    this.#chosen = null;
+    const spot = this.#sheet.spot(this.#active), mark = this.#taken;
+    if (this.#isOpen) this.#isOpen = false;
+    else if (mark) this.#cursor.drop(mark.start);
+    else if (spot?.list) this.#active = spot.list.id; // what is chosen may go to a field of the document then
+    else this.#cursor.drop();
     this.#mark = "";
-    this.#isOpen = false;
     this.#drawAll();
   }
 
   /** @override @param {Event} event */
   click(event) {
-    const target = /** @type {Element} */ (event.target), card = target.closest("[data-field]");
-    const one = this.#field(card?.getAttribute("data-field") ?? "");
-    if (!one || !this.now || target.closest("input")) return false;
-    const option = target.closest("[data-option]")?.getAttribute("data-option");
-    if (option) this.#choose(one, Number(option));
-    else if (target.closest("[data-absent]")) this.#absent(one);
-    else if (target.closest("[data-empty]")) { this.#active = one.id; this.#empty(one); }
-    else if (target.closest("[data-go]")) this.#nextSpan(one);
-    else if (this.#chosen && (one.type === "span" || VALUES.has(one.type))) { getSelection()?.removeAllRanges(); this.#give(one, this.#chosen); }
-    else this.#open(one);
+    const target = /** @type {Element} */ (event.target);
+    const at = (/** @type {string} */ name) => target.closest(`[data-${name}]`)?.getAttribute(`data-${name}`) ?? null;
+    const card = this.#sheet.spot(at("field") ?? ""), spot = this.#sheet.spot(at("cell") ?? at("field") ?? "");
+    if (!spot || !card || !this.now || target.closest("input")) return false;
+    const option = at("option"), row = at("drop"), { chosen } = this.#cursor, goal = this.#sheet.target(spot.path);
+    if (option !== null) this.#choose(spot, Number(option));
+    else if (at("absent") !== null) this.#absent(card);
+    else if (at("empty") !== null) { this.#active = card.path; this.#empty(card); }
+    else if (at("take") !== null) this.#take(card.one);
+    else if (row !== null) this.#dropRow(card.one, Number(row));
+    else if (at("more") !== null) this.#go(goal?.path ?? card.path);
+    else if (at("go") !== null) this.#nextMark(1, spot.path);
+    else if (chosen && goal && takesWords(goal.one)) { getSelection()?.removeAllRanges(); this.#give(goal, chosen); }
+    else if (spot.list) this.#show(spot);
+    else this.#open(spot.path);
     return true;
   }
 
-  /** Show where a field's words stand. @param {SetupField} one */
-  #nextSpan(one) {
-    const marks = this.#marks().filter((mark) => mark.id.startsWith(`${one.id}:`));
-    const next = marks[(marks.findIndex((mark) => mark.id === this.#mark) + 1) % marks.length];
-    if (!next) return;
+  /** Go to a cell, and show where its words stand. @param {Spot} spot */
+  #show(spot) {
     this.#mark = "";
-    this.#hold(next.id);
-    this.#panel.reveal(next.start);
+    this.#go(spot.path);
+    const [place] = this.#sheet.get(spot.path)?.answer?.spans ?? [];
+    if (place) this.#panel.reveal(place[0]);
   }
 
   /** @override @param {string} act */
   act(act) {
+    if (act === "find") return this.#finder.open(), false;
     if (act !== "save" && act !== "rest") return false;
     this.#save(act === "rest");
     return true;
@@ -491,14 +489,9 @@ export class FieldDesk extends Desk {
 
   #drawAll() {
     this.#drawMarks();
-    const { fields } = this.setup;
-    this.parts.cards.replaceChildren(...(this.now ? fields : []).map((one, at) => fieldCard(one, {
-      key: KEYS[at] ?? "", colour: at, held: this.#held.get(one.id), isActive: one.id === this.#active, isOpen: one.id === this.#active && this.#isOpen,
-      words: (start, end) => this.now?.text.slice(start, end) ?? "", keys: KEYS,
-    })));
+    const suggested = new Set(this.hides ? [] : this.now?.answers.map((one) => one.field_id));
+    this.#deck.draw(this.#sheet, { isEmpty: !this.now, active: this.#active, isOpen: this.#isOpen, suggested });
   }
 
-  #drawMarks() {
-    this.#panel.mark(this.#marks(), this.#chosen);
-  }
+  #drawMarks() { this.#panel.mark(this.#sheet.marks(this.#mark), this.#cursor.chosen); }
 }

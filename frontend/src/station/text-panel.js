@@ -39,7 +39,7 @@ export class TextPanel {
     };
   }
 
-  /** @param {string} text @param {string} record its id; empty where *text* says that there is none */
+  /** Begin with a text; it is drawn by ``mark``. @param {string} text @param {string} record its id; empty where *text* says that there is none */
   show(text, record) {
     this.words = new Words(text);
     this.#marks = [];
@@ -49,7 +49,6 @@ export class TextPanel {
     this.node.dataset.record = record;
     this.node.replaceChildren(...this.#blocks);
     this.node.scrollTop = 0;
-    this.#draw();
   }
 
   /** @param {Mark[]} marks @param {Range | null} chosen */

@@ -214,7 +214,9 @@ class MineQuery(msgspec.Struct):
 class ReadBody(Strict):
     """Words of a record for a field, by its id or name: marked by a ``span`` of code points, or typed (``words``).
 
-    ``exact``: the marked words alone; else the whole date or amount of which they are a part.
+    A field of a list's rows is named by its id, or as ``list.field``. ``exact``: the marked words alone; else the whole
+    date or amount of which they are a part. ``near``: where the row of a list begins; of several places of typed words
+    the first behind it is meant.
     """
 
     record_id: Id
@@ -222,6 +224,7 @@ class ReadBody(Strict):
     span: tuple[int, int] | None = None
     words: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     exact: bool = False
+    near: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class ReadOut(msgspec.Struct):
@@ -325,7 +328,8 @@ def mine(call: Call) -> Response:
 def read(call: Call) -> Response:
     """What words mean for a field."""
     body: ReadBody = call.body
-    found = call.ws.read_mark(_of(call), body.record_id, body.field, span=body.span, words=body.words, exact=body.exact)
+    how = {"span": body.span, "words": body.words, "exact": body.exact, "near": body.near}
+    found = call.ws.read_mark(_of(call), body.record_id, body.field, **how)
     return json_response(ReadOut(list(found.answers), found.is_sure, found.problem))
 
 

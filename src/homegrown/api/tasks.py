@@ -37,7 +37,10 @@ class ClassOut(msgspec.Struct):
 
 
 class FieldOut(msgspec.Struct):
-    """A field of an answer that is an object; votes hold its id, which never changes. Choices are as classes are."""
+    """A field of an answer that is an object; votes hold its id, which never changes. Choices are as classes are.
+
+    ``former`` are names that it had.
+    """
 
     field_id: str
     name: str
@@ -47,6 +50,7 @@ class FieldOut(msgspec.Struct):
     takes_many: bool
     choices: list[ClassOut]
     fields: list[FieldOut]
+    former: list[str]
 
 
 class TaskOut(msgspec.Struct):
@@ -133,6 +137,13 @@ class ClassBody(Strict):
     examples: Examples | None = None
 
 
+class FieldBody(Strict):
+    """Another name for a field: a letter, then letters, digits and ``_``; refused when the task has another version."""
+
+    name: Name
+    if_version: VersionNumber | None = None
+
+
 class MergeBody(Strict):
     """Classes, by id or name, that become one: a present one or a new name."""
 
@@ -177,7 +188,7 @@ def _field(one: Field) -> FieldOut:
     return FieldOut(
         field_id=one.field_id, name=one.name, type=one.type.value, description=one.description,
         is_required=one.is_required, takes_many=one.takes_many, choices=[_class(c) for c in one.choices],
-        fields=[_field(f) for f in one.fields],
+        fields=[_field(f) for f in one.fields], former=list(one.former),
     )  # fmt: skip
 
 
@@ -238,6 +249,13 @@ def remove_class(call: Call) -> Response:
     return json_response(_out(call.ws.remove_class(_task(call), call.path["class_id"])))
 
 
+def rename_field(call: Call) -> Response:
+    """Another name for a field."""
+    body: FieldBody = call.body
+    found = call.ws.rename_field(_task(call), call.path["field_id"], body.name, if_version=body.if_version)
+    return json_response(_out(found))
+
+
 def merge(call: Call) -> Response:
     """Several classes become one."""
     body: MergeBody = call.body
@@ -284,6 +302,10 @@ ROUTES = (
     Route(
         f"{_ONE}/classes/{{class_id}}", remove_class, Permission.BUILD, methods=("DELETE",), answer=TaskOut,
         summary="Take a class away; its votes are kept, and count again once that is undone.",
+    ),
+    Route(
+        f"{_ONE}/fields/{{field_id}}", rename_field, Permission.BUILD, methods=("PATCH",), body=FieldBody,
+        answer=TaskOut, summary="Rename a field, by its id or name (lines.price in a list); its votes stay.",
     ),
     Route(
         f"{_ONE}/merge", merge, Permission.BUILD, methods=_POST, body=MergeBody, answer=TaskOut,

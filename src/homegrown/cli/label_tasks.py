@@ -14,6 +14,7 @@ from homegrown.errors import InputError, UnreadableFileError
 from homegrown.workspace import connect
 
 if TYPE_CHECKING:
+    from homegrown.core.schema import Field
     from homegrown.core.tasks import Task
     from homegrown.workspace.task_counts import TaskCounts
 
@@ -22,7 +23,7 @@ MAX_FILE_BYTES = 1 << 20
 
 @click.group("tasks")
 def command() -> None:
-    """Tasks: the question asked of records, its classes and guidelines. A class is named by its name or its id."""
+    """Tasks: the question asked of records, its classes or fields, guidelines. Both are named by their name or id."""
 
 
 @command.command("list")
@@ -33,7 +34,7 @@ def list_tasks(workspace: Path, as_json: bool) -> None:
     with connect(workspace) as ws:
         rows = [_counted(task, ws.task_counts(task)) for task in ws.store.tasks.all()]
     lines = [
-        f"{r['name']}: {len(r['classes'])} classes, {r['n_voted']:,} of {r['n_records']:,} records have a vote"
+        f"{r['name']}: {_n_asked(r)}, {r['n_voted']:,} of {r['n_records']:,} records have a vote"
         + (f", {r['n_undecided']:,} wait since a split" if r["n_undecided"] else "")
         for r in rows
     ]
@@ -114,9 +115,17 @@ def describe(
 @workspace_option
 @json_option
 def rename(task: str, old: str, name: str, workspace: Path, as_json: bool) -> None:
-    """Call the class OLD by another NAME. Its votes stay; a column with the old name still means it."""
+    """Call the class or field OLD by another NAME. Its votes stay; a column with the old name still means it.
+
+    A field of a list's rows is lines.price. Models answer with the name of a field that they learnt, until they learn
+    anew.
+    """
     with connect(workspace) as ws:
-        _told(ws.rename_class(task, old, name), as_json=as_json)
+        if ws.task(task).fields:
+            found = ws.rename_field(task, old, name)
+            _told(found, as_json=as_json, more="".join(f" {note}" for note in ws.names_learnt(found)))
+        else:
+            _told(ws.rename_class(task, old, name), as_json=as_json)
 
 
 @command.command("merge")
@@ -184,7 +193,8 @@ def undo(task: str, version: int | None, workspace: Path, as_json: bool) -> None
 
 def _told(task: Task, *, as_json: bool, more: str = "") -> None:
     document = msgspec.to_builtins(task)
-    emit(document, f"{task.name}, version {task.version}: {', '.join(task.class_names)}.{more}", as_json=as_json)
+    names = ", ".join(f.name for f in task.fields) or ", ".join(task.class_names)
+    emit(document, f"{task.name}, version {task.version}: {names}.{more}", as_json=as_json)
 
 
 def _counted(task: Task, counts: TaskCounts) -> dict[str, Any]:
@@ -195,14 +205,28 @@ def _counted(task: Task, counts: TaskCounts) -> dict[str, Any]:
     return {**rest, **found}
 
 
+def _n_asked(task: dict[str, Any]) -> str:
+    return f"{len(task['fields'])} fields" if task["fields"] else f"{len(task['classes'])} classes"
+
+
 def _page(task: Task, counts: TaskCounts) -> str:
     kind = "several classes per record" if task.kind == "classes" else "one class per record"
+    kind = "an object with fields per record" if task.fields else kind
     lines = [f"{task.name}, version {task.version}, {kind}"]
     for one, n in zip(task.classes, counts.classes, strict=True):
         lines.append(f"  {n.n_votes:10,.6g}  {one.name}" + (f": {one.description}" if one.description else ""))
+    lines += [f"  {name}" for one in task.fields for name in _fields(one)]
     if counts.n_undecided:
         lines.append(f"{counts.n_undecided:,} records wait for somebody to say which part of a split they are.")
     return "\n".join([*lines, *(["", task.guidelines] if task.guidelines else [])])
+
+
+def _fields(one: Field, above: str = "") -> list[str]:
+    """A field with the names that it had, those of its rows behind it."""
+    had = f", formerly {', '.join(one.former)}" if one.former else ""
+    what = f": {one.description}" if one.description else ""
+    inner = [line for f in one.fields for line in _fields(f, f"{above}{one.name}.")]
+    return [f"{above}{one.name} ({one.type.value}){had}{what}", *inner]
 
 
 def _diff(task: Task, before: Task | None) -> str:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from homegrown.core.dates import parse_date
+from homegrown.core.field_names import name_in
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.values import parse_money, parse_number
 
@@ -130,7 +131,7 @@ class _Documents:
     def _fields(self, fields: tuple[Field, ...], document: Mapping[str, Any], above: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for one in fields:
-            name = next((n for n in (one.name, *one.former) if n in document), None)
+            name = name_in(one, document)
             if name is None:
                 continue
             try:

@@ -22,7 +22,7 @@ class Snapshot:
     """A frozen, content-addressed dataset version with its splits.
 
     Attributes:
-        snapshot_id: ``snap_`` + digest over the sorted rows, the task version and the class order.
+        snapshot_id: ``snap_`` + digest over the sorted rows, the task, the class order, and names that were changed.
         n_by_split: rows per split, keys of ``SPLITS``.
         details: how it was made: seed, groups, twins removed, source versions.
     """

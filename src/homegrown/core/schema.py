@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from homegrown.core.choices import TaskClass, new_class_id
+from homegrown.core.choices import TaskClass
 from homegrown.core.dates import parse_date
 from homegrown.core.ids import digest
 from homegrown.core.spans import Span, check_spans
@@ -32,10 +33,7 @@ from homegrown.core.values import parse_number
 from homegrown.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from homegrown.core.tasks import Task
-
+    from collections.abc import Iterable, Iterator
 
 MOST_FIELDS = 200
 MOST_SPANS = 10_000
@@ -143,51 +141,15 @@ def _check_field(one: Field) -> None:
         raise InputError(f"“{one.name}” takes one {one.type.value}; several are a list of small objects.")
 
 
-def owned(fields: Iterable[Field], task: Task, earlier: Iterable[Field] = ()) -> tuple[Field, ...]:
-    """*fields* with the ids that *task* gives them: those of its fields and choices of the same name, else new ones.
+def told_changes(before: Iterable[Field], after: Iterable[Field], said: Iterable[str] = ()) -> tuple[str, ...]:
+    """What a change of fields means for what was said of them: a sentence for each that is gone or of another type.
 
-    A field that is of another type than before is another field, for a number says nothing of a date. It gets its id
-    back with its type.
+    Also where somebody said a name that a field had before: it is that field, under the name that it has now.
 
     Args:
-        fields: as somebody says them.
-        task: as it stands.
-        earlier: fields of its earlier versions.
-
-    Example:
-        >>> from homegrown.core.tasks import Task, TaskKind
-        >>> task = Task("task_a", "receipt", 0, TaskKind.OBJECT, ())
-        >>> owned([Field("", "total", FieldType.MONEY)], task)[0].field_id == new_field_id("task_a", "total")
-        True
-    """
-    return _owned(fields, (*task.fields, *earlier), task.task_id, ())
-
-
-def _owned(fields: Iterable[Field], old: tuple[Field, ...], task_id: str, above: tuple[str, ...]) -> tuple[Field, ...]:
-    found = []
-    for one in fields:
-        path = (*above, one.name)
-        was = next((f for f in old if one.name == f.name and one.type is f.type), None)
-        is_retyped = was is None and any(f.name == one.name for f in old)
-        known = {c.name: c for c in was.choices} if was else {}
-        choices = tuple(
-            replace(
-                c,
-                class_id=known[c.name].class_id
-                if c.name in known
-                else new_class_id(task_id, "/".join((*path, c.name))),
-            )
-            for c in one.choices
-        )
-        new_id = new_field_id(task_id, *path, *([one.type.value] if is_retyped else []))
-        inner = _owned(one.fields, was.fields if was else (), task_id, path)
-        field_id = was.field_id if was else new_id
-        found.append(replace(one, field_id=field_id, choices=choices, fields=inner, former=was.former if was else ()))
-    return tuple(found)
-
-
-def told_changes(before: Iterable[Field], after: Iterable[Field]) -> tuple[str, ...]:
-    """What a change of fields means for what was said of them: a sentence for each that is gone or of another type.
+        before: of the task until now.
+        after: of the task from now on.
+        said: the names that somebody said.
 
     Example:
         >>> was, now = Field("f_1", "total", FieldType.NUMBER), Field("f_2", "total", FieldType.DATE)
@@ -196,7 +158,8 @@ def told_changes(before: Iterable[Field], after: Iterable[Field]) -> tuple[str, 
     """
     now = {f.field_id: f for f in after}
     types = {f.name: f.type for f in now.values()}
-    found = []
+    known = {n: f.name for f in now.values() for n in f.former}
+    found = [f"“{n}” is called “{known[n]}” here since somebody renamed it, and stays so." for n in said if n in known]
     for one in before:
         if one.field_id in now:
             continue
@@ -319,7 +282,27 @@ def _items(one: Field, answer: Mapping[str, Any], text: str) -> dict[str, Any]:
     items = answer.get("items")
     if not isinstance(items, list) or len(items) > MOST_ITEMS or not all(isinstance(i, Mapping) for i in items):
         raise InputError(f"“{one.name}” is a list of objects, of {MOST_ITEMS:,} at most.")
-    return {"items": [_checked_fields(one.fields, item, text) for item in items]}
+    found = []
+    for number, item in enumerate(items, 1):
+        with in_row(one, number):
+            found.append(_checked_fields(one.fields, item, text))
+    return {"items": found}
+
+
+@contextmanager
+def in_row(one: Field, number: int) -> Iterator[None]:
+    """What is wrong within is said with its row of the list *one*, counted from 1.
+
+    Example:
+        >>> with in_row(Field("f_1", "lines", FieldType.LIST), 2):
+        ...     raise InputError("It has no price.")
+        Traceback (most recent call last):
+        homegrown.errors.InputError: Row 2 of “lines”: It has no price.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"Row {number:,} of “{one.name}”: {error.message}") from error
 
 
 _KEYS: dict[FieldType, set[str]] = {

@@ -109,7 +109,7 @@ def freeze(
     *,
     join_objects: JoinObjects | None = None,
 ) -> Snapshot:
-    """Freeze *task* as it is labelled now; the same rows, labels and plan give the same snapshot.
+    """Freeze *task* as it is labelled now; the same rows, labels, names and plan give the same snapshot.
 
     *join*, and of objects *join_objects*, weighs the votes of several sources on one record; without it they are
     counted. *near* lets what people said
@@ -146,7 +146,7 @@ def freeze(
     table = _table(shown, labels, weights, split, group, kept, told)
     order = task.class_ids if task.kind is not TaskKind.OBJECT else tuple(f.field_id for f in task.fields)
     facts = {"task_id": task.task_id, "task_version": task.version, "class_ids": order, "plan": _named(plan)}
-    snapshot_id = store.snapshots.write(table, facts)
+    snapshot_id = store.snapshots.write(table, facts | _names(task))
     counts = {name: int((split == i).sum()) for i, name in enumerate(splits.NAMES)}
     details = {
         **asdict(plan),
@@ -168,6 +168,12 @@ def freeze(
     snapshot = Snapshot(snapshot_id, task.task_id, task.version, counts, details)
     store.models.add_snapshot(store.actor, snapshot)
     return store.models.snapshot(snapshot_id)
+
+
+def _names(task: Task) -> dict[str, list[str]]:
+    """What is answered is called, where somebody renamed it; else its ids say it all."""
+    every = (*task.classes, *task.fields, *(f for one in task.fields for f in one.fields))
+    return {"names": [one.name for one in every]} if any(one.former for one in every) else {}
 
 
 def _waiting(n_undecided: int) -> tuple[str, ...]:

@@ -157,14 +157,29 @@ def _joined(one: Field, said: list[dict[str, Any] | None]) -> tuple[dict[str, An
     # Evidence is no part of what is said: who gives the same value says the same.
     heard: dict[bytes, list[dict[str, Any] | None]] = defaultdict(list)
     for answer in said:
-        plain = answer
-        if answer is not None and one.type is not FieldType.SPAN:
-            plain = {k: v for k, v in answer.items() if k != "spans"}
-        heard[canonical_json(plain)].append(answer)
+        heard[canonical_json(_plain(one, answer))].append(answer)
     # The most said; of equals the first in order, so that the same votes give the same label.
     best = max(sorted(heard), key=lambda k: len(heard[k]))
-    with_evidence = [a for a in heard[best] if a is not None and "spans" in a]
-    return (with_evidence or heard[best])[0], len(heard[best]) / len(said)
+    return max(heard[best], key=lambda a: _n_places(one, a)), len(heard[best]) / len(said)
+
+
+def _plain(one: Field, answer: Mapping[str, Any] | None) -> Any:
+    """What an answer says, its evidence aside. Rows of a list count in any order, and one without a field denies it."""
+    if answer is None or one.type is FieldType.SPAN:
+        return answer
+    if one.type is FieldType.LIST:
+        rows = ([_plain(f, item.get(f.field_id)) for f in one.fields] for item in answer["items"])
+        return {"items": sorted(canonical_json(row).decode() for row in rows)}
+    return {k: v for k, v in answer.items() if k != "spans"}
+
+
+def _n_places(one: Field, answer: Mapping[str, Any] | None) -> int:
+    """How many values come with their evidence."""
+    if answer is None:
+        return 0
+    if one.type is FieldType.LIST:
+        return sum(_n_places(f, item.get(f.field_id)) for item in answer["items"] for f in one.fields)
+    return int("spans" in answer)
 
 
 def _several(key: str, said: list[dict[str, Any] | None]) -> tuple[dict[str, Any] | None, float]:

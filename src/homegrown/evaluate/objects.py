@@ -169,7 +169,7 @@ class _Measured:
             if source["kind"] == LabelSourceKind.IMPORTED:
                 config = source["config"]
                 found |= {c for c in (config.get("column"), *(config.get("columns") or {}).values()) if c}
-                found |= set() if config.get("column") else {f.name for f in self.task.fields}
+                found |= set() if config.get("column") else {n for f in self.task.fields for n in (f.name, *f.former)}
         return found
 
     def _opponents(self) -> tuple[ObjectOpponent, ...]:

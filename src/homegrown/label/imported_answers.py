@@ -15,6 +15,7 @@ import msgspec
 
 from homegrown.core.dates import guess_day_first
 from homegrown.core.documents import answer_in
+from homegrown.core.field_names import by_any_name, name_in
 from homegrown.core.ids import canonical_json
 from homegrown.core.schema import FieldType
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
@@ -22,7 +23,7 @@ from homegrown.errors import InputError, UnsuitableLabelsError
 from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from homegrown.store import Store
 
@@ -68,7 +69,7 @@ def import_answers(
         task: whose answer is an object.
         column: holds the answer as one JSON object.
         columns: column of the records by the field's name, where each has its own; default: the columns that are
-            called as the fields are.
+            called as the fields are, or once were.
         day_first: how 03/04/2026 is meant; found out from the other dates when not said.
         decimal: ``.`` or ``,`` where numbers leave doubt.
         currency: of amounts that name none.
@@ -83,10 +84,15 @@ def import_answers(
     """
     if task.kind is not TaskKind.OBJECT:
         raise UnsuitableLabelsError(f"The task {task.name!r} is answered with classes; name its column as its labels.")
-    names = {f.name for f in task.fields}
-    if unknown := sorted(set(columns or ()) - names):
-        raise InputError(f"The task {task.name!r} has no field {unknown[0]!r}. Fields: {', '.join(sorted(names))}.")
-    where = {name: (columns or {}).get(name, name) for name in (columns or names)}
+    named = by_any_name(task.fields)
+    if unknown := sorted(set(columns or ()) - named.keys()):
+        names = ", ".join(sorted(f.name for f in task.fields))
+        raise InputError(f"The task {task.name!r} has no field {unknown[0]!r}. Fields: {names}.")
+    where = (
+        {named[n].name: (c,) for n, c in columns.items()}
+        if columns
+        else {f.name: (f.name, *f.former) for f in task.fields}
+    )
     done = ImportedAnswers(task, day_first=day_first)
     if day_first is None:
         done.day_first = guess_day_first(_dates(store, task, column, where))
@@ -106,9 +112,11 @@ def import_answers(
         done.n_by_field.update(f.name for f in task.fields if f.field_id in read.value["fields"])
     done.n_votes = len(ids)
     if not ids:
-        named = f"the column {column!r}" if column else "columns called " + ", ".join(sorted(where.values()))
+        places = (
+            f"the column {column!r}" if column else "columns called " + ", ".join(sorted(c[0] for c in where.values()))
+        )
         why = f" The first reason: {done.problems[0][1]}" if done.problems else ""
-        raise UnsuitableLabelsError(f"No record says anything of {task.name!r} in {named}.{why}")
+        raise UnsuitableLabelsError(f"No record says anything of {task.name!r} in {places}.{why}")
     config: dict[str, Any] = {"column": column, "columns": dict(columns or {}), **reading}
     source = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, column or "columns", config)
     store.votes.replace(source, vote_table(task, source, ids, values))
@@ -128,15 +136,16 @@ def documents_in(store: Store, column: str) -> Iterator[tuple[str, Mapping[str, 
 
 
 def _documents(
-    store: Store, column: str | None, where: Mapping[str, str]
+    store: Store, column: str | None, where: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:
-    """Record id, text and document of every record; None where it has none."""
+    """Record id, text and document of every record, None where it has none; *where* has the columns of each field."""
     for batch in store.records.batches(["record_id", "text", "fields"], rows=8192):
         rows = zip(batch["record_id"].to_pylist(), batch["text"].to_pylist(), batch["fields"].to_pylist(), strict=True)
         for record_id, text, stored in rows:
             held = msgspec.json.decode(stored) if stored else {}
             if column is None:
-                yield record_id, text, {name: held[c] for name, c in where.items() if c in held}
+                there = ((name, next((c for c in some if c in held), None)) for name, some in where.items())
+                yield record_id, text, {name: held[c] for name, c in there if c is not None}
                 continue
             document = held.get(column)
             if isinstance(document, str):
@@ -151,9 +160,10 @@ def _parsed(said: str) -> Any:
         return None
 
 
-def _dates(store: Store, task: Task, column: str | None, where: Mapping[str, str]) -> Iterator[str]:
-    names = [f.name for f in task.fields if f.type is FieldType.DATE]
-    if not names:
+def _dates(store: Store, task: Task, column: str | None, where: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    days = [f for f in task.fields if f.type is FieldType.DATE]
+    if not days:
         return
     for _, _, document in _documents(store, column, where):
-        yield from (said for name in names if isinstance(said := (document or {}).get(name), str))
+        there = document or {}
+        yield from (said for f in days if isinstance(said := there.get(name_in(f, there) or ""), str))

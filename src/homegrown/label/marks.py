@@ -7,16 +7,16 @@ read from, as of a bad scan, may be marked for any value.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.dates import parse_date
 from homegrown.core.documents import places_of
-from homegrown.core.schema import Field, FieldType, checked_value
+from homegrown.core.schema import Field, FieldType, checked_value, in_row
 from homegrown.core.spans import Span, check_spans
 from homegrown.core.values import parse_money, parse_number
 from homegrown.errors import InputError
-from homegrown.inference.candidates import MOST, VALUES, Reading, candidates, same_value
+from homegrown.inference.candidates import VALUES, Reading, candidates
+from homegrown.label.places import Places, is_same, nearest, ways
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _KIND = {FieldType.NUMBER: "number", FieldType.MONEY: "amount of money", FieldType.DATE: "date"}
 _SHOWN = 80
 _NEAR = 100
-_LONG = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +87,22 @@ def _around(one: Field, text: str, start: int, end: int, reading: Reading) -> tu
     window = text[first : end + _NEAR]
     found = [
         (first + c.start, first + c.end)
-        for way in _ways(one.type, reading)
+        for way in ways(one.type, reading)
         for c in candidates(window, one.type, way)
         if first + c.start < end and start < first + c.end
     ]
     return max(found, key=lambda place: (place[1] - place[0], -place[0]), default=None)
 
 
-def read_words(one: Field, text: str, words: str, reading: Reading) -> ReadMark:
+def read_words(one: Field, text: str, words: str, reading: Reading, *, near: int | None = None) -> ReadMark:
     """What somebody types into a field means, with the place where it stands in the text if there is one alone.
+
+    Args:
+        one: the field.
+        text: of the record.
+        words: as typed.
+        reading: how its values are written.
+        near: where a row of a list begins: of several places the first behind it is meant, else the last before it.
 
     Example:
         >>> read_words(Field("f_1", "sum", FieldType.MONEY), "in all 12.50 EUR", "12,5", Reading()).answers
@@ -108,11 +114,12 @@ def read_words(one: Field, text: str, words: str, reading: Reading) -> ReadMark:
         places = places_of(words, text)
         if not places:
             return ReadMark(problem=f"The words “{words[:_SHOWN]}” do not stand in the text.")
-        return ReadMark(({"spans": places[:1]},))
+        return ReadMark(({"spans": [list(nearest(places, near or 0))]},))
     found = values_of(one.type, words, reading)
     if not found:
         return ReadMark(problem=f"“{words[:_SHOWN]}” is no {_KIND[one.type]}.")
-    placed = [_placed(one, text, value, reading) for value in found]
+    places = Places(text, reading)
+    placed = [_placed(one, value, places, near) for value in found]
     standing = [p for p in placed if p is not None]
     if not standing:
         return ReadMark(problem=_stands_nowhere(one, found[0]))
@@ -132,35 +139,23 @@ def read_typed(one: Field, text: str, words: str, start: int, end: int, reading:
     if not found:
         return ReadMark(problem=f"“{words[:_SHOWN]}” is no {_KIND[one.type]}.")
     try:
-        _check_value(one, found[0], text, reading)
+        _check_value(one, found[0], Places(text, reading))
     except InputError as error:
         return ReadMark(problem=error.message)
     return ReadMark((found[0],))
 
 
-def with_place(one: Field, text: str, answer: dict[str, Any] | None, reading: Reading) -> dict[str, Any] | None:
-    """An answer with the place of its value, where it has none and the value stands at one place alone.
-
-    Example:
-        >>> with_place(Field("f_1", "n", FieldType.NUMBER), "12 boxes", {"value": "12"}, Reading())
-        {'value': '12', 'spans': [[0, 2]]}
-    """
-    if answer is None or one.type not in VALUES or answer.get("spans") or len(text) > _LONG:
-        return answer
-    places = _places(one, text, answer["value"], reading) or []
-    return {**answer, "spans": [list(places[0])]} if len(places) == 1 else answer
-
-
-def _placed(one: Field, text: str, value: dict[str, Any], reading: Reading) -> dict[str, Any] | None:
-    """A value with its place; without one where it stands at several, None where it stands nowhere."""
-    places = _places(one, text, value["value"], reading)
-    if not places:
-        return None if places is not None else value
-    if len(places) > 1:
+def _placed(one: Field, value: dict[str, Any], places: Places, near: int | None) -> dict[str, Any] | None:
+    """A value with its place; without one where several may be meant, None where it stands nowhere."""
+    found = places.of(one, value["value"])
+    if not found:
+        return None if found is not None else value
+    if len(found) > 1 and near is None:
         return value
-    ((start, end),) = places
-    written = [w for w in values_of(one.type, text[start:end], reading) if _same(one, w["value"], value["value"])]
-    return {**(written[0] if written else {}), **({} if written else value), "spans": [[start, end]]}
+    start, end = nearest(found, near or 0)
+    meant = values_of(one.type, places.text[start:end], places.reading)
+    written = [w for w in meant if is_same(one, w["value"], value["value"])]
+    return {**(written[0] if written else value), "spans": [[start, end]]}
 
 
 def values_of(type: FieldType, words: str, reading: Reading) -> list[dict[str, Any]]:
@@ -173,7 +168,7 @@ def values_of(type: FieldType, words: str, reading: Reading) -> list[dict[str, A
         [{'value': '12.50', 'currency': 'MYR'}]
     """
     found: list[dict[str, Any]] = []
-    for way in _ways(type, reading):
+    for way in ways(type, reading):
         match type:
             case FieldType.DATE:
                 day = parse_date(words, day_first=way.day_first)
@@ -191,13 +186,6 @@ def values_of(type: FieldType, words: str, reading: Reading) -> list[dict[str, A
     return found
 
 
-def _ways(type: FieldType, reading: Reading) -> list[Reading]:
-    """How values may be written, what is known first."""
-    if type is FieldType.DATE:
-        return list(dict.fromkeys(replace(reading, day_first=d) for d in (reading.day_first, True, False)))
-    return list(dict.fromkeys(replace(reading, decimal=m) for m in (reading.decimal, ".", ",")))
-
-
 def said_value(
     fields: Sequence[Field], said: Mapping[str, Any], text: str, reading: Reading
 ) -> dict[str, dict[str, Any]]:
@@ -206,7 +194,7 @@ def said_value(
     Args:
         fields: of the task.
         said: by field id an answer as ``core.schema`` has it, or None: it is not there. A number, date or amount may
-            be left out of an answer that marks its words.
+            be left out of an answer that marks its words, also in the rows of a list.
         text: of the record.
         reading: how its values are written.
 
@@ -223,7 +211,7 @@ def said_value(
         raise InputError("Nothing is said of any field. Fill one, or say of one that it is not in this text.")
     read = _with_values(fields, said, text, reading)
     value = checked_value(tuple(fields), {"fields": read}, text)
-    _check_standing(fields, value["fields"], text, reading)
+    _check_standing(fields, value["fields"], Places(text, reading))
     return value
 
 
@@ -231,42 +219,59 @@ def _with_values(fields: Sequence[Field], said: Mapping[str, Any], text: str, re
     found = dict(said)
     for one in fields:
         answer = said.get(one.field_id)
-        if one.type not in VALUES or not isinstance(answer, dict) or "value" in answer or not answer.get("spans"):
+        if not isinstance(answer, dict):
             continue
-        # Its place is looked at first: what lies outside of the text has no words to read.
-        checked_value((replace(one, type=FieldType.SPAN, takes_many=True),), {"fields": {
-            one.field_id: {"spans": answer["spans"]}}}, text)  # fmt: skip
-        start, end = answer["spans"][0]
-        mark = read_mark(one, text, start, end, reading)
-        if not mark.answers:
-            raise InputError(f"“{one.name}”: {mark.problem}")
-        if not mark.is_sure:
-            ways = " or ".join(a["value"] for a in mark.answers)
-            raise InputError(f"“{one.name}”: “{text[start:end][:_SHOWN]}” may be {ways}; say which.")
-        found[one.field_id] = mark.answers[0]
+        if one.type is FieldType.LIST and isinstance(answer.get("items"), list):
+            found[one.field_id] = {**answer, "items": _rows_with_values(one, answer["items"], text, reading)}
+        elif one.type in VALUES and "value" not in answer and answer.get("spans"):
+            found[one.field_id] = _read_value(one, answer["spans"], text, reading)
     return found
 
 
-def _check_standing(fields: Sequence[Field], said: Mapping[str, Any], text: str, reading: Reading) -> None:
+def _rows_with_values(one: Field, items: list[Any], text: str, reading: Reading) -> list[Any]:
+    found = list(items)
+    for at, item in enumerate(items):
+        if isinstance(item, dict):
+            with in_row(one, at + 1):
+                found[at] = _with_values(one.fields, item, text, reading)
+    return found
+
+
+def _read_value(one: Field, spans: Any, text: str, reading: Reading) -> dict[str, Any]:
+    # Its place is looked at first: what lies outside of the text has no words to read.
+    as_words = (replace(one, type=FieldType.SPAN, takes_many=True),)
+    checked_value(as_words, {"fields": {one.field_id: {"spans": spans}}}, text)
+    start, end = spans[0]
+    mark = read_mark(one, text, start, end, reading)
+    if not mark.answers:
+        raise InputError(f"“{one.name}”: {mark.problem}")
+    if not mark.is_sure:
+        meant = " or ".join(a["value"] for a in mark.answers)
+        raise InputError(f"“{one.name}”: “{text[start:end][:_SHOWN]}” may be {meant}; say which.")
+    return mark.answers[0]
+
+
+def _check_standing(fields: Sequence[Field], said: Mapping[str, Any], places: Places) -> None:
     for one in fields:
         answer = said.get(one.field_id)
         if answer is None:
             continue
         if one.type is FieldType.LIST:
-            for item in answer["items"]:
-                _check_standing(one.fields, item, text, reading)
+            for number, item in enumerate(answer["items"], 1):
+                with in_row(one, number):
+                    _check_standing(one.fields, item, places)
         elif one.type in VALUES:
-            _check_value(one, answer, text, reading)
+            _check_value(one, answer, places)
 
 
-def _check_value(one: Field, answer: Mapping[str, Any], text: str, reading: Reading) -> None:
+def _check_value(one: Field, answer: Mapping[str, Any], places: Places) -> None:
     for start, end in answer.get("spans", []):
-        meant = values_of(one.type, text[start:end], reading)
-        if meant and not any(_same(one, m["value"], answer["value"]) for m in meant):
+        meant = values_of(one.type, places.text[start:end], places.reading)
+        if meant and not any(is_same(one, m["value"], answer["value"]) for m in meant):
             raise InputError(
                 f"“{one.name}” says {_told(answer)}, and the words that are marked for it say {_told(meant[0])}."
             )
-    if not answer.get("spans") and _places(one, text, answer["value"], reading) == []:
+    if not answer.get("spans") and places.of(one, answer["value"]) == []:
         raise InputError(_stands_nowhere(one, answer))
 
 
@@ -276,21 +281,3 @@ def _stands_nowhere(one: Field, answer: Mapping[str, Any]) -> str:
 
 def _told(answer: Mapping[str, Any]) -> str:
     return " ".join(str(answer[k]) for k in ("value", "currency") if answer.get(k))
-
-
-def _places(one: Field, text: str, value: str, reading: Reading) -> list[tuple[int, int]] | None:
-    """Where a value stands; None where the text has more places than are looked at and none of those is it."""
-    found: dict[tuple[int, int], None] = {}
-    is_whole = True
-    kinds = (one.type,) if one.type is FieldType.DATE else (FieldType.MONEY, FieldType.NUMBER)
-    for kind, way in product(kinds, _ways(one.type, reading)):
-        places = candidates(text, kind, way)
-        is_whole &= len(places) < MOST
-        found |= {(c.start, c.end): None for c in places if _same(one, c.value, value)}
-        if found:
-            break
-    return list(found) if found or is_whole else None
-
-
-def _same(one: Field, value: str, other: str) -> bool:
-    return same_value(one.type, value) == same_value(one.type, other)

@@ -78,6 +78,8 @@ def present(fields: Sequence[Field], said: Mapping[str, Any]) -> dict[str, Any]:
             if not kept:
                 continue
             answer = {**answer, "choices": kept}
+        if answer is not None and one.type is FieldType.LIST:
+            answer = {"items": [present(one.fields, item) for item in answer["items"]]}
         found[one.field_id] = answer
     return found
 

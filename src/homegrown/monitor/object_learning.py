@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from homegrown.core.field_names import name_in
 from homegrown.core.ids import canonical_json
 from homegrown.core.object_exits import By, FieldReading, ObjectExit
 from homegrown.errors import UnsuitableLabelsError
@@ -61,7 +63,8 @@ def learn_documents(
         counts = Counter(json.dumps(d[name], sort_keys=True) for d in documents if name in d)
         if counts and counts.most_common(1)[0][1] < _ALWAYS * len(documents):
             changing.append(name)
-    given = [f for f in fields if f.name in changing]
+    # What the model calls otherwise than the upstream, since somebody renamed it, is written under the upstream's name.
+    given = [replace(f, name=name) for f in fields if (name := name_in(f, changing)) is not None]
     asked = tuple(name for name in changing if name not in {f.name for f in given})
     if not given:
         raise UnsuitableLabelsError(f"The answers of “{template.name}” hold none of the fields that this model gives.")
@@ -131,4 +134,5 @@ def reader_of(exit: ObjectExit, fields: Mapping[str, Field]) -> AnswerReader:
     """The reader of an upstream's answers, as it was learnt."""
     reading = {i: Reading(day_first=r.day_first, decimal=r.decimal) for i, r in exit.reading.items()}
     left_out = [f.field_id for f in exit.fields if f.absent == ""]
-    return AnswerReader([fields[f.field_id] for f in exit.fields], exit.day_first, reading, left_out)
+    given = [replace(fields[f.field_id], name=f.name) for f in exit.fields]
+    return AnswerReader(given, exit.day_first, reading, left_out)

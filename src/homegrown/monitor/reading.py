@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from homegrown.core.almost_json import almost_json
 from homegrown.core.dates import guess_day_first
 from homegrown.core.documents import answer_in
+from homegrown.core.field_names import name_in
 from homegrown.core.said import meaning_of
 from homegrown.core.schema import FieldType
 from homegrown.core.values import parse_money, parse_number
@@ -88,8 +89,8 @@ class AnswerReader:
     def learnt(cls, fields: Sequence[Field], said: Iterable[tuple[str, str]]) -> AnswerReader:
         """With how dates and numbers are written, as most of some texts and answers have it."""
         pairs = [(t, d.value) for t, a in said if (d := loose_document(a)) is not None]
-        dates = [f.name for f in fields if f.type is FieldType.DATE]
-        told = [str(d[name]) for _, d in pairs for name in dates if isinstance(d.get(name), str)]
+        dates = [f for f in fields if f.type is FieldType.DATE]
+        told = [str(d[name]) for _, d in pairs for f in dates if (name := name_in(f, d)) and isinstance(d[name], str)]
         plain = cls(fields, guess_day_first(told))
         some = [(t, plain.read(t, d).fields) for t, d in pairs[:_LOOKED_AT]]
         reading = {}
@@ -98,7 +99,7 @@ class AnswerReader:
                 wanted = [(t, same_value(one.type, a["value"])) for t, f in some if (a := f.get(one.field_id))]
                 reading[one.field_id] = max(readings(one.type), key=lambda r: _n_there(one, r, wanted))
         if plain.day_first is None and told:
-            plain.day_first = next(r.day_first for f in fields if (r := reading.get(f.field_id)) and f.name in dates)
+            plain.day_first = next(r.day_first for f in fields if (r := reading.get(f.field_id)) and f in dates)
         return cls(fields, plain.day_first, reading)
 
     def of(self, text: str, answer: str | None) -> Heard:
@@ -114,7 +115,7 @@ class AnswerReader:
 
     def read(self, text: str, document: Mapping[str, Any]) -> Heard:
         """What a document says of a text, whether or not its numbers and dates stand there."""
-        plain = {f.name: _as_name(f, document[f.name]) for f in self.fields if f.name in document}
+        plain = {f.name: _as_name(f, document[n]) for f in self.fields if (n := name_in(f, document)) is not None}
         read = answer_in(self.fields, plain, text, day_first=self.day_first)
         found = read.value["fields"]
         return Heard(found, [f.name for f in self.fields if f.name in plain and f.field_id not in found])

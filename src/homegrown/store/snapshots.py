@@ -77,9 +77,13 @@ class SnapshotStore:
         self._folder = folder
 
     def write(self, rows: pa.Table, facts: dict[str, Any]) -> str:
-        """Freeze *rows* with *facts* (task, class order, how it was made); the same content gives the same id."""
+        """Freeze *rows* with *facts* (task, class order, how it was made); the same content gives the same id.
+
+        *facts* has ``names`` where somebody renamed what is answered: a model that learns from it answers with them.
+        """
         ordered = rows.sort_by("record_id")
         identity = {"rows": rows_digest(rows), "task_id": facts["task_id"], "class_ids": facts["class_ids"]}
+        identity |= {"names": facts["names"]} if facts.get("names") else {}
         snapshot_id = "snap_" + digest(canonical_json(identity))[:20]
         folder = self._folder / snapshot_id
         if (folder / "snapshot.json").exists():

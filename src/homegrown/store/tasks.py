@@ -9,8 +9,9 @@ import msgspec
 import sqlalchemy as sa
 
 from homegrown.core import classes
+from homegrown.core.field_names import owned, rename_field
 from homegrown.core.ids import canonical_json, new_id, timestamp
-from homegrown.core.schema import Field, check_fields, owned
+from homegrown.core.schema import Field, check_fields
 from homegrown.core.tasks import LabelSourceKind, Task, TaskClass, TaskKind
 from homegrown.errors import ConflictError, NotFoundError
 from homegrown.store import tables
@@ -129,7 +130,8 @@ class TaskStore:
     def define_object(self, actor: Actor, name: str, fields: Sequence[Field], *, guidelines: str = "") -> Task:
         """Create the task *name*, whose answer is an object, or see that it has these fields: a new version else.
 
-        Fields and choices are known by their ids; those that are named otherwise now keep their former names.
+        Fields and choices are known by their ids; a name that a field had before means the field: see
+        ``core.field_names.owned``.
 
         Args:
             actor: who does it.
@@ -175,6 +177,12 @@ class TaskStore:
     def rename_class(self, actor: Actor, task_id: str, which: str, name: str) -> Task:
         """Another name; votes stay."""
         return self.change(actor, task_id, _change(classes.rename_class, which, name), "label.rename_class")
+
+    def rename_field(self, actor: Actor, task_id: str, which: str, name: str, *, if_version: int | None = None) -> Task:
+        """Another name for a field; votes stay. See ``core.field_names``."""
+        return self.change(
+            actor, task_id, _change(rename_field, which, name), "label.rename_field", if_version=if_version
+        )
 
     def merge_classes(self, actor: Actor, task_id: str, which: Iterable[str], into: str) -> Task:
         """Several become one; all their votes count for it."""

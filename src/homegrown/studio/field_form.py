@@ -127,13 +127,23 @@ def fields_in(form: FieldForm, before: Sequence[Field] = ()) -> tuple[Field, ...
     return check_fields((*(_field(line, at, choices) for at, line in lines), *lists))
 
 
+def field_name(said: str) -> str:
+    """A name as people write it, without blanks.
+
+    Example:
+        >>> field_name(" due date ")
+        'due_date'
+    """
+    return re.sub(r"[\s\-]+", "_", said.strip())
+
+
 def _field(line: FieldLine, at: int, known: dict[tuple[str, str], TaskClass]) -> Field:
     if not line.name:
         number = _ORDINALS[at] if at < len(_ORDINALS) else f"{at + 1}th"
         raise InputError(f"The {number} field has no name. Name it, or empty its line.")
     if line.type not in dict(TYPES):
         raise InputError(f"“{line.name[:80]}” is of no type that there is. Choose one from the list.")
-    name = re.sub(r"[\s\-]+", "_", line.name)
+    name = field_name(line.name)
     names = [c.strip() for c in line.choices.splitlines() if c.strip()]
     if len(names) == 1:  # a list of one asks nothing: "card, cash" in one line means two
         names = [c.strip() for c in names[0].split(",") if c.strip()] or names

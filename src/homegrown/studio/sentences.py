@@ -39,6 +39,7 @@ _SAY: dict[str, str | Callable[[Mapping[str, Any]], str]] = {
     "label.define_task": _define,
     "label.add_class": "A class was added to {name}" + _WITH_CLASSES,
     "label.rename_class": "A class was renamed in {name}" + _WITH_CLASSES,
+    "label.rename_field": "A field was renamed in {name}, which has {n_fields:field}",
     "label.describe_class": "A class was described anew in {name}" + _WITH_CLASSES,
     "label.merge_classes": "Classes were merged in {name}" + _WITH_CLASSES,
     "label.split_class": "A class was split in {name}" + _WITH_CLASSES,

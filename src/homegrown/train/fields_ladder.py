@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from homegrown.core.field_names import by_any_name
 from homegrown.core.schema import FieldType
 from homegrown.train.span_ladder import climb_spans
 from homegrown.train.spans import fit_spans
@@ -34,7 +35,7 @@ class FieldsOptions:
         choices: recipe for closed choices and booleans; ``auto`` climbs the ladder for each of them.
         spans: rung of ``train.spans`` for spans inside of lines and for lists: ``patterns``, ``crf``, ``linear``,
             ``finetune``; ``auto`` climbs them.
-        by_field: for single fields by name, in place of both.
+        by_field: for single fields by name, also by one that they had, in place of both.
         budget_s: seconds for what ``auto`` tries, shared among the fields.
         least_gain: share of validation rows that a larger rung must win to be taken by ``auto``.
     """
@@ -59,7 +60,9 @@ class FieldsLadder:
     """
 
     def __init__(self, options: FieldsOptions, fields: Sequence[Field]) -> None:
-        self._options = options
+        named = by_any_name(fields)
+        by_field = {named[n].name if n in named else n: rung for n, rung in options.by_field.items()}
+        self._options = replace(options, by_field=by_field)
         self._until = time.monotonic() + options.budget_s
         is_choice = [f.type in (FieldType.CHOICE, FieldType.BOOLEAN) for f in fields]
         is_list = [f.type is FieldType.LIST for f in fields]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from homegrown.core.field_names import by_any_name
 from homegrown.core.ids import canonical_json
 from homegrown.core.tasks import TaskKind
 from homegrown.core.traffic import OBJECT
@@ -85,7 +86,7 @@ def _old(store: Store, template: Template, name: str) -> Task | None:
         raise InputError(
             f"The task {old.name!r} is answered with classes, these calls with objects. Choose another name."
         )
-    if not {f.name for f in old.fields} & {f.name for f in template.learnable}:
+    if not by_any_name(old.fields).keys() & {f.name for f in template.learnable}:
         raise InputError(f"The task {old.name!r} has none of the fields of these answers. Choose another name.")
     return old
 

@@ -81,6 +81,14 @@ class Task:
         """Another name; votes stay."""
         return self._after(self._workspace.rename_class(self.noun, which, name))
 
+    def rename_field(self, which: str, name: str) -> Task:
+        """Another name for a field, in a list ``lines.price``; votes stay. See ``Workspace.rename_field``.
+
+        ``notes`` of what comes back name the models that still answer under the old one.
+        """
+        noun = self._workspace.rename_field(self.noun, which, name)
+        return Task(self._workspace, noun, self._workspace.names_learnt(noun))
+
     def describe_class(self, which: str, description: str | None = None, examples: Sequence[str] | None = None) -> Task:
         """Another description or other examples; what is None stays."""
         return self._after(self._workspace.describe_class(self.noun, which, description, examples))

@@ -12,7 +12,8 @@ from homegrown.core.tasks import LabelSourceKind
 from homegrown.curate.object_labels import joined_fields
 from homegrown.errors import InputError, NotFoundError
 from homegrown.inference.candidates import VALUES, Reading, candidates
-from homegrown.label.marks import ReadMark, read_mark, read_typed, read_words, said_value, with_place
+from homegrown.label.marks import ReadMark, read_mark, read_typed, read_words, said_value
+from homegrown.label.places import with_place
 from homegrown.label.suggest import says
 from homegrown.label.suggest_fields import FieldSuggestion, HeardAnswer, answers_heard, from_model
 from homegrown.workspace.object_advice import ObjectAdvisor
@@ -48,16 +49,18 @@ class ObjectStation:
         span: tuple[int, int] | None = None,
         words: str | None = None,
         exact: bool = False,
+        near: int | None = None,
     ) -> ReadMark:
         """What words that are marked in a record's text, or typed, mean for a field; nothing is kept.
 
         Args:
             task: whose answer is an object.
             record_id: of the record.
-            field: the field's id or name.
+            field: the field's id or name; of a field of a list's rows the id, or ``list.field``.
             span: first code point of the marked words, and after the last.
             words: typed instead; with *span* of a value: what the marked words say.
             exact: take the marked words alone; else the whole date or amount of which they are a part.
+            near: code point where the row of a list begins: of several places of typed words the first behind it.
 
         Raises:
             InputError: there is no such field, it takes no words, or the span lies outside of the text.
@@ -68,7 +71,9 @@ class ObjectStation:
             ({'value': '12.50', 'currency': 'EUR', 'spans': [[31, 38]]},)
         """
         asked = self._any_task(task)
-        one = next((f for f in asked.fields if field in (f.field_id, f.name)), None)
+        rows = [(inner, f"{f.name}.{inner.name}") for f in asked.fields for inner in f.fields]
+        named = [*((f, f.name) for f in asked.fields), *rows]
+        one = next((f for f, name in named if field in (f.field_id, name)), None)
         if one is None:
             raise InputError(f"The task {asked.name!r} has no field {field[:80]!r}.")
         if one.type in (FieldType.CHOICE, FieldType.BOOLEAN, FieldType.LIST):
@@ -83,7 +88,7 @@ class ObjectStation:
             return read_typed(one, text, words, *span, reading)
         if span is not None:
             return read_mark(one, text, *span, reading, exact=exact)
-        return read_words(one, text, words or "", reading)
+        return read_words(one, text, words or "", reading, near=near)
 
     def reading(self, task: AnyTask) -> Reading:
         """How dates, numbers and amounts of the records are written: as an import of answers said, else as dates tell.

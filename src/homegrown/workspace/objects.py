@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from homegrown.core.choices import TaskClass
 from homegrown.core.json_schema import fields_of, json_schema
 from homegrown.core.schema import Field, FieldType
@@ -54,6 +56,55 @@ class Objects:
         """
         return self.store.tasks.define_object(self.store.actor, name, fields_said(fields), guidelines=guidelines)
 
+    def rename_field(self, task: AnyTask, which: str, name: str, *, if_version: int | None = None) -> Task:
+        """Another name for a field; it stays the same field, with all that was said of it.
+
+        A column or a document that says the old name still means it. Models that learnt the old name keep answering
+        under it, ``names_learnt`` says which: those that learn from a snapshot of now on answer under the new one.
+
+        Args:
+            task: whose answer is an object.
+            which: the field's name or id; of a field of a list's rows ``list.field``.
+            name: a letter, then letters, digits and ``_``, up to 80.
+            if_version: refuse when the task has another version by now.
+
+        Raises:
+            NotFoundError: there is no such field.
+            ConflictError: another field is called so, or the task was changed meanwhile.
+            InputError: it is no name of a field, or the task is answered with classes.
+
+        Example:
+            >>> ws.rename_field("receipt", "sum", "total").fields[0].former  # doctest: +SKIP
+            ('sum',)
+        """
+        found = self._any_task(task)
+        return self.store.tasks.rename_field(self.store.actor, found.task_id, which, name, if_version=if_version)
+
+    def names_learnt(self, task: AnyTask) -> tuple[str, ...]:
+        """A sentence for each model in use that answers under names which fields had before.
+
+        In use are the champion and what endpoints answer with.
+
+        Example:
+            >>> ws.names_learnt("receipt")  # doctest: +SKIP
+            ('receipt@3 answers “sum” for what is called “total” now, until it learns anew.',)
+        """
+        found = self._any_task(task)
+        now = _names(found.fields)
+        live = {e.version_id for e in self.store.endpoints.list()}
+        champion = self.store.models.champion(found.task_id)
+        live |= {champion.version_id} if champion else set()
+        told = []
+        for version in self.store.models.versions():
+            if version.version_id not in live or version.task_id != found.task_id or not version.is_object:
+                continue
+            then = _names(msgspec.convert(version.details["fields"], tuple[Field, ...]))
+            other = [(then[i], now[i]) for i in then if i in now and then[i] != now[i]]
+            if other:
+                names = ", ".join(f"“{old}” for what is called “{new}” now" for old, new in other)
+                told.append(f"{version.model_name}@{version.number} answers {names}, until it learns anew.")
+        return tuple(told)
+
     def import_answers(self, task: AnyTask, column: str | None = None, **reading: Any) -> ImportedAnswers:
         """Take what a column of the records, or one column per field, says as imported votes.
 
@@ -78,6 +129,11 @@ class Objects:
         if not found.fields:
             raise InputError(f"The task {found.name!r} is answered with classes; it has no fields.")
         return json_schema(found.fields, title=found.name)
+
+
+def _names(fields: Sequence[Field]) -> dict[str, str]:
+    """Names by id, those of the rows of lists among them."""
+    return {f.field_id: f.name for one in fields for f in (one, *one.fields)}
 
 
 def objects_said(predictor: ObjectPredictor, texts: list[str]) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ from homegrown.workspace.leaving import Leaving
 from homegrown.workspace.object_advice import ObjectAdvisor
 from homegrown.workspace.object_review import ObjectReview
 from homegrown.workspace.object_station import ObjectStation
-from homegrown.workspace.objects import Objects, Said, objects_said
+from homegrown.workspace.objects import Objects, Said, fields_said, objects_said
 from homegrown.workspace.people import Invitations
 from homegrown.workspace.queries import Queries
 from homegrown.workspace.reports import Reports
@@ -227,8 +227,10 @@ class Workspace(
             if column is not None or classes is not None or many or options:
                 raise InputError("The answer is an object with fields, or a choice among classes: name one of them.")
             before = self.store.tasks.find(name)
-            found = self.define_object(name, fields, guidelines=guidelines)
-            return Task(self, found, told_changes(before.fields if before else (), found.fields))
+            named = fields_said(fields)
+            found = self.define_object(name, named, guidelines=guidelines)
+            notes = told_changes(before.fields if before else (), found.fields, [f.name for f in named])
+            return Task(self, found, notes)
         if column is not None and classes is None and not many:
             done = self.import_labels(name, column, guidelines=guidelines, **options)
             return Task(self, done.task, done.warnings)

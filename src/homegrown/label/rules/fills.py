@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homegrown.core.documents import answer_in
+from homegrown.core.field_names import by_any_name
 from homegrown.core.ids import canonical_json
 from homegrown.core.rules import Fill, LineFill, NearFill, PatternFill, PhrasesFill, ValueFill
 from homegrown.core.schema import Field, FieldType, checked_value
@@ -80,7 +81,7 @@ class Filler:
         self._task = task
         self._reading = reading or Reading()
         self._ways = asdict(self._reading)
-        self._fields = {f.name: f for f in task.fields}
+        self._fields = by_any_name(task.fields)
         self._said: dict[str, Any] = {}
         self._finders = []
         for one in fills:
@@ -101,7 +102,8 @@ class Filler:
 
     def _named(self, name: str) -> Field:
         if name not in self._fields:
-            raise InputError(f"The task {self._task.name!r} has no field {name!r}. Fields: {', '.join(self._fields)}.")
+            names = ", ".join(f.name for f in self._task.fields)
+            raise InputError(f"The task {self._task.name!r} has no field {name!r}. Fields: {names}.")
         return self._fields[name]
 
     def _constant(self, one: ValueFill) -> None:
@@ -127,7 +129,7 @@ class Filler:
         if not names:
             raise InputError(
                 f"The pattern {one.pattern[:80]!r} fills no field: name a group like one, such as "
-                f"(?P<{next(iter(self._fields))}>…), or say which field all of it fills."
+                f"(?P<{self._task.fields[0].name}>…), or say which field all of it fills."
             )
         return _Finder(one.pattern, {n: self._words(n) for n in names}, one)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from homegrown.core.documents import answer_in
+from homegrown.core.field_names import by_any_name, name_in
 from homegrown.core.ids import canonical_json
 from homegrown.core.rules import FieldRule, Fill, LineFill, NearFill, PatternFill, PhrasesFill, Rule, ValueFill
 from homegrown.core.schema import checked_value
@@ -49,7 +50,7 @@ def prepared_fields(task: Task, rule: FieldRule, helpers: Helpers) -> FieldRule:
 
 def _config(task: Task, rule: FieldRule) -> dict[str, Any]:
     """A rule as the configuration of its label source; fields by id, so that a renamed one is still meant."""
-    ids = {f.name: f.field_id for f in task.fields}
+    ids = {n: f.field_id for n, f in by_any_name(task.fields).items()}
     fields = {n: ids[n] for n in sorted(_names(rule.fills) & ids.keys())}
     fills, when = msgspec.to_builtins(rule.fills), msgspec.to_builtins(rule.when)
     return {"rule": {"fills": fills, "when": when, "fields": fields}}
@@ -68,12 +69,12 @@ def stored_field_rule(task: Task, row: Mapping[str, Any]) -> FieldRule:
     """A kept rule.
 
     Raises:
-        InputError: it fills a field that the task has no more, or has under another name.
+        InputError: it fills a field that the task has no more.
     """
     kept = row["config"]["rule"]
-    now = {f.field_id: f.name for f in task.fields}
+    now = by_any_name(task.fields)
     for name, field_id in kept["fields"].items():
-        if now.get(field_id) != name:
+        if name not in now or now[name].field_id != field_id:
             raise InputError(
                 f"The rule {row['name']!r} fills {name!r}, which the task {task.name!r} has no more. Edit or remove it."
             )
@@ -148,8 +149,9 @@ def document_value(task: Task, document: bytes, text: str, reading: Reading) -> 
     read = answer_in(task.fields, {n: v for n, v in said.items() if n not in marked}, text, **ways)
     found, problems = read.value["fields"], list(read.problems)
     for one in task.fields:
-        if one.name in marked:
-            spans = [Span(a, b, one.name) for a, b in marked[one.name] if b > a]
+        name = name_in(one, marked)
+        if name is not None:
+            spans = [Span(a, b, one.name) for a, b in marked[name] if b > a]
             try:
                 found[one.field_id] = marked_answer(one, spans, text, **ways) if spans else None
             except InputError as problem:

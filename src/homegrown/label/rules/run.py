@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from homegrown.core.field_names import by_any_name
 from homegrown.core.ids import canonical_json
 from homegrown.core.tasks import Task, TaskKind
 from homegrown.engine.functions import FunctionLimits, LimitedFunctions
@@ -223,7 +224,7 @@ def _over_records(
             _ask_data(data, batch, versions)
             progress.advance(batch.num_rows)
         return
-    names, many = task.class_names or [f.name for f in task.fields], task.kind is TaskKind.CLASSES
+    names, many = task.class_names or list(by_any_name(task.fields)), task.kind is TaskKind.CLASSES
     with LimitedFunctions(programs, names, many=many, documents=bool(task.fields), limits=limits) as functions:
 
         def batches() -> Iterator[Batch]:

@@ -83,6 +83,7 @@ def _field(one: Field) -> dict[str, Any]:
     return {
         "id": one.field_id, "name": one.name, "type": one.type.value, "description": one.description,
         "required": one.is_required, "many": one.takes_many, "options": options,
+        "fields": [_field(inner) for inner in one.fields],
     }  # fmt: skip
 
 

@@ -111,9 +111,15 @@ class RoomLink:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldRow:
-    """One field of an answer that is an object; what it chooses among, or the fields of its items, are *inside*."""
+    """One field of an answer that is an object, with names that it had; what it chooses among is *inside*.
 
+    The fields of a list's rows stand behind it, with the name of the list before theirs.
+    """
+
+    field_id: str
     name: str
+    above: str
+    former: tuple[str, ...]
     type: str
     inside: list[str]
     description: str
@@ -130,6 +136,7 @@ class TaskPage:
     kind: str
     classes: tuple[ClassRow, ...]
     fields: tuple[FieldRow, ...]
+    learnt: tuple[str, ...]
     form: FieldForm
     n_voted: int
     n_records: int
@@ -218,7 +225,10 @@ def show_one(call: Call, found: Task, form: FieldForm, status: int = 200) -> Res
         guidelines=found.guidelines,
         versions=_versions(history),
         rooms=_rooms(found),
-        fields=tuple(_field(one) for one in found.fields),
+        fields=tuple(
+            _field(one, above) for f in found.fields for one, above in ((f, ""), *((i, f.name) for i in f.fields))
+        ),
+        learnt=call.ws.names_learnt(found),
         form=form,
         can_build=call.actor.may(Permission.BUILD),
         done=_done(history, asked(call, "did")),
@@ -227,7 +237,11 @@ def show_one(call: Call, found: Task, form: FieldForm, status: int = 200) -> Res
             if found.fields
             else f"homegrown label tasks show {words.shell(found.name)} --versions",
             python=f'task = ws.task("{found.name}")'
-            + ("" if found.fields else '\ntask.split_class("one", ["first", "second"])'),
+            + (
+                '\ntask.rename_field("one", "other")'
+                if found.fields
+                else '\ntask.split_class("one", ["first", "second"])'
+            ),
             sql=f"select label_source, count(*) as n from votes where task_id = '{found.task_id}' group by all"
             if found.fields
             else f"select class, count(*) as n from labels where task_id = '{found.task_id}' group by all",
@@ -237,12 +251,11 @@ def show_one(call: Call, found: Task, form: FieldForm, status: int = 200) -> Res
     return show(call, page, status, step=label_more(found.task_id, n_silent) if n_silent > 0 else None)
 
 
-def _field(one: Field) -> FieldRow:
-    inside = [c.name for c in one.choices] + [f"{f.name} ({f.type.value})" for f in one.fields]
+def _field(one: Field, above: str) -> FieldRow:
     says = dict(TYPES).get(one.type.value + ("*" if one.takes_many else ""), "a list of objects")
     return FieldRow(
-        name=one.name, type=says + (", always there" if one.is_required else ""), inside=inside,
-        description=one.description,
+        field_id=one.field_id, name=one.name, above=above, former=one.former, description=one.description,
+        type=says + (", always there" if one.is_required else ""), inside=[c.name for c in one.choices],
     )  # fmt: skip
 
 
