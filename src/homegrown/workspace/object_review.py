@@ -11,7 +11,8 @@ from homegrown.core.ids import new_id
 from homegrown.errors import ForbiddenError, InputError, NotFoundError
 from homegrown.inference.candidates import VALUES
 from homegrown.label.disputes import Dispute, DisputedField, DisputeQueue, disputes
-from homegrown.label.marks import read_words, with_place
+from homegrown.label.marks import read_words
+from homegrown.label.places import with_place
 from homegrown.workspace.station import QueuePage, Waiting
 
 if TYPE_CHECKING:
