@@ -109,6 +109,9 @@ def test_what_waits_comes_with_what_the_model_suggests_and_an_answer_is_kept_onc
         assert client.post("/api/v1/tasks", json=made).json()["fields"][1]["choices"][0]["name"] == "a"
         both = client.post("/api/v1/tasks", json={**made, "classes": ["x"]})
         assert (both.status_code, "name one of them" in both.text) == (422, True)
+        other = client.post("/api/v1/tasks", json={"name": "memo", "classes": ["x", "y"]})
+        assert (other.status_code, "is answered with fields" in other.text) == (409, True)
+        assert client.post("/api/v1/tasks", json={"name": "a\0", "fields": {"who": "span"}}).status_code == 422
 
 
 def test_a_trace_quotes_no_text_that_is_not_to_be_kept(receipts):
@@ -147,6 +150,8 @@ def test_what_an_object_should_have_been_is_a_vote_on_its_fields(receipts):
         assert (said["note"], bool(said["vote_id"])) == (None, True)
         absent = client.post(path, json={"document": {"who": "Somebody Else"}}).json()
         assert (absent["vote_id"], "do not stand in the text" in absent["note"]) == (None, True)
+        unknown = client.post(path, json={"document": {"whom": "Zara Quill"}}).json()
+        assert unknown["note"] == "The task has no field 'whom'. So it is no vote."
         assert client.post(path, json={"label": "bill"}).json()["note"].startswith("A label does not say")
         for body in ({}, {"label": None, "document": {}}):
             assert "Say what was right" in client.post(path, json=body).text

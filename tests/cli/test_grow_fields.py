@@ -65,14 +65,15 @@ def test_fields_are_guessed_by_what_their_values_are():
         {
             "day": "3 May 2026", "sum": f"{i}.50 EUR", "paid": {"amount": i, "currency": None}, "n": i, "ratio": f"{i}.5",
             "mood": ["calm", "cross"][i % 2], "urgent": True, "who": ["Ann", "Bob"], "first": "Ann" if i else None,
-            "items": [{"price": 1}], "note": {"deep": 1},
+            "items": [{"price": 1}], "note": {"deep": 1}, "due": f"0{i % 9 + 1}/{i % 28 + 1:02}/2026", "cost": f"$ {i}.00" if i % 3 else f"{i}.00",
+            "blank": "",
         }
         for i in range(30)
     ]  # fmt: skip
     found = {f.name: f for f in guess_fields(zip(texts, documents, strict=True))}
     assert {n: f.type.value for n, f in found.items()} == {
         "day": "date", "sum": "money", "paid": "money", "n": "number", "ratio": "number", "mood": "choice",
-        "urgent": "boolean", "who": "span", "first": "span",
+        "urgent": "boolean", "who": "span", "first": "span", "due": "date", "cost": "money",
     }  # fmt: skip
     assert found["who"].takes_many
     assert [c.name for c in found["mood"].choices] == ["calm", "cross"]

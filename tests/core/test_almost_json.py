@@ -64,6 +64,9 @@ def test_what_is_repaired_is_said(text, value, repairs):
         ('{"a": 1]', "closes what it did not open"),
         ('{"a" 1}', "a colon was expected"),
         ("{'a': 1, 'a': 2}", "says 'a' twice, differently"),
+        ('{"a": 1, "a": 2}', "says 'a' twice, differently"),
+        ('{"b": {"a": NaN, "a": NaN}}', "says 'a' twice, differently"),
+        ('{"a": ' + "[" * 900 + "]" * 900 + "}", "nested too deep"),
         ("[" * 500, "nested too deep"),
         ("{" * 200_000, "a name was expected"),
     ],
@@ -76,6 +79,11 @@ def test_what_cannot_be_told_is_refused_with_a_sentence(text, why):
 @pytest.mark.parametrize("text", [r'{"a": ["x\ud83d"]}', r"{'a': ['x\ud83d']}"])
 def test_half_of_a_surrogate_pair_is_replaced_so_that_the_rest_can_be_kept(text):
     assert almost_json(text).value["a"][0][1] in "?\ufffd"
+
+
+def test_a_number_without_end_spoils_nothing_else():
+    assert almost_json('{"a": ' + "9" * 5000 + ', "b": 1}').value == {"a": "9" * 5000, "b": 1}
+    assert almost_json('{"a": 1, "a": 1}').value == {"a": 1}
 
 
 def test_a_comment_before_the_first_name_is_no_comma_too_few():

@@ -1,6 +1,7 @@
 """Object answers: fields that can be, values that can be, JSON Schema and documents in and out."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import jsonschema
 import pytest
@@ -94,13 +95,14 @@ class Order(BaseModel):
     buyer: str
     paid: bool | None = None
     items: list[Item]
+    cost: Decimal | None = None
     tags: list[str] = []
 
 
 def test_what_pydantic_writes_is_read():
     fields = {f.name: f for f in fields_of(Order.model_json_schema(), "task_a")}
     assert [(f.type.value, f.is_required, f.takes_many) for f in fields.values()] == [
-        ("span", True, False), ("boolean", False, False), ("list", False, False), ("span", False, True),
+        ("span", True, False), ("boolean", False, False), ("list", False, False), ("number", False, False), ("span", False, True),
     ]  # fmt: skip
     assert [(f.name, f.type.value, f.description) for f in fields["items"].fields] == [
         ("name", "span", ""),
@@ -114,13 +116,16 @@ def test_what_pydantic_writes_is_read():
         ({"type": "array"}, "The schema is no object with properties"),
         ({"type": "object", "properties": {}}, "1 to 200 fields"),
         ({"properties": {"a": {"type": "object", "properties": {"b": {"type": "string"}}}}}, "“a” is object; a field is"),
-        ({"properties": {"a": {"anyOf": [{"type": "string"}, {"type": "number"}]}}}, "“a” may be several things"),
+        ({"properties": {"a": {"anyOf": [{"type": "string"}, {"type": "boolean"}]}}}, "“a” may be several things"),
         ({"properties": {"a": {"type": "array", "items": {"type": "number"}}}}, "“a” is an array of numbers"),
         ({"properties": {"a": {"enum": [1, 2]}}}, "“a” chooses from what is no text"),
         ({"properties": {"a": {"$ref": "https://elsewhere.example/x"}}}, "not in this document"),
         ({"properties": {"a": {"$ref": "#/properties/a"}}}, "refers to itself"),
         ({"properties": {"a b": {"type": "string"}}}, "'a b' is not"),
         ({"properties": {"a": True}}, "“a” is no JSON Schema"),
+        ({"properties": {"a": {"type": "string"}}, "required": [["a"]], "type": "array"}, "no object with properties"),
+        ({"properties": {"a": {"type": "object", "properties": [{}]}}}, "“a” is object"),
+        ({"properties": {"a": {"enum": 5}}}, "“a” is anything"),
         ({"properties": {"a": {"type": "array", "items": {"type": "object", "properties": {"b": {"type": "array", "items":
             {"type": "object", "properties": {"c": {"type": "string"}}}}}}}}}, "lists hold plain fields"),
     ],
@@ -173,11 +178,35 @@ def test_values_of_another_shape_are_refused(value):
         ([Field("a", "x", FieldType.LIST)], "1 to 200 fields"),
         ([Field("a", "1x", FieldType.DATE)], "a letter and then"),
         ([Field("a", "x", FieldType.CHOICE, choices=(*KINDS, TaskClass("c_2", "bill")))], "have the same name"),
+        ([Field("a", "x", FieldType.CHOICE, choices=(*KINDS, TaskClass("c_2", "bill ")))], "have the same name"),
+        (
+            [Field("a", "x", FieldType.CHOICE, choices=(TaskClass("c_1", " "),))],
+            "1 to 200 characters that can be shown",
+        ),
+        ([Field("a", "x", FieldType.CHOICE, choices=(TaskClass("c_1", "a\0"),))], "that can be shown; 'a.x00' is none"),
+        ([Field("a", "x", FieldType.CHOICE, choices=(TaskClass("c_1", "\ud800"),))], "that can be shown"),
+        ([Field("a", "x", FieldType.CHOICE, choices=(TaskClass("c_1", "n" * 201),))], "that can be shown"),
+        ([Field("a", "x", FieldType.DATE, description="d" * 4001)], "“x” has more than 4,000 characters"),
+        ([Field("a", "\u00e9", FieldType.SPAN), Field("b", "e\u0301", FieldType.SPAN)], "Two fields are called"),
+        ([Field("a", "x" * 81, FieldType.SPAN)], "a letter and then"),
     ],
 )
 def test_fields_that_cannot_be(fields, says):
     with pytest.raises(InputError, match=says):
         check_fields(fields)
+
+
+def test_names_of_fields_are_words_of_any_language():
+    names = ["公司", "ที่อยู่", "राशि", "größe", "e\u0301tat", "_x"]
+    assert [f.name for f in check_fields([Field(n, n, FieldType.SPAN) for n in names])] == names
+
+
+def test_a_choice_is_itself_before_it_is_another_one_in_any_case():
+    field = Field(
+        "f", "size", FieldType.CHOICE, choices=(TaskClass("c_1", "M"), TaskClass("c_2", "m "), TaskClass("c_3", "mm"))
+    )
+    said = [answer_in((field,), {"size": s}, "").value["fields"] for s in ("M", "m ", "MM ")]
+    assert [s["f"]["choices"] for s in said] == [["c_1"], ["c_2"], ["c_3"]]
 
 
 def test_what_a_document_says_that_cannot_be_understood_is_told_and_the_rest_is_kept():

@@ -66,7 +66,7 @@ def test_a_date_in_its_usual_forms(day):
     [
         ("25/11/26", "2026-11-25"), ("11/25/2026 4:05 PM", "2026-11-25"), ("3rd of March 2021", "2021-03-03"),
         ("1. märz 2021", "2021-03-01"), ("2 de mayo de 2021", "2021-05-02"), ("25NOV2018", "2018-11-25"),
-        ("25112018", "2018-11-25"), ("(25.11.2018)", "2018-11-25"), ("30 DEC 17", "2017-12-30"), ("05/05/2020", "2020-05-05"), ("31 dec '68", "2068-12-31"), ("31 dec 69", "1969-12-31"),
+        ("25112018", "2018-11-25"), ("(25.11.2018)", "2018-11-25"), ("30 DEC 17", "2017-12-30"), ("05/05/2020", "2020-05-05"), ("2026年1月5日", "2026-01-05"), ("2026년 11월 25일", "2026-11-25"), ("31 dec '68", "2068-12-31"), ("31 dec 69", "1969-12-31"),
     ],
 )  # fmt: skip
 def test_dates(text, day):
@@ -92,6 +92,7 @@ def test_data_tell_in_which_order_they_write_unless_they_contradict_themselves()
         ("RM9.00", Money(Decimal("9.00"), "MYR")), ("EUR 1.000,00", Money(Decimal("1000.00"), "EUR")),
         ("-€5", Money(Decimal(-5), "EUR")), ("5,50 zł", Money(Decimal("5.50"), "PLN")), ("$1k", Money(Decimal(1000))),
         ("(£3.20)", Money(Decimal("-3.20"), "GBP")), ("3 million", Money(Decimal(3000000))), ("12", Money(Decimal(12))),
+        ("1,280円", Money(Decimal(1280), "JPY")), ("1.5万元", Money(Decimal(15000))), ("￥9", Money(Decimal(9))), ("250 บาท", Money(Decimal(250), "THB")),
     ],
 )  # fmt: skip
 def test_money(text, money):

@@ -7,6 +7,7 @@ import pytest
 
 from homegrown.core.documents import document_of
 from homegrown.errors import UpstreamError
+from homegrown.label.object_prompt import vote_of
 from homegrown.workspace import connect
 
 FIELDS = {
@@ -120,6 +121,16 @@ def test_values_that_do_not_stand_in_the_text_are_no_votes_and_are_listed(ws, up
         "“who”: the words “Zoe Nobody” do not stand in the text.",
     ]
     assert all(d.keys() == {"tags", "day", "kind", "paid"} for d in said(ws, task).values())
+
+
+def test_of_a_text_that_was_sent_in_part_nothing_is_said_to_be_missing(ws):
+    task = ws.task("receipt", fields=FIELDS).noun
+    said = {"document": {"who": "Ann", "day": None, "tags": []}}
+    short, _ = vote_of(task, said, "Ann")
+    long, problems = vote_of(task, said, "Ann " + "and so on " * 1000)
+    assert (len(json.loads(str(short))["fields"]), [*json.loads(str(long))["fields"].values()], problems) == (
+        3, [{"spans": [[0, 3]]}], [],
+    )  # fmt: skip
 
 
 def test_an_upstream_that_answers_with_no_document_is_told_and_the_budget_holds(ws, upstream):

@@ -87,14 +87,23 @@ def test_what_cannot_be_understood_is_listed_and_the_rest_counts(ws, tmp_path):
         {"text": "nothing said", "answer": {}},
         {"text": "no object", "answer": "[1]"},
         {"text": "as text: Zoe", "answer": '{"who": "Zoe"}'},
+        {"text": "as Python writes it: Zac", "answer": "{'who': 'Zac', 'day': None}"},
+        {"text": "cut off: Zed", "answer": '{"who": "Zed", "to'},
+        {"text": "twice: Zia", "answer": '{"who": "Zia", "who": "twice"}'},
+        {"text": "empty", "answer": " "},
     ]
     file.write_text("\n".join(map(json.dumps, strange)), encoding="utf-8")
     ws.ingest(file, text="text")
     done = ws.import_answers(ws.task("receipt", fields=FIELDS), "answer")
-    assert (done.n_votes, done.n_empty, done.n_problems) == (27, 2, 2)
-    told = dict.fromkeys(p.partition(":")[0] for _, p in done.problems)
-    assert list(told) == ["“who”", "“day”"]
-    assert done.n_by_field == {"who": 26, "day": 24, "total": 25, "kind": 24}
+    assert (done.n_votes, done.n_empty, done.n_problems) == (28, 5, 5)
+    assert [p for _, p in done.problems] == [
+        "“who”: the words “Adam” do not stand in the text.",
+        "“day”: '13/13/2026' is no date, or could be two.",
+        "“answer”: the cell holds no JSON object.",
+        "“answer”: the cell is JSON that was cut off.",
+        "“answer”: the cell says 'who' twice, differently.",
+    ]
+    assert done.n_by_field == {"who": 27, "day": 25, "total": 25, "kind": 24}
 
 
 def test_a_column_for_each_field(tmp_path):

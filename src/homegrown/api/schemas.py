@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500_000)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Top = Annotated[int, msgspec.Meta(ge=1, le=20)]

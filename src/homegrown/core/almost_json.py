@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 MOST_DEPTH = 64
 MOST_CHARS = 4_000_000
+_LONGEST_NUMBER = 1_000
 FENCE, WORDS, COMMAS, COMMENTS = "a fence round it", "words round it", "commas", "comments"
 QUOTES, NAMES, CUT = "quotes", "names as no JSON has them", "cut off"
 _FENCED = re.compile(r"```[\w-]*[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.S)
@@ -55,9 +56,11 @@ def almost_json(text: str) -> Almost:
     if len(text) > MOST_CHARS:
         raise ValueError(f"The answer has more than {MOST_CHARS:,} characters.")
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_once)
         if isinstance(found, (dict, list)):
             return Almost(_kept(found))
+    except _TwiceError:
+        raise
     except (ValueError, RecursionError):
         pass
     repairs, inner = set[str](), text
@@ -78,6 +81,22 @@ def almost_json(text: str) -> Almost:
     if reader.is_cut:
         repairs.add(CUT)
     return Almost(_kept(value), tuple(sorted(repairs)))
+
+
+class _TwiceError(ValueError):
+    """One name has two values, and nothing tells which is meant."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The answer says {name[:60]!r} twice, differently.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            raise _TwiceError(name)
+        found[name] = value
+    return found
 
 
 def _kept(value: Any) -> Any:
@@ -140,7 +159,7 @@ class _Reader:
             if (value := self.value(depth + 1)) is _Unfinished:
                 break
             if name in found and found[name] != value:
-                raise ValueError(f"The answer says {name[:60]!r} twice, differently.")
+                raise _TwiceError(name)
             found[name] = value
             if self.is_cut:
                 break
@@ -242,6 +261,8 @@ class _Reader:
         number = _NUMBER.match(self._text, self.at)
         if number is not None:
             self.at = number.end()
+            if len(number[0]) > _LONGEST_NUMBER:  # no number that anybody meant: what is asked of it can tell
+                return number[0]
             return json.loads(number[0]) if not re.match(r"-?0\d", number[0]) else float(number[0])
         bare = _BARE.match(self._text, self.at)
         if bare is None:

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from homegrown.core.records import plain_text
+from homegrown.core.records import is_showable, plain_text
 from homegrown.core.schema import Field
 from homegrown.core.tasks import Task, TaskClass, new_class_id
 from homegrown.errors import ConflictError, InputError, NotFoundError
@@ -34,9 +34,26 @@ def clean_name(name: str) -> str:
         raise InputError("A class needs a name.")
     if len(found) > MAX_NAME:
         raise InputError(f"The class name {found[:40]!r}… has {len(found):,} characters; {MAX_NAME} are the most.")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in found):
+    if not is_showable(found):
         raise InputError(f"The class name {found[:60]!r} holds characters that cannot be shown.")
     return found
+
+
+def clean_task_name(name: str) -> str:
+    """The name of a task, as it is.
+
+    Raises:
+        InputError: it is none, too long, or holds what cannot be shown.
+
+    Example:
+        >>> clean_task_name("receipt")
+        'receipt'
+    """
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
+        raise InputError(f"A task needs a name, of at most {MAX_NAME} characters.")
+    if not is_showable(name):
+        raise InputError(f"The name of the task, {name[:60]!r}, holds characters that cannot be shown.")
+    return name
 
 
 def find_class(task: Task, which: str) -> TaskClass:

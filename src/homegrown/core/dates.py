@@ -46,6 +46,7 @@ _DAY_NAME = re.compile(
     re.I,
 )
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\Z")
+_SIGNS = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日号號일]\Z")
 _PACKED = re.compile(r"(\d{4})(\d{2})(\d{2})\Z")
 _NUMBERS = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{4}|\d{2})\Z|(\d\d)(\d\d)(\d{4})\Z")
 _DAY_MONTH = re.compile(
@@ -59,7 +60,7 @@ def parse_date(text: str, *, day_first: bool | None = None) -> date | None:
     """A day as it was written, a time behind it left out; None where it is none or could be two.
 
     Years of two digits lie between 1969 and 2068, as POSIX reads them. Months by name in English, German, French,
-    Spanish, Italian and Portuguese.
+    Spanish, Italian and Portuguese; 2026年11月25日 as in Chinese, Japanese and Korean.
 
     Args:
         text: the date and nothing else.
@@ -73,7 +74,9 @@ def parse_date(text: str, *, day_first: bool | None = None) -> date | None:
     """
     said = plain_digits(text).removeprefix("(").removesuffix(")")
     said = _DAY_NAME.sub("", _TIME.sub("", said), count=1).strip()
-    if (found := _ISO.match(said) or _PACKED.match(said)) and (day := _day(found[1], found[2], found[3])):
+    if (found := _ISO.match(said) or _PACKED.match(said) or _SIGNS.match(said)) and (
+        day := _day(found[1], found[2], found[3])
+    ):
         return day
     if found := _NUMBERS.match(said):
         one, two, year = found[1] or found[4], found[2] or found[5], found[3] or found[6]

@@ -7,11 +7,13 @@ that the JSON Schema of the task promises.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from homegrown.core.characters import OF_A_WORD, letters_of, parts_character
 from homegrown.core.dates import parse_date
 from homegrown.core.field_names import name_in
 from homegrown.core.schema import Field, FieldType
@@ -145,20 +147,21 @@ class _Documents:
             return None
         if one.type is FieldType.LIST:
             if not isinstance(said, list) or not all(isinstance(i, Mapping) for i in said):
-                raise _NotUnderstoodError("is no list of objects.")
+                raise _NotUnderstoodError(f"{str(said)[:40]!r} is no list of objects.")
             return {"items": [self._fields(one.fields, item, f"{path}.") for item in said]}
         if one.type in (FieldType.CHOICE, FieldType.SPAN):
-            many = said if isinstance(said, list) else [said]
+            many = [str(s) if type(s) is int else s for s in (said if isinstance(said, list) else [said])]
             if len(many) > 1 and not one.takes_many:
                 raise _NotUnderstoodError(f"takes one, and {len(many):,} were given.")
             if not all(isinstance(s, str) for s in many):
-                raise _NotUnderstoodError("is no text.")
+                raise _NotUnderstoodError(f"{str(next(s for s in many if not isinstance(s, str)))[:40]!r} is no text.")
             return self._choices(one, many) if one.type is FieldType.CHOICE else self._spans(many)
         return self._plain[one.type](self, said)
 
     def _choices(self, one: Field, many: list[str]) -> dict[str, Any]:
-        names = {n.casefold(): c.class_id for c in one.choices for n in (*c.former, c.name)}
-        found = [names.get(s.strip().casefold()) for s in many]
+        names = {n.strip().casefold(): c.class_id for c in one.choices for n in (*c.former, c.name)}
+        exact = {c.name: c.class_id for c in one.choices}
+        found = [exact.get(s) or names.get(s.strip().casefold()) for s in many]
         if None in found:
             raise _NotUnderstoodError(f"“{many[found.index(None)][:80]}” is none of its choices.")
         return {"choices": [c.class_id for c in one.choices if c.class_id in found]}
@@ -219,24 +222,28 @@ class _Documents:
 def places_of(words: str, text: str) -> list[list[int]]:
     r"""Where words stand in a text as whole words: as written, else in any case, else with other marks between them.
 
-    White space never counts.
+    White space never counts, and a letter with an accent may be one sign or several. What is found parts no character;
+    where words stand with nothing between them, as in Chinese, it may be a part of what stands there.
 
     Example:
         >>> places_of("my  card", "My card, and my\ncard"), places_of("car", "my card")
         ([[13, 20]], [])
+        >>> places_of("三菱銀行", "我在三菱銀行开户")
+        [[2, 6]]
     """
-    parts, plain = words.split(), re.findall(r"\w+", words)
-    if not parts:
+    parts, plain = words.split(), re.findall(r"\w+", unicodedata.normalize("NFC", words))
+    if not parts or sum(map(len, plain)) > len(text):
         return []
-    before = r"(?<!\w)" if re.match(r"\w", parts[0]) else ""
-    after = r"(?!\w)" if re.search(r"\w\Z", parts[-1]) else ""
-    exact = before + r"\s+".join(map(re.escape, parts)) + after
+    before = rf"(?<!{OF_A_WORD})" if re.match(OF_A_WORD, parts[0]) else ""
+    after = rf"(?!{OF_A_WORD})" if re.search(rf"{OF_A_WORD}\Z", parts[-1]) else ""
+    exact = before + r"\s+".join(map(letters_of, parts)) + after
     ways = [(exact, 0), (exact, re.IGNORECASE)]
     if len(plain) > 1:
         # Read off a page, words are broken across lines with stray marks: 12, MAIN ROAD. ⏎ LONDON
-        ways.append((r"(?<!\w)" + r"[\W_]+".join(map(re.escape, plain)) + r"(?!\w)", re.IGNORECASE))
+        between = r"[\W_]+".join(map(letters_of, plain))
+        ways.append((rf"(?<!{OF_A_WORD}){between}(?!{OF_A_WORD})", re.IGNORECASE))
     for pattern, flags in ways:
-        found = [[m.start(), m.end()] for m in re.finditer(pattern, text, flags)]
-        if found:
+        places = (m.span() for m in re.finditer(pattern, text, flags))
+        if found := [[*p] for p in places if not any(parts_character(text, at) for at in p)]:
             return found
     return []

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from homegrown.core.choices import new_class_id
+from homegrown.core.records import plain_text
 from homegrown.core.schema import Field, check_fields, new_field_id
 from homegrown.errors import ConflictError, InputError, NotFoundError
 
@@ -145,7 +146,8 @@ def _owned(
     found = []
     meant = _meant(fields, present, earlier)
     used = {f.field_id for f in meant if f is not None}
-    for one, was in zip(fields, meant, strict=True):
+    for said, was in zip(fields, meant, strict=True):
+        one = replace(said, description=plain_text(said.description))
         path = (*above, one.name)
         if was is None:
             is_retyped = any(f.name == one.name for f in (*present, *earlier))

@@ -104,7 +104,7 @@ class _Reading:
         if not isinstance(properties, Mapping) or _types(schema) - {"object"}:
             raise InputError(f"{_said(path)} is no object with properties, and the answer of such a task is one.")
         required = schema.get("required", [])
-        needed = set(required) if isinstance(required, list) else set()
+        needed = {n for n in required if isinstance(n, str)} if isinstance(required, list) else set[str]()
         return tuple(self._field(str(name), part, name in needed, path) for name, part in properties.items())
 
     def _field(self, name: str, part: Any, is_required: bool, above: tuple[str, ...]) -> Field:
@@ -158,9 +158,12 @@ class _Reading:
                 continue
             union = part.get("anyOf", part.get("oneOf", part.get("allOf")))
             if not isinstance(union, list):
-                return part, may_be_null or "null" in _listed(part) or None in (part.get("enum") or ())
+                choices = part.get("enum")
+                says_null = "null" in _listed(part) or (isinstance(choices, list) and None in choices)
+                return part, may_be_null or says_null
             others = [u for u in union if not (isinstance(u, Mapping) and u.get("type") == "null")]
             may_be_null = may_be_null or len(others) < len(union)
+            others = _numbers_alone(others)
             if len(others) != 1 or not isinstance(others[0], Mapping):
                 raise InputError(f"{_said(path)} may be several things (anyOf); a field has one type, or null.")
             rest = {k: v for k, v in part.items() if k not in ("anyOf", "oneOf", "allOf")}
@@ -175,6 +178,12 @@ class _Reading:
         if not str(reference).startswith("#/") or not isinstance(found, Mapping):
             raise InputError(f"{_said(path)} refers to {str(reference)[:80]!r}, which is not in this document.")
         return found
+
+
+def _numbers_alone(union: list[Any]) -> list[Any]:
+    """Of a number, or the same number as a text, the number: Pydantic writes its decimals so."""
+    rest = [u for u in union if not (isinstance(u, Mapping) and u.get("type") == "string" and "enum" not in u)]
+    return rest[:1] if rest and all(isinstance(u, Mapping) and _kind(u) is FieldType.NUMBER for u in rest) else union
 
 
 def _listed(schema: Mapping[str, Any]) -> list[Any]:
@@ -198,9 +207,7 @@ def _choices(schema: Mapping[str, Any], path: tuple[str, ...]) -> list[str] | No
 
 def _kind(schema: Mapping[str, Any]) -> FieldType | None:
     types = _types(schema)
-    if schema.get(TYPE) == "money" or (
-        types == {"object"} and set(schema.get("properties", ())) == {_AMOUNT, _CURRENCY}
-    ):
+    if schema.get(TYPE) == "money" or (types == {"object"} and _names(schema) == {_AMOUNT, _CURRENCY}):
         return FieldType.MONEY
     if types == {"boolean"}:
         return FieldType.BOOLEAN
@@ -209,6 +216,11 @@ def _kind(schema: Mapping[str, Any]) -> FieldType | None:
     if types == {"string"}:
         return FieldType.DATE if schema.get("format") == "date" else FieldType.SPAN
     return None
+
+
+def _names(schema: Mapping[str, Any]) -> set[str]:
+    properties = schema.get("properties")
+    return set(properties) if isinstance(properties, Mapping) else set()
 
 
 def _said(path: tuple[str, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,14 +13,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
 def plain_text(text: str) -> str:
     r"""What somebody sent or wrote, as records hold it: with ``\n`` at line ends, without NUL and what frames it.
+
+    Half of a surrogate pair, which nothing can keep, becomes the sign for what cannot be read.
 
     Example:
         >>> plain_text(" my card\r\nis lost\n")
         'my card\nis lost'
     """
+    text = text if text.isascii() else _HALVES.sub("\ufffd", text)
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
+
+
+def is_showable(name: str) -> bool:
+    r"""Whether a name holds no sign of control and no half of a surrogate pair, so that it can be kept and shown.
+
+    Example:
+        >>> is_showable("card lost"), is_showable("card\0lost")
+        (True, False)
+    """
+    return name.isprintable() or not any(unicodedata.category(c) in ("Cc", "Cs") for c in name)
 
 
 @dataclass(frozen=True, slots=True)

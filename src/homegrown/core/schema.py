@@ -19,6 +19,7 @@ All but spans may hold ``spans`` beside: where in the text it stands. Offsets ar
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 from homegrown.core.choices import TaskClass
 from homegrown.core.dates import parse_date
 from homegrown.core.ids import digest
-from homegrown.core.spans import Span, check_spans
+from homegrown.core.records import is_showable
+from homegrown.core.spans import Span, check_spans, check_whole
 from homegrown.core.values import parse_number
 from homegrown.errors import InputError
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 MOST_FIELDS = 200
 MOST_SPANS = 10_000
 MOST_ITEMS = 10_000
-_NAME = re.compile(r"[^\W\d]\w{0,79}\Z")
+LONGEST_NAME, LONGEST_CHOICE, LONGEST_DESCRIPTION = 80, 200, 4_000
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 
 
@@ -118,11 +120,13 @@ def check_fields(fields: Iterable[Field]) -> tuple[Field, ...]:
 def _check_names(fields: tuple[Field, ...]) -> None:
     if not 0 < len(fields) <= MOST_FIELDS:
         raise InputError(f"An object has 1 to {MOST_FIELDS} fields, and this one has {len(fields):,}.")
-    names = [f.name for f in fields]
+    # Two ways to write the same letters (é as one sign, or as two) look like one name.
+    names = [unicodedata.normalize("NFC", f.name) for f in fields]
     for name in names:
-        if not _NAME.match(name):
+        if not name.isidentifier() or len(name) > LONGEST_NAME:
             raise InputError(
-                f"The name of a field is a letter and then letters, digits or _, up to 80; {name[:80]!r} is not."
+                f"The name of a field is a letter and then letters, digits or _, up to {LONGEST_NAME}; "
+                f"{name[:LONGEST_NAME]!r} is not."
             )
         if names.count(name) > 1:
             raise InputError(f"Two fields are called “{name}”.")
@@ -131,8 +135,16 @@ def _check_names(fields: tuple[Field, ...]) -> None:
 def _check_field(one: Field) -> None:
     if one.type is FieldType.CHOICE and len(one.choices) < 1:
         raise InputError(f"“{one.name}” chooses, and has nothing to choose from.")
-    if len({c.name for c in one.choices}) < len(one.choices):
+    for choice in one.choices:
+        if not choice.name.strip() or len(choice.name) > LONGEST_CHOICE or not is_showable(choice.name):
+            raise InputError(
+                f"A choice of “{one.name}” has a name of 1 to {LONGEST_CHOICE} characters that can be shown; "
+                f"{choice.name[:60]!r} is none."
+            )
+    if len({c.name.strip() for c in one.choices}) < len(one.choices):
         raise InputError(f"Two choices of “{one.name}” have the same name.")
+    if len(one.description) > LONGEST_DESCRIPTION:
+        raise InputError(f"The description of “{one.name}” has more than {LONGEST_DESCRIPTION:,} characters.")
     if one.choices and one.type is not FieldType.CHOICE:
         raise InputError(f"“{one.name}” is of the type {one.type.value}, which has no choices.")
     if one.fields and one.type is not FieldType.LIST:
@@ -226,6 +238,7 @@ def _spans(one: Field, spans: Any, text: str) -> list[list[int]]:
     if not is_listed or not all(isinstance(s, (list, tuple)) and len(s) == 2 and _whole(*s) for s in spans):
         raise InputError(f"The spans of “{one.name}” are pairs of offsets: [[3, 7]].")
     found = check_spans(text, (Span(s[0], s[1], one.field_id) for s in spans))
+    check_whole(text, found)
     if one.type is FieldType.SPAN and not one.takes_many and len(found) > 1:
         raise InputError(f"“{one.name}” takes one span, and {len(found):,} were given.")
     return [[s.start, s.end] for s in found]
@@ -238,7 +251,8 @@ def _whole(*numbers: Any) -> bool:
 def _choice(one: Field, answer: Mapping[str, Any]) -> dict[str, Any]:
     said, order = answer.get("choices"), [c.class_id for c in one.choices]
     if not isinstance(said, list) or not said or any(c not in order for c in said):
-        raise InputError(f"“{one.name}” is one of: {', '.join(c.name for c in one.choices)}; null says none of them.")
+        names = ", ".join(c.name for c in one.choices[:20]) + (", …" if len(one.choices) > 20 else "")
+        raise InputError(f"“{one.name}” is one of: {names}; null says none of them.")
     if len(set(said)) > 1 and not one.takes_many:
         raise InputError(f"“{one.name}” takes one choice, and {len(set(said))} were given.")
     return {"choices": [c for c in order if c in said]}

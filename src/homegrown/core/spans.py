@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from homegrown.core.characters import parts_character
 from homegrown.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,6 +76,23 @@ def check_spans(text: str, spans: Iterable[Span], *, may_overlap: bool = True) -
                     "does not allow."
                 )
     return found
+
+
+def check_whole(text: str, spans: Iterable[Span]) -> None:
+    """See that *spans*, which lie in the text, begin and end between what is seen as characters.
+
+    Raises:
+        InputError: one parts a letter from its accent, or an emoji.
+
+    Example:
+        >>> check_whole("my card", [Span(3, 7, "a")])
+    """
+    for span in spans:
+        if any(parts_character(text, at) for at in (span.start, span.end)):
+            raise InputError(
+                f"The span {span.start} to {span.end} parts a character from its accent, or an emoji. Offsets count "
+                "code points, not bytes or UTF-16 units, and the end is exclusive."
+            )
 
 
 def stretches(n: int, places: Sequence[tuple[int, int]]) -> list[tuple[int, int, tuple[int, ...]]]:

@@ -18,8 +18,10 @@ _DIGITS = {
 }
 _SPACES = re.compile(r"[\s\u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)*|[.,]\d+)\Z")
-_SCALE = {"k": 3, "thousand": 3, "m": 6, "mn": 6, "million": 6, "bn": 9, "b": 9, "billion": 9}
-_SCALED = re.compile(r"(.*\d)\s*(k|thousand|mn|m|million|bn|b|billion)\Z", re.I)
+_SCALE = {"k": 3, "thousand": 3, "m": 6, "mn": 6, "million": 6, "bn": 9, "b": 9, "billion": 9} | {
+    "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8
+}  # fmt: skip
+_SCALED = re.compile(r"(.*\d)\s*(k|thousand|mn|m|million|bn|b|billion|[万萬만亿億억])\Z", re.I)
 
 
 def parse_number(text: str, *, decimal: str | None = None) -> Decimal | None:
@@ -102,20 +104,22 @@ class Money:
 
 
 _KNOWN = {
-    "EUR": "€", "GBP": "£", "INR": "₹ rs. rs", "RUB": "₽", "KRW": "₩", "TRY": "₺", "VND": "₫", "PHP": "₱", "THB": "฿",
-    "ILS": "₪", "USD": "us$", "AUD": "a$ au$", "CAD": "c$ ca$", "NZD": "nz$", "SGD": "s$", "HKD": "hk$", "BRL": "r$",
-    "MYR": "rm", "PLN": "zł", "CZK": "kč", "CHF": "fr.",
+    "EUR": "€", "GBP": "£", "INR": "₹ rs. rs", "RUB": "₽", "KRW": "₩ 원", "TRY": "₺", "VND": "₫", "PHP": "₱",
+    "THB": "฿ บาท", "JPY": "円", "ILS": "₪", "USD": "us$", "AUD": "a$ au$", "CAD": "c$ ca$", "NZD": "nz$", "SGD": "s$",
+    "HKD": "hk$", "BRL": "r$", "MYR": "rm", "PLN": "zł", "CZK": "kč", "CHF": "fr.",
 }  # fmt: skip
-#: $ and ¥ are the mark of several currencies
-_SYMBOLS: dict[str, str | None] = {"$": None, "¥": None} | {m: c for c, marks in _KNOWN.items() for m in marks.split()}
+#: $, ¥ and 元 are the mark of several currencies
+_SYMBOLS: dict[str, str | None] = dict.fromkeys("$¥￥元圆圓") | {
+    m: c for c, marks in _KNOWN.items() for m in marks.split()
+}
 _LETTERS = (
     "AED AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KRW MXN MYR NOK NZD PHP PLN RON RUB SAR SEK SGD "
     "THB TRY TWD USD VND ZAR"
 )
 _CODES = frozenset(_LETTERS.split())
-_MARK = r"(?:[A-Za-z]{1,3}[$]|[€£₹₽₩₺₫₱฿₪$¥]|[A-Za-złčŁČ]{2,3}\.?)"
+_MARK = r"(?:[A-Za-z]{1,3}[$]|[€£₹₽₩₺₫₱฿₪$¥￥元圆圓円원]|บาท|[A-Za-złčŁČ]{2,3}\.?)"
 _BEFORE = re.compile(rf"([-(]?)\s*({_MARK})\s*([-(]?.*)\Z")
-_AFTER = re.compile(rf"(.*?[\d)-])\s*({_MARK})\Z")
+_AFTER = re.compile(rf"(.*?[\d)万萬만亿億억-])\s*({_MARK})\Z")
 
 
 def parse_money(text: str, *, currency: str | None = None, decimal: str | None = None) -> Money | None:
@@ -123,7 +127,7 @@ def parse_money(text: str, *, currency: str | None = None, decimal: str | None =
 
     Args:
         text: the amount with or without its currency, before or behind.
-        currency: what $ and ¥, and no currency at all, stand for in these data; None: not known.
+        currency: what $, ¥ and 元, and no currency at all, stand for in these data; None: not known.
         decimal: as for ``parse_number``.
 
     Example:

@@ -15,7 +15,7 @@ from homegrown.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONGEST = 500_000
+LONGEST = 1_000_000
 # Where a call goes and by which key is the owner's to say, never the caller's.
 STEERING = frozenset({"api_base", "base_url", "api_key", "organization", "headers", "extra_headers", "extra_query",
                       "api_version", "proxy_url", "custom_llm_provider"})  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+from homegrown.core.characters import OF_A_WORD
 from homegrown.core.dates import parse_date
 from homegrown.core.schema import FieldType
 from homegrown.core.values import parse_money, parse_number
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 VALUES = (FieldType.NUMBER, FieldType.MONEY, FieldType.DATE)
 MOST = 2000
 LONGEST_RUN = 6
-_NUMBER = re.compile(r"(?<![\w.,])[-+(]?\d+(?:[.,'’\u00a0\u202f]\d+)*(?:\s?%)?(?:-(?!\w)|\))?(?![\w]|[.,]\d)")
-_BEFORE = re.compile(r"(?:[A-Za-z]{1,3}\$|[€£₹₽₩₺₫₱฿₪$¥]|(?<![A-Za-z])(?:[A-Z]{3}|RM|Rs\.?|zł|Fr\.))\s?\Z")
-_AFTER = re.compile(r"\s?(?:[€£₹₽₩₺₫₱฿₪$¥]|(?:[A-Z]{3}|zł|Kč)(?![A-Za-z]))")
+_NUMBER = re.compile(
+    rf"(?<!{OF_A_WORD})(?<![.,])[-+(]?\d+(?:[.,'’\u00a0\u202f]\d+)*[万萬만亿億억]?(?:\s?%)?(?:-(?!\w)|\))?"
+    rf"(?!{OF_A_WORD}|[.,]\d)"
+)
+_BEFORE = re.compile(r"(?:[A-Za-z]{1,3}\$|[€£₹₽₩₺₫₱฿₪$¥￥]|(?<![A-Za-z])(?:[A-Z]{3}|RM|Rs\.?|zł|Fr\.))\s?\Z")
+_AFTER = re.compile(r"\s?(?:[€£₹₽₩₺₫₱฿₪$¥元圆圓円원]|บาท|(?:[A-Z]{3}|zł|Kč)(?![A-Za-z]))")
 _GLUED = re.compile(r"(?<![\w.,])(?:RM|[A-Z]{3})(?=\d)")
 _WORD = r"[^\W\d_]{3,12}"
 _DATES = (
@@ -38,6 +42,7 @@ _DATES = (
         rf"(?<!\w){_WORD}\.?[-/.,\s]{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?[-/.,\s]{{1,3}}'?(?:\d{{4}}|\d{{2}})(?!\d)", re.I
     ),
     re.compile(r"(?<!\d)\d{8}(?!\d)"),
+    re.compile(r"(?<!\d)\d{4}\s?[年년]\s?\d{1,2}\s?[月월]\s?\d{1,2}\s?[日号號일]"),
 )
 
 

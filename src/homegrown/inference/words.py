@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from homegrown.core.characters import UNSPACED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,11 +28,7 @@ _CHUNKS = re.compile(r"\S+")
 _BREAKS = re.compile(r"\n")
 _ASCII = re.compile(r"[A-Za-z]+|[0-9]+|[^\sA-Za-z0-9]")
 _JOINER = "\u200d"
-# Scripts that put no space between words: Thai to Burmese, Khmer, kana, Chinese characters.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff]"
-)
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 @dataclass(frozen=True, slots=True)

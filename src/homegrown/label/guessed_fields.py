@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.choices import TaskClass
-from homegrown.core.dates import parse_date
+from homegrown.core.dates import guess_day_first, parse_date
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.values import parse_money, parse_number
 from homegrown.errors import UnsuitableLabelsError
@@ -24,8 +24,8 @@ _SURE = 0.9
 def guess_fields(pairs: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Field, ...]:
     """The fields that documents seem to have, in the order in which they come up.
 
-    Values that say a date, an amount with its currency or a number are such; few words that come again and again and
-    seldom stand in their text are choices; other words are spans, lists of words several of them.
+    Values that say a date, amounts of which one names its currency, or numbers are such; few words that come again and
+    again and seldom stand in their text are choices; other words are spans, lists of words several of them.
 
     Args:
         pairs: text and document of records.
@@ -63,14 +63,20 @@ def _guessed(name: str, held: Sequence[tuple[str, Any]]) -> Field | None:
     if all(isinstance(v, list) for v in values):
         words = [w for v in values for w in v]
         return Field("", name, FieldType.SPAN, takes_many=True) if all(isinstance(w, str) for w in words) else None
-    return _of_words(name, [(text, str(value)) for text, value in held if not isinstance(value, (Mapping, list))])
+    words = [
+        (text, str(value)) for text, value in held if not isinstance(value, (Mapping, list)) and str(value).strip()
+    ]
+    return _of_words(name, words) if words else None
 
 
 def _of_words(name: str, held: Sequence[tuple[str, str]]) -> Field:
     said = [v for _, v in held]
-    if _share(parse_date(v) is not None for v in said) >= _SURE:
+    day_first = guess_day_first(said)
+    if _share(parse_date(v, day_first=day_first) is not None for v in said) >= _SURE:
         return Field("", name, FieldType.DATE)
-    if _share((m := parse_money(v)) is not None and m.currency is not None for v in said) >= _SURE:
+    amounts = [parse_money(v) for v in said]
+    names_currency = any(m is not None and parse_number(v) is None for m, v in zip(amounts, said, strict=True))
+    if names_currency and _share(m is not None for m in amounts) >= _SURE:
         return Field("", name, FieldType.MONEY)
     if _share(parse_number(v) is not None for v in said) >= _SURE:
         return Field("", name, FieldType.NUMBER)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from homegrown.core.almost_json import almost_json
 from homegrown.core.dates import guess_day_first
 from homegrown.core.documents import answer_in
 from homegrown.core.field_names import by_any_name, name_in
@@ -99,7 +100,9 @@ def import_answers(
     reading = {"day_first": done.day_first, "decimal": decimal, "currency": currency}
     ids, values = [], []
     for record_id, text, document in _documents(store, column, where):
-        if not document:
+        if isinstance(document, str):
+            _told(done, record_id, [document])
+        if not document or isinstance(document, str):
             done.n_empty += 1
             continue
         read = answer_in(task.fields, document, text, **reading)
@@ -131,14 +134,17 @@ def _told(done: ImportedAnswers, record_id: str, problems: list[str]) -> None:
 def documents_in(store: Store, column: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Text and document of every record that has one in *column*, as JSON."""
     for _, text, document in _documents(store, column, {}):
-        if document:
+        if document and isinstance(document, Mapping):
             yield text, document
 
 
 def _documents(
     store: Store, column: str | None, where: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:
-    """Record id, text and document of every record, None where it has none; *where* has the columns of each field."""
+) -> Iterator[tuple[str, str, Mapping[str, Any] | str | None]]:
+    """Record id, text and document of every record; None where it has none, a sentence where it cannot be read.
+
+    *where* has the columns of each field.
+    """
     for batch in store.records.batches(["record_id", "text", "fields"], rows=8192):
         rows = zip(batch["record_id"].to_pylist(), batch["text"].to_pylist(), batch["fields"].to_pylist(), strict=True)
         for record_id, text, stored in rows:
@@ -147,17 +153,23 @@ def _documents(
                 there = ((name, next((c for c in some if c in held), None)) for name, some in where.items())
                 yield record_id, text, {name: held[c] for name, c in there if c is not None}
                 continue
-            document = held.get(column)
-            if isinstance(document, str):
-                document = _parsed(document)
-            yield record_id, text, document if isinstance(document, Mapping) else None
+            yield record_id, text, _document(column, held.get(column))
 
 
-def _parsed(said: str) -> Any:
-    try:
-        return msgspec.json.decode(said)
-    except msgspec.DecodeError:
-        return None
+def _document(column: str, said: Any) -> Mapping[str, Any] | str | None:
+    """What a cell holds: a document, also as JSON or almost; None where it is empty; else why it is none."""
+    if isinstance(said, str) and said.strip():
+        try:
+            found = almost_json(said)
+        except ValueError as error:
+            return f"“{column}”: {str(error).replace('The answer', 'the cell', 1)}"
+        if found.is_cut:  # what it lacks may have been said
+            return f"“{column}”: the cell is JSON that was cut off."
+        said = found.value
+    if isinstance(said, Mapping):
+        return said
+    is_empty = said is None or (isinstance(said, str) and not said.strip())
+    return None if is_empty else f"“{column}”: the cell holds no JSON object."
 
 
 def _dates(store: Store, task: Task, column: str | None, where: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -165,5 +177,5 @@ def _dates(store: Store, task: Task, column: str | None, where: Mapping[str, Seq
     if not days:
         return
     for _, _, document in _documents(store, column, where):
-        there = document or {}
-        yield from (said for f in days if isinstance(said := there.get(name_in(f, there) or ""), str))
+        if isinstance(document, Mapping):
+            yield from (said for f in days if isinstance(said := document.get(name_in(f, document) or ""), str))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from homegrown.core.dates import parse_date
 from homegrown.core.documents import places_of
 from homegrown.core.schema import Field, FieldType, checked_value, in_row
-from homegrown.core.spans import Span, check_spans
+from homegrown.core.spans import Span, check_spans, check_whole
 from homegrown.core.values import parse_money, parse_number
 from homegrown.errors import InputError
 from homegrown.inference.candidates import VALUES, Reading, candidates
@@ -62,7 +62,7 @@ def read_mark(one: Field, text: str, start: int, end: int, reading: Reading, *, 
         >>> read_mark(day, "on 03/04/26", 3, 11, Reading()).is_sure
         False
     """
-    check_spans(text, [Span(start, end, one.field_id)])
+    check_whole(text, check_spans(text, [Span(start, end, one.field_id)]))
     if one.type not in VALUES:
         return ReadMark(({"spans": [[start, end]]},))
     own = values_of(one.type, text[start:end], reading)
@@ -134,7 +134,7 @@ def read_typed(one: Field, text: str, words: str, start: int, end: int, reading:
         >>> read_typed(total, "in all 1Z.50", "12.50", 7, 12, Reading()).answers
         ({'value': '12.50', 'spans': [[7, 12]]},)
     """
-    check_spans(text, [Span(start, end, one.field_id)])
+    check_whole(text, check_spans(text, [Span(start, end, one.field_id)]))
     found = [{**value, "spans": [[start, end]]} for value in values_of(one.type, words, reading)]
     if not found:
         return ReadMark(problem=f"“{words[:_SHOWN]}” is no {_KIND[one.type]}.")

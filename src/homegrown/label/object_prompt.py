@@ -170,7 +170,7 @@ def vote_of(task: Task, value: Mapping[str, Any], text: str) -> tuple[str | None
     """What a kept document says of a record, as the value of a vote (JSON), and what of it is no vote.
 
     Words that do not stand in the text are none, nor are numbers, dates and amounts that stand nowhere in it. Where a
-    value stands once, that place is its evidence.
+    value stands once, that place is its evidence. Of a text that was sent in part nothing is said to be missing.
 
     Args:
         task: whose answer is an object.
@@ -183,6 +183,8 @@ def vote_of(task: Task, value: Mapping[str, Any], text: str) -> tuple[str | None
     """
     read = answer_in(task.fields, value[_ANSWER], text)
     found, problems = read.value["fields"], list(read.problems)
+    if cut_text(text) != text:  # what is not in the part that was sent may stand behind it
+        found = {i: said for i, said in found.items() if said is not None}
     for one in task.fields:
         said = found.get(one.field_id)
         if said is None or one.type not in VALUES:

@@ -105,9 +105,16 @@ class TaskStore:
 
         Classes that are there stay, under whatever name they have by now: a notebook or an import that is run again
         takes nothing back. See ``core.classes.declare`` for *merged* and *without*.
+
+        Raises:
+            ConflictError: a task of that name is answered with fields.
+            InputError: the name or the guidelines cannot be kept.
         """
+        name = classes.clean_task_name(name)
         with self._db.write() as connection:
             old = self._newest(tables.tasks.c.name == name, connection)
+            if old is not None and old.kind is TaskKind.OBJECT:
+                raise ConflictError(f"The task {name!r} is answered with fields; classes need a task of their own.")
             task = old or Task(new_id("task"), name, 0, kind, ())
             found = classes.declare(task, class_names, merged=merged, without=without)
             texts = {found.named(n): text for n, text in (descriptions or {}).items() if found.named(n)}
@@ -141,7 +148,9 @@ class TaskStore:
 
         Raises:
             ConflictError: a task of that name is answered with classes.
+            InputError: the name, the fields or the guidelines cannot be kept.
         """
+        name = classes.clean_task_name(name)
         with self._db.write() as connection:
             old = self._newest(tables.tasks.c.name == name, connection)
             if old is not None and old.kind is not TaskKind.OBJECT:

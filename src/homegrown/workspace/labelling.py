@@ -117,6 +117,10 @@ class Labelling:
         if not version.is_object:
             return f"The task {task.name!r} is answered with classes; a document does not say one, so it is no vote."
         read = answer_in(task.fields, document, text)
+        known = {n for f in task.fields for n in (f.name, *f.former)}
+        read.problems += [f"The task has no field {str(n)[:80]!r}." for n in document if n not in known]
+        if not document:
+            read.problems.append("The document says nothing of any field.")
         if read.problems or not read.value["fields"]:
             return " ".join([*read.problems, "So it is no vote."])
         return self._teach(text, task, read.value)

@@ -152,7 +152,12 @@ def fields_said(said: Said) -> tuple[Field, ...]:
         [('who', 'span', True), ('kind', 'choice', False)]
     """
     if not isinstance(said, Mapping):
-        return tuple(said)
+        found = tuple(said) if isinstance(said, (list, tuple)) else ()
+        if not found or not all(isinstance(one, Field) for one in found):
+            raise InputError(
+                "The fields of an answer are a JSON Schema, or a mapping of names to types: {'total': 'money'}."
+            )
+        return found
     if "properties" in said:
         return fields_of(said, "")
     return tuple(_field(str(name), how) for name, how in said.items())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from homegrown import inference, label, train
 from homegrown.core.access import TERMINAL, Actor
-from homegrown.core.classes import clean_name
+from homegrown.core.classes import clean_name, clean_task_name
 from homegrown.core.models import ModelVersion, Recipe, Snapshot
 from homegrown.core.progress import Silent
 from homegrown.core.records import ReadOptions
@@ -231,6 +231,9 @@ class Workspace(
             found = self.define_object(name, named, guidelines=guidelines)
             notes = told_changes(before.fields if before else (), found.fields, [f.name for f in named])
             return Task(self, found, notes)
+            before = self.store.tasks.find(clean_task_name(name))
+            found = self.define_object(name, fields, guidelines=guidelines)
+            return Task(self, found, told_changes(before.fields if before else (), found.fields))
         if column is not None and classes is None and not many:
             done = self.import_labels(name, column, guidelines=guidelines, **options)
             return Task(self, done.task, done.warnings)
