@@ -42,6 +42,8 @@ def test_from_a_file_of_answers_to_a_document(tmp_path):
         (("gone",), "There is no task 'gone'; say its fields"),
         (("r", "--field", "total"), "write NAME=TYPE"),
         (("r", "--field", "total=spam"), "of no type 'spam'"),
+        (("r", "--field", "total=money", "--field", "total=date"), "'total' is said twice"),
+        (("r", "--field", "properties=spam"), "'properties' is of no type 'spam'"),
         (("r", "--schema", "gone.json"), "gone.json cannot be read"),
         (("r", "--schema", "gone.json", "--field", "a=span"), "either --field or --schema"),
     ],

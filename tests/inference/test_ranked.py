@@ -31,6 +31,17 @@ def test_a_total_is_what_was_given_less_the_change(paid) -> None:
     assert np.mean([a == b for a, b in zip(found, totals, strict=True)]) > 0.8
 
 
+def test_a_few_rows_that_are_all_right_make_nobody_certain() -> None:
+    """Of amounts that nothing tells apart the first is most often meant, and two validation rows happen to say so."""
+    rng = np.random.default_rng(1)
+    texts = [f"{rng.integers(1, 500)}.50 and {rng.integers(500, 999)}.50" for _ in range(60)]
+    meant = [t.split()[0 if i % 4 or i < 2 else 2].rstrip("0") for i, t in enumerate(texts)]
+    few = (texts[:2], meant[:2], np.ones(2))
+    found = fit_ranking(FieldType.NUMBER, Reading(), (texts[2:], meant[2:], np.ones(58)), few).best(texts)
+    assert np.mean([one is not None and one.value == m for (one, _), m in zip(found, meant, strict=True)]) > 0.7
+    assert np.mean([prob for _, prob in found]) < 0.9
+
+
 def test_a_long_document_is_read_to_its_end(paid) -> None:
     """Two hundred pages: far more places than any text that taught."""
     ranking, texts, _ = paid

@@ -227,7 +227,7 @@ def test_it_is_measured_field_by_field_on_texts_that_it_never_saw(learnt, capsys
     evaluation.show()
     assert "are right in every field" in capsys.readouterr().out
     assert "Field by field" in evaluation._repr_html_()
-    assert "Field by field" in evaluation.save(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Field by field" in evaluation.save(str(tmp_path / "report.html")).read_text(encoding="utf-8")
     same = ws.evaluate(model, compare=model)["comparison"]
     assert (same["kind"], same["verdict"], same["difference"]) == ("model", "undecided", 0.0)
 

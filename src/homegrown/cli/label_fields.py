@@ -51,7 +51,7 @@ def command(
             )
         done = None
         if column or columns:
-            where = dict(map(_pair, columns)) or None
+            where = _pairs(columns) or None
             done = ws.import_answers(task, column, columns=where, day_first=day_first, currency=currency)
         found = ws.json_schema(task)
     document: dict[str, Any] = {"task": task, "schema": found, "notes": list(notes)}
@@ -69,7 +69,16 @@ def schema_said(said: tuple[str, ...], schema: Path | None) -> dict[str, Any]:
     """
     if said and schema:
         raise InputError("Give either --field or --schema.")
-    return _schema(schema) if schema else dict(map(_pair, said))
+    return _schema(schema) if schema else _pairs(said)
+
+
+def _pairs(said: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in map(_pair, said):
+        if name in found:
+            raise InputError(f"{name!r} is said twice.")
+        found[name] = value
+    return found
 
 
 def _pair(said: str) -> tuple[str, Any]:

@@ -59,6 +59,37 @@ def meaning_of(one: Field, answer: Mapping[str, Any] | None, text: str | None = 
     return canonical_json(_meaning(one, answer, text))
 
 
+def is_right(
+    one: Field, truth: Mapping[str, Any] | None, answer: Mapping[str, Any] | None, text: str | None = None
+) -> bool:
+    """Whether an answer means what is true; of an amount whose currency nobody has said any currency will do.
+
+    Example:
+        >>> total = Field("f_1", "total", FieldType.MONEY)
+        >>> is_right(total, {"value": "12.50"}, {"value": "12.5", "currency": "EUR"})
+        True
+    """
+    if truth is not None and answer is not None:
+        answer = _as_far_as_said(one, truth, answer)
+    return meaning_of(one, truth, text) == meaning_of(one, answer, text)
+
+
+def _as_far_as_said(one: Field, truth: Mapping[str, Any], answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An answer without currencies of which the truth says nothing."""
+    if one.type is FieldType.MONEY and not truth.get("currency"):
+        return {k: v for k, v in answer.items() if k != "currency"}
+    if one.type is not FieldType.LIST:
+        return answer
+    for inner in (f for f in one.fields if f.type is FieldType.MONEY):
+        if not any((item.get(inner.field_id) or {}).get("currency") for item in truth["items"]):
+            items = [
+                {k: _as_far_as_said(inner, {}, v) if k == inner.field_id and v else v for k, v in item.items()}
+                for item in answer["items"]
+            ]
+            answer = {**answer, "items": items}
+    return answer
+
+
 def _meaning(one: Field, answer: Mapping[str, Any] | None, text: str | None) -> Any:
     if answer is None:
         return None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FEWEST_PLAN = 10
 _QUANTILES = np.linspace(1, 0, 101)
 _HAIR = 1e-9
+#: where planned thresholds begin at the highest: finer differences are noise, and the rows of the plan taught too
+SUREST = 0.999
 DOCUMENT = "document"
 """The group in which drift is looked for: documents have no classes."""
 
@@ -96,7 +98,7 @@ def document_plan(plan: np.ndarray) -> list[float]:
     """
     if len(plan) < _FEWEST_PLAN:
         return []
-    return [float(q) for q in np.quantile(plan[:, 0], _QUANTILES) - _HAIR if q > 0]
+    return [float(q) for q in np.quantile(np.minimum(plan[:, 0], SUREST), _QUANTILES) - _HAIR if q > 0]
 
 
 def object_bound(
@@ -133,7 +135,8 @@ def object_bound(
         given = np.repeat(home[:, None], m, 1)
         return _bound(one, by, names, given, judged.differs)
     has_plan = len(plan) >= _FEWEST_PLAN
-    thresholds = planned_fields(plan[:, 1:], n, alpha=alpha, delta=delta, most=most) if has_plan else None
+    sure = np.minimum(plan[:, 1:], SUREST) if has_plan else plan
+    thresholds = planned_fields(sure, n, alpha=alpha, delta=delta, most=most) if has_plan else None
     found = field_bound(judged.sure, judged.differs, alpha=alpha, delta=delta, thresholds=thresholds, most=most)
     home = np.zeros(n, bool) if found.threshold is None else judged.whole > found.threshold
     given = np.zeros((n, m), bool) if found.threshold is None else judged.sure > found.threshold

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homegrown.core.said import meaning_of, plain_words
+from homegrown.core.said import is_right, meaning_of, plain_words
 from homegrown.core.schema import FieldType
 from homegrown.evaluate.object_rows import values_of
 from homegrown.inference.candidates import VALUES, Candidate, Reading, candidates
@@ -87,11 +87,9 @@ def _frequent(one: Field, known: list[tuple[str, Any]]) -> Rule:
 
 def _best_rule(one: Field, known: list[tuple[str, Any]]) -> Rule:
     rules: list[Rule] = [_frequent(one, known), *_patterns(one, known)]
-    truth = [meaning_of(one, answer, text) for text, answer in known]
 
     def hits(rule: Rule) -> int:
-        said = [meaning_of(one, rule(text), text) for text, _ in known]
-        return sum(a == b for a, b in zip(said, truth, strict=True))
+        return sum(is_right(one, answer, rule(text), text) for text, answer in known)
 
     return max(rules, key=hits)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from homegrown.core.said import meaning_of
+from homegrown.core.said import is_right
 from homegrown.core.schema import Field, FieldType
 from homegrown.metrics.intervals import wilson
 
@@ -28,7 +28,8 @@ class FieldScore:
         n_there: of them, those where it is there.
         n_answered: those where something was answered.
         exact: share of answers that say the same, span for span and letter for letter.
-        normalised: share that means the same: 12.50 and 12.5; words that differ in case, spaces and signs around them.
+        normalised: share that means the same: 12.50 and 12.5; an amount in any currency where the truth names none;
+            words that differ in case, spaces and signs around them.
         invented: answered where it is not there.
         missed: not answered where it is.
         wrong: answered otherwise than it is, by ``normalised``.
@@ -123,7 +124,7 @@ def object_scores(
         said = [a.get(one.field_id) for a in answer]
         exactly[k] = [exact_key(one, t) == exact_key(one, a) for t, a in zip(true, said, strict=True)]
         pairs = zip(true, said, texts or [None] * n, strict=True)
-        right[k] = [meaning_of(one, t, text) == meaning_of(one, a, text) for t, a, text in pairs]
+        right[k] = [is_right(one, t, a, text) for t, a, text in pairs]
         right[k] |= exactly[k]
         there = np.array([t is not None for t in true], bool)[known[k]]
         given = np.array([a is not None for a in said], bool)[known[k]]

@@ -1,4 +1,8 @@
-"""Fits ``inference.ranked``: penalised likelihood, the penalty and the temperature chosen on the validation rows."""
+"""Fits ``inference.ranked``: penalised likelihood, the penalty chosen on the validation rows.
+
+So is the temperature, which makes probabilities of scores, where there are enough of them. A few say nothing of how
+sure a model may be (all right, they ask for certainty): then every row is answered by one that did not learn from it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 PENALTIES = (0.03, 0.3, 3.0)
 _STEPS = 60
+#: validation rows that can tell a temperature, and in how many parts rows are dealt out where there are fewer
+ENOUGH, FOLDS = 30, 3
 
 
 def fit_ranking(
@@ -53,9 +59,11 @@ def fit_ranking(
         loss = chosen.loss(start)
         if loss < best:
             best, best_penalty, weights = loss, penalty, start
-    temperature = _temperature(chosen, weights)
+    rows = learnt.plus(chosen)
+    judged = [(chosen, weights)] if chosen.n >= ENOUGH else _folds(rows, best_penalty)
+    temperature = _temperature(judged)
     if chosen.n:  # what judged teaches too, once it has judged
-        weights = _fitted(learnt.plus(chosen), best_penalty, weights)
+        weights = _fitted(rows, best_penalty, weights)
     return Ranking(type, reading, weights.astype(np.float32), temperature)
 
 
@@ -75,10 +83,20 @@ def _fitted(rows: _Rows, penalty: float, start: np.ndarray) -> np.ndarray:
     return found
 
 
-def _temperature(rows: _Rows, weights: np.ndarray) -> float:
-    if not rows.n:
-        return 1.0
-    done = minimize_scalar(lambda t: rows.loss(weights, float(np.exp(t))), bounds=(-1.5, 2.0), method="bounded")
+def _folds(rows: _Rows, penalty: float) -> list[tuple[_Rows, np.ndarray]]:
+    """Each part of the rows, and weights that the others taught."""
+    part = np.arange(len(rows.weight)) % FOLDS
+    each = ((rows.take(part != k), rows.take(part == k)) for k in range(FOLDS))
+    return [(held, _fitted(rest, penalty, np.zeros(WIDTH))) for rest, held in each if held.n and rest.n]
+
+
+def _temperature(judged: Sequence[tuple[_Rows, np.ndarray]]) -> float:
+    """The one under which what is right was likeliest; it is drawn to 1 as one row with that evidence would."""
+
+    def loss(log: float) -> float:
+        return sum(rows.n * rows.loss(weights, float(np.exp(log))) for rows, weights in judged) + 0.5 * log * log
+
+    done = minimize_scalar(loss, bounds=(-1.5, 2.0), method="bounded")
     return float(np.exp(done.x))
 
 
@@ -112,6 +130,20 @@ class _Rows:
         both.weight = np.concatenate([self.weight, other.weight])
         both.n = self.n + other.n
         return both
+
+    def take(self, those: np.ndarray) -> _Rows:
+        """The texts of a mask, bool [n]."""
+        some = copy(self)
+        sizes = np.diff(self.places.begin)
+        kept = np.repeat(those, sizes)
+        some.places = Places(
+            [found for found, is_kept in zip(self.places.found, those, strict=True) if is_kept],
+            sparse.csr_matrix(self.places.rows[np.flatnonzero(kept)]),
+            np.concatenate([[0], np.cumsum(sizes[those])]),
+        )
+        some.right, some.weight = self.right[kept], self.weight[those]
+        some.n = int((some.weight > 0).sum())
+        return some
 
     def likelihood(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the log likelihood, and its slope by the score of each row."""

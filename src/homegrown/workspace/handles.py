@@ -264,7 +264,7 @@ class Evaluation:
         else:
             evaluate.show(self.document, self._workspace.quoted(self.document))
 
-    def save(self, path: Path | None = None) -> Path:
+    def save(self, path: str | Path | None = None) -> Path:
         """Write the report as one HTML file; see ``Workspace.write_report``."""
         return self._workspace.write_report(self.document, path)
 

@@ -158,7 +158,7 @@ def fields_said(said: Said) -> tuple[Field, ...]:
                 "The fields of an answer are a JSON Schema, or a mapping of names to types: {'total': 'money'}."
             )
         return found
-    if "properties" in said:
+    if "properties" in said and not isinstance(said["properties"], str):
         return fields_of(said, "")
     return tuple(_field(str(name), how) for name, how in said.items())
 

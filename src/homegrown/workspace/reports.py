@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -23,7 +24,6 @@ from homegrown.workspace.handles import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from homegrown.core.models import ObjectAnswer
     from homegrown.core.protocols import ObjectPredictor, Predictor
@@ -133,13 +133,13 @@ class Reports:
             said["not_told"].append(f"{n_later:,} calls came behind the last that was drawn: draw more to count them.")
         return said | evaluate.accuracies_told(found.accuracies())
 
-    def report(self, model: str | ModelVersion | Model, path: Path | None = None) -> Path:
+    def report(self, model: str | ModelVersion | Model, path: str | Path | None = None) -> Path:
         """Write the report of a model as one HTML file; returns its path, in the workspace's reports by default."""
         return self.write_report(self.evaluate(model), path)
 
-    def write_report(self, document: dict[str, Any], path: Path | None = None) -> Path:
+    def write_report(self, document: dict[str, Any], path: str | Path | None = None) -> Path:
         """Write the report of an evaluation that is at hand, as one HTML file."""
-        target = path or self.store.layout.folder("reports") / f"{document['evaluation_id']}.html"
+        target = Path(path) if path else self.store.layout.folder("reports") / f"{document['evaluation_id']}.html"
         write_atomic(target, self.rendered(document).encode("utf-8", "replace"))
         return target
 
