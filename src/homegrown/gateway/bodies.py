@@ -78,7 +78,7 @@ class ChatBody(Steering, kw_only=True):
         """
         self.check()
         if self.tools:
-            raise InputError("This model answers with one of its labels and calls no tools; leave 'tools' out.")
+            raise InputError("This model says what it reads in a text and calls no tools; leave 'tools' out.")
         if self.n not in (None, 1):
             raise InputError("This model has one answer per text; leave 'n' out or set it to 1.")
         if self.top_logprobs and not self.logprobs:

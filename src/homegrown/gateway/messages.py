@@ -37,7 +37,7 @@ class MessagesBody(Steering, kw_only=True):
         """
         self.check()
         if self.tools or self.mcp_servers:
-            raise InputError("This model answers with one of its labels and calls no tools; leave 'tools' out.")
+            raise InputError("This model says what it reads in a text and calls no tools; leave 'tools' out.")
         return last_of([m.content for m in self.messages if m.role == "user"])
 
 

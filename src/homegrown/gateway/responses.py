@@ -53,7 +53,7 @@ class ResponsesBody(Steering, kw_only=True):
         """
         self.check()
         if self.tools:
-            raise InputError("This model answers with one of its labels and calls no tools; leave 'tools' out.")
+            raise InputError("This model says what it reads in a text and calls no tools; leave 'tools' out.")
         if self.previous_response_id or self.conversation or self.background:
             raise InputError(
                 "Responses are kept nowhere here: leave 'previous_response_id', 'conversation' and 'background' out."
