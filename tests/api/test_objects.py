@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import openai
 import pytest
+from pydantic import BaseModel
 
 from homegrown.core.access import SYSTEM, Role
 from homegrown.testing.server import running
@@ -16,6 +17,14 @@ from tests.api.conftest import wait_for
 from tests.workspace.test_objects import FIELDS, rows
 
 TEXT = "No 999\nCleo Fox\non 12/03/2026, 77.25 EUR in all, with thanks 5"
+
+
+class Total(BaseModel):
+    total: dict[str, object]
+
+
+class Vendor(BaseModel):
+    vendor: str
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +61,18 @@ def test_openai_s_client_gets_it_as_json_whole_and_streamed(receipts):
         streamed = "".join(
             c.choices[0].delta.content or "" for c in client.chat.completions.create(**asked, stream=True) if c.choices
         )
+        schema = receipts.ws.json_schema("receipt")
+        form = {"type": "json_schema", "json_schema": {"name": "receipt", "schema": schema, "strict": True}}
+        own = client.chat.completions.create(**asked, response_format=form)
+        jsonschema.validate(json.loads(own.choices[0].message.content), schema)
+        parsed = client.chat.completions.parse(**asked, response_format=Total).choices[0].message.parsed
+        assert parsed.total["amount"] == 77.25
+        for ask in (
+            lambda: client.chat.completions.parse(**asked, response_format=Vendor),
+            lambda: client.responses.parse(model="receipt", input=TEXT, text_format=Vendor),
+        ):
+            with pytest.raises(openai.BadRequestError, match="asks for 'vendor', and this model fills: who, day"):
+                ask()
     document = receipts.ws.predict("receipt", [TEXT])[0]["document"]
     assert json.loads(whole.choices[0].message.content) == json.loads(streamed) == document
     assert math.exp(whole.choices[0].logprobs.content[0].logprob) == pytest.approx(

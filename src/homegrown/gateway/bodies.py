@@ -15,6 +15,8 @@ from homegrown.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from homegrown.core.models import ModelVersion
+
 LONGEST = 1_000_000
 # Where a call goes and by which key is the owner's to say, never the caller's.
 STEERING = frozenset({"api_base", "base_url", "api_key", "organization", "headers", "extra_headers", "extra_query",
@@ -107,6 +109,28 @@ def last_of(turns: Sequence[str | list[Part] | None], kinds: tuple[str, ...] = (
     if not content.strip() or len(content) > LONGEST:
         raise InputError(f"The last message of the user must hold 1 to {LONGEST:,} characters.")
     return content
+
+
+def check_form(version: ModelVersion, asked: Any) -> None:
+    """See that a model whose answers are documents fills what a structured output asks for.
+
+    Args:
+        version: of the model that will answer.
+        asked: ``response_format``, or ``text.format`` of the responses protocol; anything.
+
+    Raises:
+        InputError: a property of the schema is none of the model's fields.
+    """
+    form = asked.get("json_schema", asked) if isinstance(asked, dict) and asked.get("type") == "json_schema" else None
+    schema = form.get("schema") if isinstance(form, dict) else None
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not version.is_object or not isinstance(properties, dict):
+        return
+    if lost := [str(name) for name in properties if name not in version.class_names]:
+        raise InputError(
+            f"The schema asks for {lost[0][:80]!r}, and this model fills: {', '.join(version.class_names)}. Ask for "
+            "these, or leave the schema out."
+        )
 
 
 class EmbeddingsBody(Steering, kw_only=True):

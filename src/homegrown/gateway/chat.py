@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from homegrown.gateway.bodies import check_form
 from homegrown.gateway.spoken import event, given
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ async def chat(call: Call) -> Response:
     body: ChatBody = call.body
     text = body.text()
     engine: Engine = call.part("engine")
+    check_form((await engine.find(body.model)).version, body.response_format)
     served = await engine.answer(body.model, [text], call.actor, ROUTE)
     answer = served.answers[0]
     content = said(answer)

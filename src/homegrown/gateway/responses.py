@@ -9,7 +9,7 @@ import msgspec
 
 from homegrown.errors import InputError
 from homegrown.gateway import chat
-from homegrown.gateway.bodies import Part, Steering, last_of
+from homegrown.gateway.bodies import Part, Steering, check_form, last_of
 from homegrown.gateway.spoken import event, given
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ async def respond(call: Call, request: dict[str, Any]) -> Response:
     body: ResponsesBody = call.body
     text = body.read()
     engine: Engine = call.part("engine")
+    said = request.get("text")
+    check_form((await engine.find(body.model)).version, said.get("format") if isinstance(said, dict) else None)
     served = await engine.answer(body.model, [text], call.actor, ROUTE)
     answer = served.answers[0]
     content = chat.said(answer)
