@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from homegrown.core.dates import parse_date
 from homegrown.core.field_names import name_in
+from homegrown.core.row_places import row_places
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.values import parse_money, parse_number
 
@@ -146,7 +148,9 @@ class _Documents:
         if one.type is FieldType.LIST:
             if not isinstance(said, list) or not all(isinstance(i, Mapping) for i in said):
                 raise _NotUnderstoodError("is no list of objects.")
-            return {"items": [self._fields(one.fields, item, f"{path}.") for item in said]}
+            items = [self._fields(one.fields, item, f"{path}.") for item in said]
+            self._place(one.fields, items)
+            return {"items": items}
         if one.type in (FieldType.CHOICE, FieldType.SPAN):
             many = said if isinstance(said, list) else [said]
             if len(many) > 1 and not one.takes_many:
@@ -155,6 +159,16 @@ class _Documents:
                 raise _NotUnderstoodError("is no text.")
             return self._choices(one, many) if one.type is FieldType.CHOICE else self._spans(many)
         return self._plain[one.type](self, said)
+
+    def _place(self, fields: tuple[Field, ...], items: list[dict[str, Any]]) -> None:
+        """Words that stand there for several rows, and for something else: each row has its own."""
+        ids = [f.field_id for f in fields if f.type is FieldType.SPAN and not f.takes_many]
+        rows = [[a for i in ids if (a := item.get(i))] for item in items]
+        words = [[self._text[slice(*a["spans"][0])] for a in row] for row in rows]
+        chosen = row_places(self._text, [[[(s, e) for s, e in places_of(w, self._text)] for w in row] for row in words])
+        for answer, place in zip(chain.from_iterable(rows), chain.from_iterable(chosen), strict=True):
+            if place is not None:
+                answer["spans"] = [list(place)]
 
     def _choices(self, one: Field, many: list[str]) -> dict[str, Any]:
         names = {n.casefold(): c.class_id for c in one.choices for n in (*c.former, c.name)}

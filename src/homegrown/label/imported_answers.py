@@ -20,6 +20,8 @@ from homegrown.core.ids import canonical_json
 from homegrown.core.schema import FieldType
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
 from homegrown.errors import InputError, UnsuitableLabelsError
+from homegrown.inference.candidates import Reading
+from homegrown.inference.lists import placed_items
 from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
@@ -97,12 +99,15 @@ def import_answers(
     if day_first is None:
         done.day_first = guess_day_first(_dates(store, task, column, where))
     reading = {"day_first": done.day_first, "decimal": decimal, "currency": currency}
+    how = Reading(done.day_first, decimal, currency)
+    rows = {f.field_id: how for one in task.fields for f in one.fields}
     ids, values = [], []
     for record_id, text, document in _documents(store, column, where):
         if not document:
             done.n_empty += 1
             continue
         read = answer_in(task.fields, document, text, **reading)
+        _place_rows(task, text, read.value["fields"], rows)
         _told(done, record_id, read.problems)
         if not read.value["fields"]:
             done.n_empty += 1
@@ -121,6 +126,13 @@ def import_answers(
     source = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, column or "columns", config)
     store.votes.replace(source, vote_table(task, source, ids, values))
     return done
+
+
+def _place_rows(task: Task, text: str, said: dict[str, Any], readings: Mapping[str, Reading]) -> None:
+    """The values of each row stand together: so each gets its own place, also where its words stand elsewhere too."""
+    for one in task.fields:
+        if one.type is FieldType.LIST and (answer := said.get(one.field_id)):
+            answer["items"] = placed_items(one.fields, text, answer["items"], readings) or answer["items"]
 
 
 def _told(done: ImportedAnswers, record_id: str, problems: list[str]) -> None:
