@@ -40,6 +40,7 @@ class ImportedAnswers:
         n_votes: records of which something is said.
         n_empty: records of which nothing is.
         n_by_field: records by the field of which something is said, that it is not there included.
+        n_missing: records by the field whose value could not be understood, or whose words do not stand in the text.
         n_problems: values that could not be understood.
         problems: record id and sentence of the first of them.
         day_first: how the dates of these columns were read.
@@ -49,6 +50,7 @@ class ImportedAnswers:
     n_votes: int = 0
     n_empty: int = 0
     n_by_field: Counter[str] = field(default_factory=Counter)
+    n_missing: Counter[str] = field(default_factory=Counter)
     n_problems: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     day_first: bool | None = None
@@ -109,6 +111,7 @@ def import_answers(
         read = answer_in(task.fields, document, text, **reading)
         _place_rows(task, text, read.value["fields"], rows)
         _told(done, record_id, read.problems)
+        done.n_missing.update(_missing(task, document, read.value["fields"]))
         if not read.value["fields"]:
             done.n_empty += 1
             continue
@@ -133,6 +136,10 @@ def _place_rows(task: Task, text: str, said: dict[str, Any], readings: Mapping[s
     for one in task.fields:
         if one.type is FieldType.LIST and (answer := said.get(one.field_id)):
             answer["items"] = placed_items(one.fields, text, answer["items"], readings) or answer["items"]
+
+
+def _missing(task: Task, document: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
+    return [f.name for f in task.fields if f.field_id not in said and any(n in document for n in (f.name, *f.former))]
 
 
 def _told(done: ImportedAnswers, record_id: str, problems: list[str]) -> None:

@@ -151,7 +151,9 @@ def _styles(one: Field) -> list[str]:
             return [*plain, *spaced]
         case _:
             made = [f"{join} {case}" for join in _JOINS for case in _CASES]
-            return [*made, *(f"{m} ascii" for m in made)]
+            made += [f"{m} ascii" for m in made]
+            # Words that stand twice are named once by most.
+            return [*(f"{m} once" for m in made), *made] if one.takes_many else made
 
 
 class Writer:
@@ -200,6 +202,7 @@ def _json(one: Field, form: FieldForm, answer: Mapping[str, Any] | None, text: s
             json.dumps(_spoken(form.style, text[start:end]), ensure_ascii="ascii" in form.style)
             for start, end in answer["spans"]
         ]
+        words = list(dict.fromkeys(words)) if "once" in form.style else words
         return in_brackets(form, words) if one.takes_many else words[0]
     return _value(one, form.style, answer, text)
 

@@ -120,9 +120,6 @@ class AnswerReader:
         plain = {f.name: _as_name(f, document[n]) for f in self.fields if (n := name_in(f, document)) is not None}
         read = answer_in(self.fields, plain, text, day_first=self.day_first)
         found = read.value["fields"]
-        for one in self.fields:
-            if one.type is FieldType.LIST and not _is_whole(one, found.get(one.field_id), plain.get(one.name)):
-                del found[one.field_id]
         return Heard(found, [f.name for f in self.fields if f.name in plain and f.field_id not in found])
 
     def vote(self, text: str, answer: str) -> Heard:
@@ -217,16 +214,6 @@ def _days(fields: Iterable[Field], document: Mapping[str, Any]) -> list[str]:
         elif one.type is FieldType.LIST and isinstance(said, list):
             found += [day for item in said if isinstance(item, dict) for day in _days(one.fields, item)]
     return found
-
-
-def _is_whole(one: Field, answer: Mapping[str, Any] | None, said: Any) -> bool:
-    """Whether everything that a list says of its fields was understood."""
-    if answer is None:
-        return True
-    names = {f.name: f.field_id for f in one.fields}
-    return all(
-        names[name] in item for item, raw in zip(answer["items"], said, strict=True) for name in raw if name in names
-    )
 
 
 def says_same(one: Field, theirs: Mapping[str, Any] | None, ours: Mapping[str, Any] | None, text: str) -> bool:
