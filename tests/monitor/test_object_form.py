@@ -162,3 +162,14 @@ def test_lists_are_written_as_the_upstream_writes_them(habit):
     told = {f.field_id: f for f in exit.fields}
     never = {"items": [{"gw": {"spans": [[0, 5]]}, "gp": {"value": "3.50"}}]}
     assert writer.value(told["g"], never, "Order 3.50") is None  # a row without its number was never seen
+
+
+@pytest.mark.parametrize("names", [lambda said: list(dict.fromkeys(said)), list])
+def test_words_that_stand_twice_are_named_as_often_as_the_upstream_names_them(names):
+    said = [["Ann Lee", "Bob Ray", "Ann Lee"], ["Cleo Moss"], ["Dan Poe", "Dan Poe"]] * 4
+    pairs = [(f"{i}: {' met '.join(s)}.", json.dumps({"people": names(s)})) for i, s in enumerate(said)]
+    exit, reader = learn_documents(template(["people"]), LISTS[2:], pairs, pairs, By.DOCUMENT)
+    for text, answer in pairs:
+        heard = reader.of(text, answer).fields
+        assert len(heard["p"]["spans"]) == text.count("met") + 1
+        assert Writer(LISTS, exit).content(Writer(LISTS, exit).values(heard, text)) == answer

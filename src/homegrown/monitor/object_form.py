@@ -81,6 +81,7 @@ def field_form(one: Field, samples: Sequence[Sample], *, absent: Counter[str], t
         trust: goes into the form.
 
     Example:
+        >>> from homegrown.core.schema import Field
         >>> one = Field("d", "day", FieldType.DATE)
         >>> said = [Sample("on 25/11/2026", {"value": "2026-11-25", "spans": [[3, 13]]}, '"25.11.2026"')]
         >>> field_form(one, said, absent=Counter(), trust=1.0).style
