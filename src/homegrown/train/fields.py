@@ -33,6 +33,7 @@ from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
 from homegrown.train.rung import milliseconds, take_over
 from homegrown.train.span_data import SpanExamples
+from homegrown.train.students import never_labelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -210,8 +211,17 @@ class _Fitting:
         """A model that finds spans of the fields *names*, in the bundle, and its rung."""
         name = finder_folder(len(self._finders))
         folder, target = self._folder / name, self._folder / "bundle" / name
+        data = self._data
+        unlabelled = never_labelled(data.unlabelled, [*data.train.texts, *data.valid.texts])
         rung = self.ladder.fit_finder(
-            names, train, valid, seed=self._seed, folder=folder, encoder=self._local(), progress=self._progress
+            names,
+            train,
+            valid,
+            unlabelled,
+            seed=self._seed,
+            folder=folder,
+            encoder=self._local(),
+            progress=self._progress,
         )
         take_over(folder / "bundle", target)
         self._finders.append(load_span_model(target, self._local()))
