@@ -209,6 +209,13 @@ def test_a_choice_is_itself_before_it_is_another_one_in_any_case():
     assert [s["f"]["choices"] for s in said] == [["c_1"], ["c_2"], ["c_3"]]
 
 
+def test_a_list_of_which_a_part_is_not_understood_says_nothing():
+    said = {"lines": [{"what": "lamps", "n": 2}, {"what": "lamps", "n": "many"}], "who": "Ann"}
+    read = answer_in(FIELDS, said, TEXT)
+    assert set(read.value["fields"]) == {"f_who"}
+    assert [p.partition(":")[0] for p in read.problems] == ["“lines.n”", "“lines”"]
+
+
 def test_what_a_document_says_that_cannot_be_understood_is_told_and_the_rest_is_kept():
     said = {
         "who": "Bob", "kind": "BILL", "marks": ["urgent", "new"], "due": "03/04/2026", "total": "19,00 €",
@@ -218,11 +225,19 @@ def test_what_a_document_says_that_cannot_be_understood_is_told_and_the_rest_is_
     assert read.value["fields"] == {
         "f_kind": {"choices": ["c_bill"]},
         "f_total": {"value": "19.00", "currency": "EUR"},
-        "f_lines": {"items": [{"f_what": {"spans": [[14, 19]]}}]},
     }
-    assert [p.partition(":")[0] for p in read.problems] == ["“who”", "“marks”", "“due”", "“lines.n”"]
+    assert [p.partition(":")[0] for p in read.problems] == ["“who”", "“marks”", "“due”", "“lines.n”", "“lines”"]
     assert answer_in(FIELDS, said, TEXT, day_first=True).value["fields"]["f_due"] == {"value": "2026-04-03"}
     assert answer_in(FIELDS, [1], TEXT).problems == ["The answer is no JSON object."]
+
+
+def test_of_several_spans_each_place_of_their_words_counts():
+    text = "Ann wrote to Bob, and Ann came"
+    read = answer_in(FIELDS, {"words": ["Ann", "Bob"], "who": "Ann"}, text)
+    assert read.value["fields"] == {"f_words": {"spans": [[0, 3], [13, 16], [22, 25]]}, "f_who": {"spans": [[0, 3]]}}
+    assert answer_in(FIELDS, document_of(FIELDS, read.value, text), text).value["fields"] == read.value["fields"] | {
+        i: None for i in ("f_kind", "f_marks", "f_urgent", "f_due", "f_total", "f_lines")
+    }
 
 
 @given(

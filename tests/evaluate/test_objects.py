@@ -28,7 +28,8 @@ def rows(n):
     for i in range(n):
         who, kind = f"{NAMES[i % 4]} {HOSTILE}", HOSTILE if i % 2 else "bill"
         answer = {"who": who if i % 5 else None, "total": f"{i}.50 EUR", "kind": kind}
-        text = f"No {i} {i * 7919 % 1000}\n{who if i % 5 else ''}\npay {i}.50 EUR until {i % 27 + 1}.3.2026 {HOSTILE} {kind}"
+        words = "das ist nicht für die und wir haben" if i % 4 < 2 else "and this is what they have with you"
+        text = f"No {i} {i * 7919 % 1000} {words}\n{who if i % 5 else ''}\npay {i}.50 EUR until {i % 27 + 1}.3.2026 {HOSTILE} {kind}"
         yield {"text": text, "answer": answer, "channel": "scan" if i % 4 == 0 else "mail", "note": HOSTILE}
 
 
@@ -70,7 +71,7 @@ class Reader:
 def scene(tmp_path_factory):
     """A frozen task of objects with a version to hang answers on."""
     folder = tmp_path_factory.mktemp("objects")
-    (folder / "in.jsonl").write_text("\n".join(map(json.dumps, rows(400))), encoding="utf-8")
+    (folder / "in.jsonl").write_text("\n".join(map(json.dumps, rows(480))), encoding="utf-8")
     with connect(folder / "ws") as ws:
         ws.ingest(folder / "in.jsonl", text="text")
         task = ws.task("receipt", fields=FIELDS)
@@ -110,6 +111,10 @@ def test_every_number_is_that_of_the_planted_errors(scene):
     scan = next(s for s in found["slices"] if (s["field"], s["value"]) == ("channel", "scan"))
     assert (scan["worse"], scan["accuracy"]) == (True, 0.0)
     assert not {s["field"] for s in found["slices"]} & {"answer", "total", "kind"}
+    spoken = {s["value"]: s for s in found["slices"] if s["field"] == "language of the text"}
+    german = [i for i in asked if i % 4 < 2]
+    assert {name: s["n"] for name, s in spoken.items()} == {"German": len(german), "English": len(asked) - len(german)}
+    assert spoken["German"]["accuracy"] == pytest.approx(len(set(german) & set(good)) / len(german))
     assert evaluate_objects(ws.store, version, reader)["evaluation_id"] == found["evaluation_id"]
     with pytest.raises(MissingColumnError, match="have no field 'colour'"):
         evaluate_objects(ws.store, version, reader, slice_by="colour")

@@ -99,3 +99,21 @@ def bills(n, system=READS, start=0, **more):
         found.append(call(start + i, system, text, answer, **more))
         said.append(told)
     return found, said
+
+
+GOODS = ["lamp", "red chair", "desk", "oak shelf", "mirror", "small rug", "clock", "vase"]
+GUESTS = ["Ann Lee", "Bob Ray", "Cleo Moss", "Dan Poe", "Eve Hart"]
+SAYS = {"gift": "please wrap it", "express": "we need it soon", "fragile": "handle with care"}
+
+
+def order(i):
+    """A short order, and what a model reads in it: rows, several labels, several pieces of the text."""
+    some = [GOODS[(i * 3 + k * 5) % 8] for k in range((i * 7) % 4)]
+    goods = [{"what": w, "n": (i + 3 * k) % 9 + 1, "price": (i * 7 + k * 13) % 90 + 1.5} for k, w in enumerate(some)]
+    wants = [w for k, w in enumerate(SAYS) if (i // (k + 1)) % 2]
+    people = [GUESTS[(i + k) % 5] for k in range(i % 3)]
+    lines = [f"{g['n']} x {g['what']} at {g['price']:.2f} EUR" for g in goods]
+    said = ", ".join(SAYS[w] for w in wants)
+    told = [f"Call {p} first." for p in people]
+    text = "\n".join([f"{OPENINGS[i % 8]} order {i * 31}", *lines, said, *told, f"{OPENINGS[i * 3 % 7]} {i * 7}"])
+    return text, {"goods": goods, "wants": wants, "people": people}

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from homegrown.core.choices import TaskClass
 from homegrown.core.object_exits import By
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.traffic import AnswerKind, AnswerShape, FieldShape, Template, Volume
@@ -13,7 +14,7 @@ from homegrown.errors import UnsuitableLabelsError
 from homegrown.monitor.object_form import Writer
 from homegrown.monitor.object_learning import learn_documents, reader_of
 from homegrown.monitor.reading import AnswerReader
-from tests.monitor.calls import SHOPS, bill
+from tests.monitor.calls import SHOPS, bill, order
 
 FIELDS = [
     Field("w", "who", FieldType.SPAN), Field("a", "at", FieldType.SPAN), Field("d", "day", FieldType.DATE),
@@ -119,3 +120,56 @@ def test_how_often_values_stand_in_the_text_bounds_how_sure_one_can_be():
     exit, _ = learn_documents(template(["who", "total"]), FIELDS, pairs, pairs, By.DOCUMENT)
     trust = {f.name: f.trust for f in exit.fields}
     assert trust == {"who": pytest.approx(31 / 41), "total": 1.0}
+
+
+GOODS = Field(
+    "g", "goods", FieldType.LIST,
+    fields=(Field("gw", "what", FieldType.SPAN), Field("gn", "n", FieldType.NUMBER), Field("gp", "price", FieldType.MONEY)),
+)  # fmt: skip
+WANTS = tuple(TaskClass(f"c_{w}", w) for w in ("fragile", "gift", "express"))
+LISTS = [
+    GOODS,
+    Field("w", "wants", FieldType.CHOICE, takes_many=True, choices=WANTS),
+    Field("p", "people", FieldType.SPAN, takes_many=True),
+]
+
+
+def rows(d, **more):
+    return {**d, "goods": [{"price": f"{g['price']:.2f}", **more, "what": g["what"], "n": g["n"]} for g in d["goods"]]}
+
+
+LIST_HABITS = [
+    lambda d: json.dumps(d),
+    lambda d: json.dumps(d, separators=(",", ":")),
+    lambda d: json.dumps(rows(d, unit="pc"), indent=2),
+    lambda d: json.dumps(
+        {**rows(d), "wants": [w.upper() for w in reversed(d["wants"])], "people": d["people"] or None}
+    ),
+    lambda d: json.dumps({k: v for k, v in d.items() if v} | {"n": 1}, indent=1),
+]
+
+
+@pytest.mark.parametrize("habit", LIST_HABITS)
+def test_lists_are_written_as_the_upstream_writes_them(habit):
+    pairs = [(text, habit(d)) for text, d in map(order, range(60))]
+    exit, reader = learn_documents(template(["goods", "wants", "people"]), LISTS, pairs, pairs, By.DOCUMENT)
+    writer = Writer(LISTS, exit)
+    for text, answer in pairs:
+        heard = reader.of(text, answer).fields
+        found = {f.field_id: reader.as_found(f, text, heard.get(f.field_id)) for f in LISTS}
+        assert writer.content(writer.values(found, text)) == answer
+    assert {f.exact for f in exit.fields} == {1.0}
+    told = {f.field_id: f for f in exit.fields}
+    never = {"items": [{"gw": {"spans": [[0, 5]]}, "gp": {"value": "3.50"}}]}
+    assert writer.value(told["g"], never, "Order 3.50") is None  # a row without its number was never seen
+
+
+@pytest.mark.parametrize("names", [lambda said: list(dict.fromkeys(said)), list])
+def test_words_that_stand_twice_are_named_as_often_as_the_upstream_names_them(names):
+    said = [["Ann Lee", "Bob Ray", "Ann Lee"], ["Cleo Moss"], ["Dan Poe", "Dan Poe"]] * 4
+    pairs = [(f"{i}: {' met '.join(s)}.", json.dumps({"people": names(s)})) for i, s in enumerate(said)]
+    exit, reader = learn_documents(template(["people"]), LISTS[2:], pairs, pairs, By.DOCUMENT)
+    for text, answer in pairs:
+        heard = reader.of(text, answer).fields
+        assert len(heard["p"]["spans"]) == text.count("met") + 1
+        assert Writer(LISTS, exit).content(Writer(LISTS, exit).values(heard, text)) == answer

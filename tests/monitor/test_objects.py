@@ -13,7 +13,7 @@ from homegrown.monitor.objects import object_fields
 from homegrown.monitor.reading import AnswerReader, loose_document
 from homegrown.monitor.shapes import shape_of
 from homegrown.monitor.turns import asked_schema
-from tests.monitor.calls import READS, SHOPS, bill, bills
+from tests.monitor.calls import READS, SHOPS, bill, bills, order
 
 SCHEMA = {
     "type": "object",
@@ -46,6 +46,8 @@ def found_in(values, texts=None, schema=None):
         ([True, False, True, True, False] * 2, "boolean"),
         (["card", "cash"] * 9, "choice"),  # of texts that do not say so
         ([["Ann", "Bob"], ["Ann"], ["Cleo", "Dan"], ["Eve"], ["Fay"], ["Gus"], ["Hal"]], "span"),
+        ([["Ann", "Bob"], ["Ann"], ["Bob"]] * 9, "span"),  # few names, and the texts say them
+        ([["late", "cold"], ["late"], [], ["cold"]] * 9, "choice"),
     ],
 )
 def test_a_field_is_what_its_values_are(values, type):
@@ -60,7 +62,11 @@ def test_a_field_is_what_its_values_are(values, type):
     ("values", "why"),
     [
         ([f"a wording {i} of its own" for i in range(9)], "do not stand in the text"),
-        ([[{"item": i}] for i in range(9)], "lists of objects"),
+        ([[{"item": f"wording {i}"}] for i in range(9)], "“item” cannot be learnt: its words are the model's own"),
+        ([[{"n": 3, "kind": k}] for k in ("a", "b") * 9], "“kind” cannot be learnt: it is a choice"),
+        ([[{"n": 3, "of": [{"m": i}]}] for i in range(9)], "“of” cannot be learnt: of its small objects “m” cannot"),
+        ([[{"n": 3, "of": {"m": i}}] for i in range(9)], "“of” cannot be learnt: it holds an object"),
+        ([[i, i + 1] for i in range(9)], "not of numbers"),
         ([{"street": f"{i} Long Road"} for i in range(9)], "holds an object"),
         ([i * 1000 + 7 for i in range(9)], "do not stand in the text"),
     ],
@@ -165,3 +171,56 @@ def test_two_answers_are_the_same_where_they_mean_the_same():
     ]
     other = reader.of(text, '{"who": "Nobody", "day": null}')
     assert reader.differing(text, other, ours | {"d": None}) == ["who", "total"]
+
+
+ROWS = Field(
+    "g", "goods", FieldType.LIST,
+    fields=(Field("gw", "what", FieldType.SPAN), Field("gp", "price", FieldType.MONEY), Field("gd", "day", FieldType.DATE)),
+)  # fmt: skip
+
+
+def test_each_row_of_a_list_has_its_own_place():
+    text = "Tea House, 3.50 or more\nTea on 03/04/2026: 3.50 EUR\nTea on 25/04/2026: 3.50 EUR\nTea 7"
+    said = [{"what": "Tea", "price": 3.5, "day": day} for day in ("03.04.2026", "25.04.2026")]
+    reader = AnswerReader.learnt([ROWS], [(text, json.dumps({"goods": said}))])
+    assert reader.day_first is True
+    heard = reader.vote(text, json.dumps({"goods": said}))
+    places = [{i: a["spans"][0] for i, a in item.items()} for item in heard.fields["g"]["items"]]
+    first, second = text.index("Tea on"), text.index("Tea on", 30)
+    assert [p["gw"][0] for p in places] == [first, second]
+    assert [p["gp"][0] for p in places] == [first + 19, second + 19]
+    assert [p["gd"][0] for p in places] == [first + 7, second + 7]
+    again = {"goods": [{**item, "price": "3.50 EUR"} for item in said[::-1]]}
+    assert reader.differing(text, reader.of(text, json.dumps(again)), heard.fields) == []
+
+
+@pytest.mark.parametrize("wrong", [{"what": "Coffee"}, {"price": "dear"}, {"price": 99}, {"day": "soon"}])
+def test_a_list_of_which_a_part_is_not_understood_says_nothing(wrong):
+    text, item = "Tea 3.50 on 25/04/2026", {"what": "Tea", "price": 3.5, "day": "2026-04-25"}
+    reader = AnswerReader([ROWS], True)
+    assert reader.vote(text, json.dumps({"goods": [item]})).missing == []
+    heard = reader.vote(text, json.dumps({"goods": [item, item | wrong]}))
+    assert (heard.fields, heard.missing) == ({}, ["goods"])
+
+
+def test_lists_in_a_schema_count_before_the_values():
+    item = {
+        "type": "object",
+        "properties": {"what": {"type": "string", "description": "Of one."}, "n": {"type": "integer"}},
+    }
+    schema = {
+        "type": "object",
+        "properties": {
+            "goods": {"type": "array", "items": {"$ref": "#/$defs/item"}, "description": "What is bought."},
+            "wants": {"type": "array", "items": {"enum": ["gift", "express", "fragile", "fast"]}},
+        },
+        "$defs": {"item": item},
+    }
+    said = [(t, json.dumps(d)) for t, d in map(order, range(60))]
+    fields = {f.name: f for f in object_fields(shape_of([a for _, a in said]), said, schema)}
+    goods, wants = fields["goods"].field, fields["wants"].field
+    assert (goods.description, goods.fields[0].description) == ("What is bought.", "Of one.")
+    assert [f.name for f in goods.fields] == ["what", "n", "price"]  # the schema forgot one
+    assert ([c.name for c in wants.choices], wants.takes_many) == (["gift", "express", "fragile", "fast"], True)
+    assert fields["people"].field.said_type == "span*"
+    assert all(f.share == 1 for f in fields.values())

@@ -104,6 +104,34 @@ def test_what_cannot_be_understood_is_listed_and_the_rest_counts(ws, tmp_path):
         "“answer”: the cell says 'who' twice, differently.",
     ]
     assert done.n_by_field == {"who": 27, "day": 25, "total": 25, "kind": 24}
+    assert done.n_missing == {"who": 1, "day": 1}
+
+
+def notes(n):
+    for i in range(n):
+        total = f"{i * 7 % 50 + 1}.{i % 9}5"
+        text = f"Shop no {i}\nTea {i % 5 + 1}.20\nTotal {total} for {i % 13} guests\nCard {total}\nThank you"
+        answer = {"who": f"Shop no {i}" if i % 8 else "Somebody Else", "total": total if i % 6 else 999.5}
+        yield {"text": text, "answer": answer}
+
+
+def test_values_known_as_words_alone_teach_wherever_they_stand_and_those_that_do_not_are_counted(tmp_path):
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, notes(96))), encoding="utf-8")
+    with connect(tmp_path / "ws") as ws:
+        ws.ingest(tmp_path / "in.jsonl", text="text")
+        task = ws.task("note", fields={"who": "span", "total": "number"})
+        assert task.import_answers("answer").n_missing == {"who": 12}
+        model = task.train(task.snapshot(seed=0), "fields")
+        report = model.version.details["report"]
+        who, total = report["values"]["who"], report["values"]["total"]
+        assert who["n_said"] == who["n_there"] < who["n"]
+        assert total["n_there"] == total["n_said"] == total["n"] > total["n_lost"] > 0
+        told = " ".join(report["decisions"])
+        assert f"who: of {who['n'] - who['n_said']} of {who['n']} training texts nothing is known" in told
+        assert f"the other {total['n_lost']} teach nothing" in told
+        said = model.predict(["Shop no 7777\nTea 3.20\nTotal 41.85 for 3 guests\nCard 41.85\nThank you"])[0]
+        assert said["document"] == {"who": "Shop no 7777", "total": 41.85}
+        assert said["fields"]["total"]["prob"] > 0.6  # both places are its
 
 
 def test_a_column_for_each_field(tmp_path):

@@ -56,7 +56,8 @@ def command(
         found = ws.json_schema(task)
     document: dict[str, Any] = {"task": task, "schema": found, "notes": list(notes)}
     if done is not None:
-        document |= {"n_votes": done.n_votes, "n_by_field": dict(done.n_by_field), "n_problems": done.n_problems}
+        document |= {"n_votes": done.n_votes, "n_by_field": dict(done.n_by_field), "n_missing": dict(done.n_missing)}
+        document["n_problems"] = done.n_problems
         document["problems"] = [{"record_id": r, "problem": p} for r, p in done.problems]
     emit(document, lambda: _text(task, found, done, notes), as_json=as_json)
 
@@ -106,7 +107,10 @@ def _text(task: str, schema: dict[str, Any], done: ImportedAnswers | None, notes
     if done is None:
         return "\n".join([*lines, msgspec.json.format(msgspec.json.encode(schema)).decode()])
     lines.append(f"{done.n_votes:,} records have answers, {done.n_empty:,} have none.")
-    lines += [f"  {name}: {n:,}" for name, n in done.n_by_field.items()]
+    for name in dict.fromkeys((*done.n_by_field, *done.n_missing)):
+        n_missing = done.n_missing[name]
+        missing = f", and {n_missing:,} not understood or not found in their text" if n_missing else ""
+        lines.append(f"  {name}: {done.n_by_field[name]:,}{missing}")
     if done.n_problems:
         lines.append(f"{done.n_problems:,} values could not be understood; they are no votes:")
         lines += [f"  {record_id}  {problem}" for record_id, problem in done.problems[:SHOWN]]

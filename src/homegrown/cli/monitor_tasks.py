@@ -63,7 +63,9 @@ def said_answers(template: Template) -> str:
     """What the answers of a template look like, in words."""
     if not template.is_object:
         return said_shape(template.shape)
-    found = [f"{one_line(f.name)}: {f.field.type.value if f.field else 'not learnt here'}" for f in template.fields]
+    found = [
+        f"{one_line(f.name)}: {one_line(f.field.said_type) if f.field else 'not learnt here'}" for f in template.fields
+    ]
     return f"JSON documents ({', '.join(found)})"
 
 

@@ -11,11 +11,13 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from homegrown.core.characters import OF_A_WORD, letters_of, parts_character
 from homegrown.core.dates import parse_date
 from homegrown.core.field_names import name_in
+from homegrown.core.row_places import row_places
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.values import parse_money, parse_number
 
@@ -96,7 +98,8 @@ def answer_in(
     r"""The answer that a document means: of a teacher, of captured traffic, of a file.
 
     Names of choices count without regard to case. A span is looked for in the text, white space aside; words that do
-    not stand there are a problem, told and left out. A field that the document does not have was not looked at.
+    not stand there are a problem, told and left out, and so is a list that has such a value. A field that the document
+    does not have was not looked at.
 
     Args:
         fields: of the task.
@@ -148,15 +151,30 @@ class _Documents:
         if one.type is FieldType.LIST:
             if not isinstance(said, list) or not all(isinstance(i, Mapping) for i in said):
                 raise _NotUnderstoodError(f"{str(said)[:40]!r} is no list of objects.")
-            return {"items": [self._fields(one.fields, item, f"{path}.") for item in said]}
+            n_problems = len(self._problems)
+            items = [self._fields(one.fields, item, f"{path}.") for item in said]
+            if len(self._problems) > n_problems:  # a row without its price says that it has none
+                raise _NotUnderstoodError("one of its values was not understood, so the list says nothing.")
+            self._place(one.fields, items)
+            return {"items": items}
         if one.type in (FieldType.CHOICE, FieldType.SPAN):
             many = [str(s) if type(s) is int else s for s in (said if isinstance(said, list) else [said])]
             if len(many) > 1 and not one.takes_many:
                 raise _NotUnderstoodError(f"takes one, and {len(many):,} were given.")
             if not all(isinstance(s, str) for s in many):
                 raise _NotUnderstoodError(f"{str(next(s for s in many if not isinstance(s, str)))[:40]!r} is no text.")
-            return self._choices(one, many) if one.type is FieldType.CHOICE else self._spans(many)
+            return self._choices(one, many) if one.type is FieldType.CHOICE else self._spans(one, many)
         return self._plain[one.type](self, said)
+
+    def _place(self, fields: tuple[Field, ...], items: list[dict[str, Any]]) -> None:
+        """Words that stand there for several rows, and for something else: each row has its own."""
+        ids = [f.field_id for f in fields if f.type is FieldType.SPAN and not f.takes_many]
+        rows = [[a for i in ids if (a := item.get(i))] for item in items]
+        words = [[self._text[slice(*a["spans"][0])] for a in row] for row in rows]
+        chosen = row_places(self._text, [[[(s, e) for s, e in places_of(w, self._text)] for w in row] for row in words])
+        for answer, place in zip(chain.from_iterable(rows), chain.from_iterable(chosen), strict=True):
+            if place is not None:
+                answer["spans"] = [list(place)]
 
     def _choices(self, one: Field, many: list[str]) -> dict[str, Any]:
         names = {n.strip().casefold(): c.class_id for c in one.choices for n in (*c.former, c.name)}
@@ -166,13 +184,14 @@ class _Documents:
             raise _NotUnderstoodError(f"“{many[found.index(None)][:80]}” is none of its choices.")
         return {"choices": [c.class_id for c in one.choices if c.class_id in found]}
 
-    def _spans(self, many: list[str]) -> dict[str, Any]:
+    def _spans(self, one: Field, many: list[str]) -> dict[str, Any]:
+        """One: the first place. Of several nobody says which is meant where words stand twice, and so each is."""
         found: list[list[int]] = []
         for words in dict.fromkeys(many):
             places = places_of(words, self._text)
             if not places:
                 raise _NotUnderstoodError(f"the words “{words[:80]}” do not stand in the text.")
-            found += places if many.count(words) > 1 else places[:1]
+            found += places if one.takes_many else places[:1]
         return {"spans": sorted(found)}
 
     def _boolean(self, said: Any) -> dict[str, Any]:

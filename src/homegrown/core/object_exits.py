@@ -27,6 +27,9 @@ class FieldForm(msgspec.Struct, frozen=True, kw_only=True):
         field_id: of the model.
         style: how a value becomes JSON (``monitor.object_form``); empty for choices, which are spelt.
         spellings: JSON by the id of a choice, or ``true`` and ``false``.
+        order: ids of choices, as they stand where there are several.
+        brackets: what stands before, between and behind the values of a list.
+        item: of a list of small objects.
         absent: JSON where it is not there; empty: its name is left out; None: it was never seen to be missing.
         trust: share of the upstream's values that stand in the text: nobody who copies can be right more often.
         exact: share of values that this writes to the letter as the upstream did.
@@ -36,9 +39,21 @@ class FieldForm(msgspec.Struct, frozen=True, kw_only=True):
     field_id: str
     style: str = ""
     spellings: dict[str, str] = {}
+    order: tuple[str, ...] = ()
+    brackets: tuple[str, str, str] = ("[", ", ", "]")
+    item: ItemForm | None = None
     absent: str | None = None
     trust: float = 1.0
     exact: float = 1.0
+
+
+class ItemForm(msgspec.Struct, frozen=True, kw_only=True):
+    """How the upstream writes the small objects of a list; as ``ObjectExit`` has it of documents."""
+
+    fields: tuple[FieldForm, ...]
+    form: tuple[str, ...]
+    order: tuple[str, ...]
+    rest: str = ""
 
 
 class FieldReading(msgspec.Struct, frozen=True, kw_only=True):

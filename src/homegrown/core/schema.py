@@ -81,6 +81,17 @@ class Field:
     fields: tuple[Field, ...] = ()
     former: tuple[str, ...] = ()
 
+    @property
+    def said_type(self) -> str:
+        """What it holds, in a word; of a list its fields too.
+
+        Example:
+            >>> Field("f", "rows", FieldType.LIST, fields=(Field("w", "what", FieldType.DATE),)).said_type
+            'list of what (date)'
+        """
+        inside = ", ".join(f"{f.name} ({f.said_type})" for f in self.fields)
+        return f"{self.type.value}{'*' if self.takes_many else ''}{f' of {inside}' if inside else ''}"
+
 
 def new_field_id(task_id: str, *path: str) -> str:
     """The id of a field created under the names of *path*: opaque, and the same when the same schema comes again.

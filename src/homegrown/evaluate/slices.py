@@ -1,9 +1,10 @@
-"""Where the model is worse than elsewhere: by any field of the records, by source, by length of the text."""
+"""Where the model is worse than elsewhere: by any field of the records, by source, length and language of the text."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from homegrown.errors import MissingColumnError
 from homegrown.evaluate.document import SliceRow
+from homegrown.inference.language import language_of
 from homegrown.metrics.exact import fewer_than_rest, holm
 from homegrown.metrics.intervals import wilson
 from homegrown.store.fields import all_values
@@ -69,12 +71,20 @@ def _columns(rows: Rows, skip: set[str], wanted: str | None) -> dict[str, list[A
     stored = {name: values for name, values in all_values(rows.fields).items() if name not in skip}
     stored = {name: values for name, values in stored.items() if values != rows.texts}
     computed: dict[str, list[Any]] = {"source": rows.sources, "length of the text": [len(t) for t in rows.texts]}
+    computed["language of the text"] = _languages(rows.texts)
     columns = {**{f"{k} (file)" if k in stored else k: v for k, v in computed.items()}, **stored}
     if wanted is None:
         return columns
     if wanted not in columns:
         raise MissingColumnError(f"The records have no field {wanted!r}. Their fields: {', '.join(columns)}.")
     return {wanted: columns[wanted]}
+
+
+def _languages(texts: list[str]) -> list[str | None]:
+    """The language of each text; None where it cannot be told, or where too few others are in it."""
+    found = [language_of(t)[0] for t in texts]
+    counts = Counter(found)
+    return [name if name and counts[name] >= MIN_ROWS else None for name in found]
 
 
 def _parts(name: str, values: list[Any], inside: np.ndarray) -> list[_Part]:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from homegrown.core.dates import parse_date
+from homegrown.core.documents import places_of
+from homegrown.core.row_places import row_places
 from homegrown.core.schema import Field, FieldType
 from homegrown.core.values import parse_money, parse_number
-from homegrown.inference.candidates import Reading
+from homegrown.inference.candidates import Reading, candidates, same_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from homegrown.core.spans import Span
 
@@ -92,3 +94,49 @@ def value_at(
         day = parse_date(words, day_first=reading.day_first)
         return None if day is None else {"value": day.isoformat(), **spans}
     return spans
+
+
+def placed_items(
+    fields: Sequence[Field], text: str, items: Sequence[Mapping[str, Any]], readings: Mapping[str, Reading]
+) -> list[dict[str, Any]] | None:
+    """Small objects that are known by their values, each value with its place: those of one row stand together.
+
+    Args:
+        fields: of the objects.
+        text: in which they stand.
+        items: as ``core.schema`` has them; places that they have are looked for anew.
+        readings: by field id, how values are written.
+
+    Returns:
+        None where a value stands nowhere in the text. One whose places other rows have has none.
+
+    Example:
+        >>> fields = [Field("w", "what", FieldType.SPAN), Field("n", "n", FieldType.NUMBER)]
+        >>> items = [{"w": {"spans": [[0, 3]]}, "n": {"value": "3"}}]
+        >>> placed_items(fields, "Tea House. Tea 3", items, {})
+        [{'w': {'spans': [[11, 14]]}, 'n': {'value': '3', 'spans': [[15, 16]]}}]
+    """
+    found = {f.field_id: f for f in fields if f.type in STANDING and not f.takes_many}
+    valued = {i: f.type for i, f in found.items() if f.type is not FieldType.SPAN}
+    there = {i: candidates(text, type, readings.get(i, Reading())) for i, type in valued.items()}
+    made = [{i: dict(a) if a else None for i, a in item.items()} for item in items]
+    values = [[(i, a) for i, a in item.items() if a is not None and i in found] for item in made]
+    rows = []
+    for row in values:
+        places = []
+        for i, answer in row:
+            if i in there:
+                value = same_value(found[i].type, answer["value"])
+                places.append([(c.start, c.end) for c in there[i] if c.value == value])
+            else:
+                places.append([(s, e) for s, e in places_of(text[slice(*answer["spans"][0])], text)])
+        rows.append(places)
+    if not all(places for row in rows for places in row):
+        return None
+    for row, chosen in zip(values, row_places(text, rows), strict=True):
+        for (i, answer), place in zip(row, chosen, strict=True):
+            if place is not None:
+                answer["spans"] = [list(place)]
+            elif i in there:
+                answer.pop("spans", None)
+    return made

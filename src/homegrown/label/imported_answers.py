@@ -21,6 +21,8 @@ from homegrown.core.ids import canonical_json
 from homegrown.core.schema import FieldType
 from homegrown.core.tasks import LabelSourceKind, Task, TaskKind
 from homegrown.errors import InputError, UnsuitableLabelsError
+from homegrown.inference.candidates import Reading
+from homegrown.inference.lists import placed_items
 from homegrown.store.votes import vote_table
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class ImportedAnswers:
         n_votes: records of which something is said.
         n_empty: records of which nothing is.
         n_by_field: records by the field of which something is said, that it is not there included.
+        n_missing: records by the field whose value could not be understood, or whose words do not stand in the text.
         n_problems: values that could not be understood.
         problems: record id and sentence of the first of them.
         day_first: how the dates of these columns were read.
@@ -48,6 +51,7 @@ class ImportedAnswers:
     n_votes: int = 0
     n_empty: int = 0
     n_by_field: Counter[str] = field(default_factory=Counter)
+    n_missing: Counter[str] = field(default_factory=Counter)
     n_problems: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     day_first: bool | None = None
@@ -98,6 +102,8 @@ def import_answers(
     if day_first is None:
         done.day_first = guess_day_first(_dates(store, task, column, where))
     reading = {"day_first": done.day_first, "decimal": decimal, "currency": currency}
+    how = Reading(done.day_first, decimal, currency)
+    rows = {f.field_id: how for one in task.fields for f in one.fields}
     ids, values = [], []
     for record_id, text, document in _documents(store, column, where):
         if isinstance(document, str):
@@ -106,7 +112,9 @@ def import_answers(
             done.n_empty += 1
             continue
         read = answer_in(task.fields, document, text, **reading)
+        _place_rows(task, text, read.value["fields"], rows)
         _told(done, record_id, read.problems)
+        done.n_missing.update(_missing(task, document, read.value["fields"]))
         if not read.value["fields"]:
             done.n_empty += 1
             continue
@@ -124,6 +132,17 @@ def import_answers(
     source = store.tasks.label_source(store.actor, task, LabelSourceKind.IMPORTED, column or "columns", config)
     store.votes.replace(source, vote_table(task, source, ids, values))
     return done
+
+
+def _place_rows(task: Task, text: str, said: dict[str, Any], readings: Mapping[str, Reading]) -> None:
+    """The values of each row stand together: so each gets its own place, also where its words stand elsewhere too."""
+    for one in task.fields:
+        if one.type is FieldType.LIST and (answer := said.get(one.field_id)):
+            answer["items"] = placed_items(one.fields, text, answer["items"], readings) or answer["items"]
+
+
+def _missing(task: Task, document: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
+    return [f.name for f in task.fields if f.field_id not in said and any(n in document for n in (f.name, *f.former))]
 
 
 def _told(done: ImportedAnswers, record_id: str, problems: list[str]) -> None:

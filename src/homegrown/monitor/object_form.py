@@ -6,14 +6,17 @@ Each way of writing is tried on answers that came; the one that gives most of th
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from homegrown.core.object_exits import FieldForm
+from msgspec.structs import replace
+
+from homegrown.core.object_exits import FieldForm, ItemForm
 from homegrown.core.schema import FieldType
+from homegrown.monitor.list_form import in_brackets, usual_brackets, usual_names
+from homegrown.monitor.written import joined, listed, rest_of, usual_form, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,15 +32,13 @@ _DAYS = (
 _NUMBERS = ("plain", "float", "cents", "said", "thousands")
 _CASES: dict[str, Callable[[str], str]] = {"as": str, "upper": str.upper, "lower": str.lower, "title": str.title}
 _JOINS = ("blank", "comma", "line", "bare")
-_KEY = re.compile(r'"(?:[^"\\]|\\.)*"\s*:\s*\Z')
-_COMMA = re.compile(r"\s*,\s*\Z")
 
 
 class Sample(NamedTuple):
     """A value as the upstream wrote it, beside what a model of ours would find: *answer* of *text*."""
 
     text: str
-    answer: Mapping[str, Any] | None
+    answer: Mapping[str, Any]
     written: str
 
 
@@ -47,6 +48,27 @@ class Value(NamedTuple):
     value: Any
     words: str
     currency: str | None = None
+
+
+def sampled(one: Field, documents: Iterable[Sample]) -> tuple[list[Sample], Counter[str]]:
+    """The values of a field in documents, and what was written where it is not there: "" where its name is not either.
+
+    Args:
+        one: the field.
+        documents: their answers are by field id, as a model of ours would find them.
+    """
+    samples, absent = [], Counter[str]()
+    for document in documents:
+        own = written(document.written, [one.name])
+        if own is None:
+            absent[""] += 1
+            continue
+        (value,) = own.values
+        if value in ABSENT:
+            absent[value] += 1
+        elif (answer := (document.answer or {}).get(one.field_id)) is not None:
+            samples.append(Sample(document.text, answer, value))
+    return samples, absent
 
 
 def field_form(one: Field, samples: Sequence[Sample], *, absent: Counter[str], trust: float) -> FieldForm:
@@ -59,39 +81,62 @@ def field_form(one: Field, samples: Sequence[Sample], *, absent: Counter[str], t
         trust: goes into the form.
 
     Example:
+        >>> from homegrown.core.schema import Field
         >>> one = Field("d", "day", FieldType.DATE)
         >>> said = [Sample("on 25/11/2026", {"value": "2026-11-25", "spans": [[3, 13]]}, '"25.11.2026"')]
         >>> field_form(one, said, absent=Counter(), trust=1.0).style
         'text %d.%m.%Y'
     """
     none = absent.most_common(1)[0][0] if absent else None
+    form = FieldForm(name=one.name, field_id=one.field_id, absent=none, trust=trust)
+    if one.type is FieldType.LIST or one.takes_many:
+        form = replace(form, brackets=usual_brackets(s.written for s in samples))
     if one.type in (FieldType.CHOICE, FieldType.BOOLEAN):
-        spelt: dict[str, Counter[str]] = defaultdict(Counter)
-        for s in samples:
-            spelt[_choice(s.answer)][s.written] += 1
-        spellings = {k: c.most_common(1)[0][0] for k, c in spelt.items() if k}
-        n = sum(c[spellings[k]] for k, c in spelt.items() if k)
-        exact = n / len(samples) if samples else 1.0
-        return FieldForm(
-            name=one.name, field_id=one.field_id, spellings=spellings, absent=none, trust=trust, exact=exact
-        )
-    best, n_best = "", -1
-    for style in _styles(one):
-        n = sum(_is_written(one, style, s) for s in samples)
-        if n > n_best:
-            best, n_best = style, n
-    exact = n_best / len(samples) if samples else 1.0
-    return FieldForm(name=one.name, field_id=one.field_id, style=best, absent=none, trust=trust, exact=exact)
+        spellings = _spellings(one, samples)
+        form = replace(form, spellings=spellings, order=tuple(spellings) if one.takes_many else ())
+    elif one.type is FieldType.LIST:
+        form = replace(form, item=_item_form(one, samples))
+    else:
+        # Of two styles that give as many to the letter, the earlier.
+        ways = [replace(form, style=style) for style in _styles(one)]
+        form = max(ways, key=lambda way: _n_written(one, way, samples))
+    exact = _n_written(one, form, samples) / len(samples) if samples else 1.0
+    return replace(form, exact=exact)
 
 
-def _is_written(one: Field, style: str, sample: Sample) -> bool:
-    return sample.answer is not None and _json(one, style, sample.answer, sample.text) == sample.written
+def _n_written(one: Field, form: FieldForm, samples: Sequence[Sample]) -> int:
+    return sum(_json(one, form, s.answer, s.text) == s.written for s in samples)
 
 
-def _choice(answer: Mapping[str, Any] | None) -> str:
-    if answer is None:
-        return ""
+def _spellings(one: Field, samples: Sequence[Sample]) -> dict[str, str]:
+    """JSON by the id of each choice that was said."""
+    if one.takes_many:
+        names = {c.name.strip().casefold(): c.class_id for c in one.choices}
+        return usual_names((s.written for s in samples), names)
+    spelt: dict[str, Counter[str]] = defaultdict(Counter)
+    for s in samples:
+        spelt[_choice(s.answer)][s.written] += 1
+    return {k: c.most_common(1)[0][0] for k, c in spelt.items()}
+
+
+def _choice(answer: Mapping[str, Any]) -> str:
     return answer["choices"][0] if "choices" in answer else str(answer["value"]).lower()
+
+
+def _item_form(one: Field, samples: Sequence[Sample]) -> ItemForm:
+    """How the small objects of a list are written, as documents are."""
+    items = []
+    for s in samples:
+        raw = listed(s.written)
+        if raw is not None and len(raw.values) == len(s.answer["items"]):
+            items += [Sample(s.text, i, v) for i, v in zip(s.answer["items"], raw.values, strict=True)]
+    form, order = usual_form([i.written for i in items], [f.name for f in one.fields])
+    inner = []
+    for part in one.fields:
+        found, absent = sampled(part, items)
+        inner.append(field_form(part, found, absent=absent, trust=1.0))
+    rests = Counter(rest_of(json.loads(i.written), order) for i in items)
+    return ItemForm(fields=tuple(inner), form=form, order=order, rest=rests.most_common(1)[0][0] if rests else "")
 
 
 def _styles(one: Field) -> list[str]:
@@ -108,7 +153,8 @@ def _styles(one: Field) -> list[str]:
         case _:
             made = [f"{join} {case}" for join in _JOINS for case in _CASES]
             made += [f"{m} ascii" for m in made]
-            return [*made, *(f"{m} tight" for m in made)] if one.takes_many else made
+            # Words that stand twice are named once by most.
+            return [*(f"{m} once" for m in made), *made] if one.takes_many else made
 
 
 class Writer:
@@ -125,12 +171,7 @@ class Writer:
 
     def value(self, form: FieldForm, answer: Mapping[str, Any] | None, text: str) -> str | None:
         """One value as JSON, empty where its name is left out; None where the upstream was never seen to say it."""
-        if answer is None:
-            return form.absent
-        one = self._fields[form.field_id]
-        if one.type in (FieldType.CHOICE, FieldType.BOOLEAN):
-            return form.spellings.get(_choice(answer))
-        return _json(one, form.style, answer, text)
+        return _json(self._fields[form.field_id], form, answer, text)
 
     def values(self, answers: Mapping[str, Mapping[str, Any] | None], text: str) -> dict[str, str | None]:
         """Every field that the model gives as JSON, by name.
@@ -143,29 +184,41 @@ class Writer:
 
     def content(self, values: Mapping[str, str | None]) -> str:
         """The document with these values; a name without one is left out."""
-        return _joined(self._exit.form, [values.get(name) or "" for name in self._exit.order])
+        return joined(self._exit.form, [values.get(name) or "" for name in self._exit.order])
 
 
-def _joined(form: Sequence[str], values: Sequence[str]) -> str:
-    """Values in their places; the name of one that is left out goes too, with the comma before it, or behind."""
-    parts = list(form)
-    for i, value in enumerate(values):
-        key = _KEY.search(parts[i])
-        if value or key is None:
-            continue
-        before = parts[i][: key.start()]
-        parts[i] = _COMMA.sub("", before)
-        if parts[i].rstrip().endswith("{"):
-            parts[i + 1] = re.sub(r"\A\s*,\s*", "", parts[i + 1])
-            parts[i] = before
-    return "".join(part + value for part, value in zip(parts, [*values, ""], strict=True))
-
-
-def _json(one: Field, style: str, answer: Mapping[str, Any], text: str) -> str | None:
+def _json(one: Field, form: FieldForm, answer: Mapping[str, Any] | None, text: str) -> str | None:
+    if answer is None:
+        return form.absent
+    if one.type is FieldType.LIST:
+        return in_brackets(form, [_item(one, form.item, item, text) for item in answer["items"]])
+    if one.type is FieldType.CHOICE and one.takes_many:
+        said = set(answer["choices"])
+        known = [form.spellings[i] for i in form.order if i in said]
+        return in_brackets(form, known) if len(known) == len(said) else None
+    if one.type in (FieldType.CHOICE, FieldType.BOOLEAN):
+        return form.spellings.get(_choice(answer))
     if one.type is FieldType.SPAN:
-        words = [_spoken(style, text[start:end]) for start, end in answer["spans"]]
-        separators = (",", ":") if "tight" in style else (", ", ": ")
-        return json.dumps(words if one.takes_many else words[0], ensure_ascii="ascii" in style, separators=separators)
+        words = [
+            json.dumps(_spoken(form.style, text[start:end]), ensure_ascii="ascii" in form.style)
+            for start, end in answer["spans"]
+        ]
+        words = list(dict.fromkeys(words)) if "once" in form.style else words
+        return in_brackets(form, words) if one.takes_many else words[0]
+    return _value(one, form.style, answer, text)
+
+
+def _item(one: Field, form: ItemForm | None, item: Mapping[str, Any], text: str) -> str | None:
+    if form is None:
+        return None
+    fields = {f.field_id: f for f in one.fields}
+    found = {f.name: _json(fields[f.field_id], f, item.get(f.field_id), text) for f in form.fields}
+    if None in found.values():
+        return None
+    return joined(form.form, [found[name] or "" for name in form.order])
+
+
+def _value(one: Field, style: str, answer: Mapping[str, Any], text: str) -> str | None:
     places = answer.get("spans") or []
     words = text[slice(*places[0])] if places else ""
     said = Value(answer["value"], words, answer.get("currency"))

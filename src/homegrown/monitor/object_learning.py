@@ -8,25 +8,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homegrown.core.field_names import name_in
-from homegrown.core.ids import canonical_json
 from homegrown.core.object_exits import By, FieldReading, ObjectExit
 from homegrown.errors import UnsuitableLabelsError
 from homegrown.inference.candidates import Reading
-from homegrown.monitor.object_form import ABSENT, Sample, field_form
+from homegrown.monitor.object_form import Sample, field_form, sampled
+from homegrown.monitor.objects import ALWAYS
 from homegrown.monitor.reading import AnswerReader
 from homegrown.monitor.spelling import document_in
-from homegrown.monitor.written import written
+from homegrown.monitor.written import rest_of, usual_form
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from homegrown.core.object_exits import FieldForm
     from homegrown.core.schema import Field
     from homegrown.core.traffic import Template
 
 _SAMPLE = 1000
-_ALWAYS = 0.9
-"""A field that says the same in this share of the documents is written again; where it does not, they differ."""
 
 
 class Learnt(NamedTuple):
@@ -61,7 +59,7 @@ def learn_documents(
     changing = []
     for name in usual:
         counts = Counter(json.dumps(d[name], sort_keys=True) for d in documents if name in d)
-        if counts and counts.most_common(1)[0][1] < _ALWAYS * len(documents):
+        if counts and counts.most_common(1)[0][1] < ALWAYS * len(documents):
             changing.append(name)
     # What the model calls otherwise than the upstream, since somebody renamed it, is written under the upstream's name.
     given = [replace(f, name=name) for f in fields if (name := name_in(f, changing)) is not None]
@@ -74,8 +72,9 @@ def learn_documents(
             "could be given without the upstream. By field it is asked for those alone."
         )
     reader = AnswerReader.learnt(given, some)
-    form, order = _form(some, changing)
-    forms = tuple(_field_form(one, some, reader, trusted) for one in given)
+    form, order = usual_form([a for _, a in some], changing)
+    found = [Sample(t, _found(reader, given, t, a), a) for t, a in some]
+    forms = tuple(_field_form(one, found, reader, trusted) for one in given)
     reading = {
         i: FieldReading(day_first=r.day_first, decimal=r.decimal) for i, r in reader.reading.items()
     }  # fmt: skip
@@ -86,41 +85,15 @@ def learn_documents(
     return Learnt(exit, reader)
 
 
-def rest_of(document: Mapping[str, Any], order: Collection[str]) -> str:
-    """The fields of a document that are none of *order*, as canonical JSON; empty without any.
-
-    Example:
-        >>> rest_of({"total": 3, "v": 2}, ["total"])
-        '{"v":2}'
-    """
-    rest = {k: v for k, v in document.items() if k not in order}
-    return canonical_json(rest).decode() if rest else ""
-
-
-def _form(said: Sequence[tuple[str, str]], names: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What stands round the values in most answers that name all fields; else JSON as most write it."""
-    counts = Counter((w.form, w.order) for _, a in said if (w := written(a, names)) is not None)
-    if counts:
-        return counts.most_common(1)[0][0]
-    order = tuple(names)
-    keys = [f"{json.dumps(name)}: " for name in order]
-    return ("{" + keys[0], *(f", {key}" for key in keys[1:]), "}"), order
+def _found(reader: AnswerReader, fields: Sequence[Field], text: str, answer: str) -> dict[str, Any]:
+    heard = reader.of(text, answer).fields
+    return {f.field_id: reader.as_found(f, text, heard.get(f.field_id)) for f in fields}
 
 
 def _field_form(
-    one: Field, said: Sequence[tuple[str, str]], reader: AnswerReader, trusted: Sequence[tuple[str, str]]
+    one: Field, documents: Sequence[Sample], reader: AnswerReader, trusted: Sequence[tuple[str, str]]
 ) -> FieldForm:
-    samples, absent = [], Counter[str]()
-    for text, answer in said:
-        own = written(answer, [one.name])
-        if own is None:
-            absent[""] += 1
-            continue
-        (value,) = own.values
-        if value in ABSENT:
-            absent[value] += 1
-        elif (heard := reader.of(text, answer).fields.get(one.field_id)) is not None:
-            samples.append(Sample(text, reader.as_found(one, text, heard), value))
+    samples, absent = sampled(one, documents)
     n = n_there = 0
     for text, answer in trusted:
         heard = reader.vote(text, answer)

@@ -9,7 +9,8 @@ from homegrown.core.object_exits import By
 from homegrown.core.routing import NEVER
 from homegrown.inference.speaker import FieldSaid, Said
 from homegrown.monitor.object_form import Writer
-from homegrown.monitor.object_learning import reader_of, rest_of
+from homegrown.monitor.object_learning import reader_of
+from homegrown.monitor.written import rest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,12 @@ class ObjectSpeaker:
     def differing(self, text: str, theirs: Heard, said: Said) -> list[str]:
         """Names of the fields in which the upstream said something else; ``REST`` for those that nobody gives."""
         found = self.reader.differing(text, theirs, {f.field_id: f.answer for f in said.fields})
+        document = theirs.document.value if theirs.document is not None else {}
+        for form in self._exit.fields:
+            items = document.get(form.name)
+            if form.item is not None and form.name not in found and isinstance(items, list):
+                order, rest = form.item.order, form.item.rest
+                found += [form.name] if any(rest_of(item, order) != rest for item in items) else []
         return [*found, REST] if self.rest_differs(theirs) else found
 
     def rest_differs(self, theirs: Heard) -> bool:

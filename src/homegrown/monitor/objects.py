@@ -7,6 +7,7 @@ not stand there was worded by the model, and stays with it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +17,15 @@ import msgspec
 from homegrown.core.choices import TaskClass
 from homegrown.core.dates import guess_day_first, parse_date
 from homegrown.core.documents import places_of
+from homegrown.core.ids import canonical_json
 from homegrown.core.json_schema import fields_of
 from homegrown.core.schema import Field, FieldType, check_fields
 from homegrown.core.traffic import AnswerKind, ObjectField
 from homegrown.core.values import parse_money, parse_number
 from homegrown.errors import InputError
 from homegrown.inference.candidates import candidates, readings, same_value
+from homegrown.inference.lists import STANDING
+from homegrown.monitor.shapes import shape_of
 from homegrown.monitor.spelling import document_in
 
 if TYPE_CHECKING:
@@ -32,7 +36,12 @@ if TYPE_CHECKING:
 STANDS = 0.5
 """From which share of its values on that stand in the text a field can be learnt."""
 NEARLY = 0.95
+ALWAYS = 0.9
+"""A field that says the same in this share of the documents is written again; where it does not, they differ."""
 _LOOKED_AT = 200
+_SAID = {FieldType.CHOICE: "a choice", FieldType.BOOLEAN: "true or false", FieldType.SPAN: "several texts"} | {
+    FieldType.LIST: "a list"
+}
 _LONGEST_SCHEMA = 1 << 16
 
 
@@ -71,9 +80,12 @@ def object_fields(
     pairs = [(text, d) for text, answer in said if (d := document_in(answer)) is not None][:_LOOKED_AT]
     found = []
     for one in shape.fields:
-        seen = [Seen(text, d[one.name]) for text, d in pairs if d.get(one.name) not in (None, "", [], {})]
-        found.append(_field(one, seen, _told(one.name, schema)))
+        found.append(_field(one, _seen(one.name, pairs), _told(one.name, schema)))
     return tuple(found)
+
+
+def _seen(name: str, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Seen]:
+    return [Seen(text, d[name]) for text, d in documents if d.get(name) not in (None, "", [], {})]
 
 
 def _told(name: str, schema: Mapping[str, Any] | None) -> Field | None:
@@ -85,16 +97,21 @@ def _told(name: str, schema: Mapping[str, Any] | None) -> Field | None:
         one = fields_of({**schema, "properties": {name: part}}, "")[0]
     except InputError:
         return None
-    return replace(one, field_id="", choices=tuple(TaskClass("", c.name) for c in one.choices), is_required=False)
+    return _without_ids(one)
+
+
+def _without_ids(one: Field) -> Field:
+    choices, fields = tuple(TaskClass("", c.name) for c in one.choices), tuple(map(_without_ids, one.fields))
+    return replace(one, field_id="", choices=choices, fields=fields, is_required=False)
 
 
 def _field(one: FieldShape, seen: list[Seen], told: Field | None) -> ObjectField:
     n = len(seen)
     if not n:
         return ObjectField(one.name, None, 0, 0, "no answer says anything of it")
-    if told is not None and told.type in (FieldType.CHOICE, FieldType.BOOLEAN) and not told.takes_many:
-        return _named(one.name, told, n, n, "")
-    guess = _guess(one, seen)
+    if told is not None and told.type in (FieldType.CHOICE, FieldType.BOOLEAN):
+        return _named(one.name, told, n, n - min(one.n_outside, n) if told.takes_many else n, "")
+    guess = _guess(one, seen, told)
     if isinstance(guess, str):
         return ObjectField(one.name, None, n, 0, guess)
     if told is not None:
@@ -115,16 +132,12 @@ def _named(name: str, one: Field, n: int, n_found: int, why: str) -> ObjectField
     return ObjectField(name, one, n, n_found, why)
 
 
-def _guess(one: FieldShape, seen: Sequence[Seen]) -> Field | str:
+def _guess(one: FieldShape, seen: Sequence[Seen], told: Field | None) -> Field | str:
     """The type that the values have, or why they have none that is learnt here."""
     values = [s.value for s in seen]
-    lists = [v for v in values if isinstance(v, list)]
+    lists = [s for s in seen if isinstance(s.value, list)]
     if len(lists) >= NEARLY * len(values):
-        if any(isinstance(item, (dict, list)) for some in lists for item in some):
-            return "lists of objects are not learnt yet"
-        if one.classes:
-            return "several choices at once are not learnt yet"
-        return Field("", one.name, FieldType.SPAN, takes_many=True)
+        return _list(one, lists, told)
     if all(isinstance(v, bool) for v in values):
         return Field("", one.name, FieldType.BOOLEAN)
     if all(isinstance(v, Mapping) for v in values):
@@ -136,6 +149,35 @@ def _guess(one: FieldShape, seen: Sequence[Seen]) -> Field | str:
     if one.kind is AnswerKind.CLASS and len(one.classes) > 1 and n_standing(found, seen) < NEARLY * len(seen):
         return Field("", one.name, FieldType.CHOICE, choices=tuple(TaskClass("", c) for c in one.classes))
     return found
+
+
+def _list(one: FieldShape, seen: Sequence[Seen], told: Field | None) -> Field | str:
+    """Several pieces of the text, several labels, or small objects."""
+    items = [Seen(s.text, item) for s in seen for item in s.value]
+    if all(isinstance(i.value, str) for i in items):
+        found = Field("", one.name, FieldType.SPAN, takes_many=True)
+        if len(one.classes) > 1 and n_standing(found, seen) < NEARLY * len(seen):
+            return replace(found, type=FieldType.CHOICE, choices=tuple(TaskClass("", c) for c in one.classes))
+        return found
+    if not all(isinstance(i.value, Mapping) for i in items):
+        return "lists are learnt of texts and of small objects, not of numbers, lists or several kinds at once"
+    told_of = {f.name: f for f in told.fields} if told is not None else {}
+    shape, fields = shape_of([msgspec.json.encode(i.value).decode() for i in items]), []
+    for inner in shape.fields:
+        found = _field(inner, _seen(inner.name, items), told_of.get(inner.name))
+        if found.field is not None and found.field.type in STANDING and not found.field.takes_many:
+            fields.append(found.field)
+        elif not _is_always_the_same([i.value.get(inner.name) for i in items]):
+            why = found.why or (found.field and f"it is {_SAID[found.field.type]}, which is not learnt in a list")
+            return f"of its small objects “{inner.name}” cannot be learnt: {why}"
+    if not fields:
+        return "its small objects hold nothing that stands in the text"
+    return Field("", one.name, FieldType.LIST, fields=tuple(fields))
+
+
+def _is_always_the_same(values: Sequence[Any]) -> bool:
+    """Whether a value needs not be learnt to be written: an upstream's habit."""
+    return Counter(map(canonical_json, values)).most_common(1)[0][1] >= ALWAYS * len(values)
 
 
 def _kind(values: Sequence[Any]) -> FieldType:
@@ -174,18 +216,36 @@ def n_standing(one: Field, seen: Sequence[Seen]) -> int:
         >>> n_standing(day, [Seen("on 25/11/2026", "2026-11-25"), Seen("soon", "2026-11-26")])
         1
     """
+    return sum(_standing(one, seen))
+
+
+def _standing(one: Field, seen: Sequence[Seen]) -> list[bool]:
     if one.type is FieldType.BOOLEAN:
-        return len(seen)
+        return [True for _ in seen]
     if one.type is FieldType.SPAN:
-        return sum(_stand(s) for s in seen)
+        return [_stand(s) for s in seen]
+    if one.type is FieldType.LIST:
+        return _lists_standing(one, seen)
     dates = [s.value for s in seen if isinstance(s.value, str)]
     day_first = guess_day_first(dates) if one.type is FieldType.DATE else None
     wanted = [_plain(one.type, s.value, day_first) for s in seen]
-    counts = []
+    ways = []
     for reading in readings(one.type):
         pairs = zip(seen, wanted, strict=True)
-        counts.append(sum(w in {c.value for c in candidates(s.text, one.type, reading)} for s, w in pairs))
-    return max(counts)
+        ways.append([w in {c.value for c in candidates(s.text, one.type, reading)} for s, w in pairs])
+    return max(ways, key=sum)
+
+
+def _lists_standing(one: Field, seen: Sequence[Seen]) -> list[bool]:
+    """Of each list whether all values of all its objects stand."""
+    stands = [isinstance(s.value, list) and all(isinstance(i, Mapping) for i in s.value) for s in seen]
+    lists = [(k, s) for k, s in enumerate(seen) if stands[k]]
+    for inner in one.fields:
+        items = [(k, Seen(s.text, item.get(inner.name))) for k, s in lists for item in s.value]
+        said = [(k, s) for k, s in items if s.value not in (None, "")]
+        for (k, _), does in zip(said, _standing(inner, [s for _, s in said]), strict=True):
+            stands[k] = stands[k] and does
+    return stands
 
 
 def _stand(seen: Seen) -> bool:

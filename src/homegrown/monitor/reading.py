@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homegrown.core.almost_json import almost_json
@@ -14,6 +15,7 @@ from homegrown.core.said import meaning_of
 from homegrown.core.schema import FieldType
 from homegrown.core.values import parse_money, parse_number
 from homegrown.inference.candidates import VALUES, candidates, readings, same_value
+from homegrown.inference.lists import placed_items
 from homegrown.monitor.spelling import document_in
 
 if TYPE_CHECKING:
@@ -89,17 +91,17 @@ class AnswerReader:
     def learnt(cls, fields: Sequence[Field], said: Iterable[tuple[str, str]]) -> AnswerReader:
         """With how dates and numbers are written, as most of some texts and answers have it."""
         pairs = [(t, d.value) for t, a in said if (d := loose_document(a)) is not None]
-        dates = [f for f in fields if f.type is FieldType.DATE]
-        told = [str(d[name]) for _, d in pairs for f in dates if (name := name_in(f, d)) and isinstance(d[name], str)]
+        dates = [f for f in chain(fields, *(f.fields for f in fields)) if f.type is FieldType.DATE]
+        told = [day for _, d in pairs for day in _days(fields, d)]
         plain = cls(fields, guess_day_first(told))
         some = [(t, plain.read(t, d).fields) for t, d in pairs[:_LOOKED_AT]]
         reading = {}
-        for one in fields:
+        for one in chain(fields, *(f.fields for f in fields)):
             if one.type in VALUES:
-                wanted = [(t, same_value(one.type, a["value"])) for t, f in some if (a := f.get(one.field_id))]
+                wanted = [(t, same_value(one.type, a["value"])) for t, f in some for a in _answers(f, one.field_id)]
                 reading[one.field_id] = max(readings(one.type), key=lambda r: _n_there(one, r, wanted))
         if plain.day_first is None and told:
-            plain.day_first = next(r.day_first for f in fields if (r := reading.get(f.field_id)) and f in dates)
+            plain.day_first = next(reading[f.field_id].day_first for f in dates)
         return cls(fields, plain.day_first, reading)
 
     def of(self, text: str, answer: str | None) -> Heard:
@@ -128,7 +130,15 @@ class AnswerReader:
         heard = self.of(text, answer)
         for one in self.fields:
             said = heard.fields.get(one.field_id)
-            if said is None or one.type not in VALUES:
+            if said is None or one.type not in (*VALUES, FieldType.LIST):
+                continue
+            if one.type is FieldType.LIST:
+                items = placed_items(one.fields, text, said["items"], self.reading)
+                if items is None:
+                    del heard.fields[one.field_id]
+                    heard.missing.append(one.name)
+                else:
+                    heard.fields[one.field_id] = {"items": items}
                 continue
             value = same_value(one.type, said["value"])
             found = candidates(text, one.type, self._reading_of(one))
@@ -142,8 +152,15 @@ class AnswerReader:
 
     def as_found(self, one: Field, text: str, answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """An answer as a model would find it in the text: the number as it is written there, with its place."""
-        if answer is None or one.type not in VALUES:
-            return None if answer is None else dict(answer)
+        if answer is None:
+            return None
+        if one.type is FieldType.LIST:
+            inner = [
+                {f.field_id: self.as_found(f, text, i.get(f.field_id)) for f in one.fields} for i in answer["items"]
+            ]
+            return {"items": inner}
+        if one.type not in VALUES:
+            return dict(answer)
         value, reading = same_value(one.type, answer["value"]), self._reading_of(one)
         place = next((c for c in candidates(text, one.type, reading) if c.value == value), None)
         if place is None:
@@ -181,6 +198,24 @@ class AnswerReader:
         ]
 
 
+def _answers(said: Mapping[str, Any], field_id: str) -> list[dict[str, Any]]:
+    """What fields say of one of them, and of one of a list's objects."""
+    items = [item for a in said.values() for item in (a or {}).get("items", ())]
+    return [a for part in (said, *items) if (a := part.get(field_id))]
+
+
+def _days(fields: Iterable[Field], document: Mapping[str, Any]) -> list[str]:
+    found = []
+    for one in fields:
+        name = name_in(one, document)
+        said = None if name is None else document[name]
+        if one.type is FieldType.DATE and isinstance(said, str):
+            found.append(said)
+        elif one.type is FieldType.LIST and isinstance(said, list):
+            found += [day for item in said if isinstance(item, dict) for day in _days(one.fields, item)]
+    return found
+
+
 def says_same(one: Field, theirs: Mapping[str, Any] | None, ours: Mapping[str, Any] | None, text: str) -> bool:
     """Whether two answers to a field of a text mean the same: an amount's currency counts where both name one.
 
@@ -190,15 +225,35 @@ def says_same(one: Field, theirs: Mapping[str, Any] | None, ours: Mapping[str, A
         >>> says_same(total, {"value": "12.50", "currency": "EUR"}, {"value": "12.5"}, "")
         True
     """
-    if theirs is not None and ours is not None and one.type is FieldType.MONEY:
-        known = [a.get("currency") for a in (theirs, ours)]
-        if None in known:
-            theirs, ours = ({"value": a["value"]} for a in (theirs, ours))
+    if theirs is not None and ours is not None:
+        theirs, ours = _alike(one, theirs, ours)
     return meaning_of(one, theirs, text) == meaning_of(one, ours, text)
+
+
+def _alike(one: Field, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Both without the currencies of amounts, where one of them names none."""
+    both = (theirs, ours)
+    if one.type is FieldType.MONEY and None in [a.get("currency") for a in both]:
+        return tuple({"value": a["value"]} for a in both)
+    if one.type is not FieldType.LIST:
+        return both
+    for inner in one.fields:
+        if inner.type is FieldType.MONEY:
+            amounts = [a for said in both for item in said["items"] if (a := item.get(inner.field_id))]
+            if any(a.get("currency") is None for a in amounts):
+                both = tuple({"items": [_bare(i, inner.field_id) for i in said["items"]]} for said in both)
+    return both
+
+
+def _bare(item: Mapping[str, Any], field_id: str) -> dict[str, Any]:
+    answer = item.get(field_id)
+    return {**item, field_id: {"value": answer["value"]}} if answer else dict(item)
 
 
 def _as_name(one: Field, said: Any) -> Any:
     """A choice that was written as a number or a truth value, as the name that it is."""
+    if isinstance(said, list) and one.takes_many:
+        return [_as_name(one, part) for part in said]
     if one.type is not FieldType.CHOICE or said is None or isinstance(said, (str, list)):
         return said
     return json.dumps(said)

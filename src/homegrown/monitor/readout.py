@@ -7,14 +7,14 @@ answers quote the text, that is part of what is read, however often it comes.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homegrown.core.traffic import Frame
 from homegrown.monitor.frames import SHORT, common
 from homegrown.monitor.spelling import document_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from homegrown.monitor.turns import Said
 
@@ -81,9 +81,17 @@ def _quotes(said: Said) -> set[str] | None:
     document = document_in(said.answer) if said.answer else None
     if document is None:
         return None
-    texts = {v.strip().casefold() for v in document.values() if isinstance(v, str)}
+    texts = {v.strip().casefold() for v in _texts_of(document)}
     asked = said.user.casefold()
     return {t for t in texts if len(t) >= _SHORTEST and t in asked}
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in inner:
+        yield from _texts_of(part)
+    if isinstance(value, str):
+        yield value
 
 
 def _holds(wide: Frame, narrow: Frame) -> bool:

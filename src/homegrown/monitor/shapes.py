@@ -67,7 +67,9 @@ def _document(
     for name in usual:
         values = [(d[name], n) for d, n in documents if name in d]
         lists = [(v, n) for v, n in values if isinstance(v, list)]
-        if _total(lists) >= ALMOST * _total(values):
+        if any(isinstance(part, (dict, list)) for some, _ in lists for part in some):
+            fields.append(_free(name, values))
+        elif _total(lists) >= ALMOST * _total(values):
             parts = [([bare(str(p)) for p in v], n) for v, n in lists]
             fields.append(_many(name, parts, prompt, enums.get(name, ())) or _free(name, values))
         else:

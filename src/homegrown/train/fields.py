@@ -33,6 +33,7 @@ from homegrown.train.options import parse_options
 from homegrown.train.ranked_fit import fit_ranking
 from homegrown.train.rung import milliseconds, take_over
 from homegrown.train.span_data import SpanExamples
+from homegrown.train.students import never_labelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from homegrown.core.models import TrainingData
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.schema import Field
+    from homegrown.inference.ranked import Ranking
     from homegrown.inference.span_models import SpanModel
 
 #: from which share of its answers on that stand among the candidates a field is learnt
@@ -76,6 +78,7 @@ class FieldsTrainer:
             raise UnsuitableLabelsError(f"None of the fields can be learnt. {' '.join(work.decisions)}")
         model.save(bundle)
         report = _judged(model, data.valid) | {"seconds": time.monotonic() - started, "warnings": []}
+        report["values"] = work.values
         size = sum(p.stat().st_size for p in bundle.rglob("*") if p.is_file())
         row = {
             "recipe": "fields", "accuracy": report["accuracy"], "accuracy_ci95": report["accuracy_ci95"],
@@ -96,6 +99,7 @@ class _Fitting:
         self.ladder = FieldsLadder(options, data.fields)
         self.decisions = self.ladder.decisions
         self._finders: list[SpanModel] = []
+        self.values = {f.name: self._counts(f) for f in data.fields}
 
     def model(self) -> FieldsModel:
         rankings, choosers, lists, marked = {}, {}, {}, []
@@ -123,6 +127,7 @@ class _Fitting:
         readings = list_readings(one, self._data.train)
         train, valid = (list_examples(one, part, readings) for part in (self._data.train, self._data.valid))
         left_out = [f.name for f in one.fields if f.field_id not in readings]
+        self.values[one.name]["n_lost"] = train.n_lost
         lost = f" {train.n_lost:,} texts lack one of their values and teach nothing." if train.n_lost else ""
         if not train.examples.n_spans:
             self.decisions.append(f"{one.name}: in no text all values of the list stand.{lost}")
@@ -140,11 +145,20 @@ class _Fitting:
         found, _ = self._found([one.name], train.examples, valid.examples)
         return replace(rows, readings={i: r for i, r in readings.items() if i in found.types})
 
+    def _counts(self, one: Field) -> dict[str, int]:
+        """Training texts, those of which something is known, those where it is there, values that teach nothing."""
+        said, n = self._said(self._data.train, one), len(self._data.train)
+        if len(said) < n:
+            why = "nobody looked at it, or its words do not stand there"
+            self.decisions.append(f"{one.name}: of {n - len(said):,} of {n:,} training texts nothing is known; {why}.")
+        n_there = sum(self._data.train.values[i][one.field_id] is not None for i in said)
+        return {"n": n, "n_said": len(said), "n_there": n_there, "n_lost": 0}
+
     def _said(self, part: Examples, one: Field) -> list[int]:
         """Rows on which somebody looked at the field."""
         return [i for i, value in enumerate(part.values) if one.field_id in value]
 
-    def _ranked(self, one: Field) -> Any:
+    def _ranked(self, one: Field) -> Ranking | None:
         train, valid = self._said(self._data.train, one), self._said(self._data.valid, one)
         values = [_value(one, self._data.train, i) for i in train]
         there = [(i, v) for i, v in zip(train, values, strict=True) if v is not None]
@@ -160,8 +174,10 @@ class _Fitting:
             return None
         parts = [self._rows(one, part, rows) for part, rows in ((self._data.train, train), (self._data.valid, valid))]
         ranking = fit_ranking(one.type, each[best], *parts)
+        self.values[one.name]["n_lost"] = n_lost = len(there) - round(shares[best] * len(there))
         self.decisions.append(
-            f"{one.name}: chosen among what stands in the text, where {shares[best]:.1%} of the answers were found."
+            f"{one.name}: chosen among what stands in the text, where {shares[best]:.1%} of the answers were found"
+            + (f"; the other {n_lost:,} teach nothing." if n_lost else ".")
         )
         return ranking
 
@@ -195,8 +211,17 @@ class _Fitting:
         """A model that finds spans of the fields *names*, in the bundle, and its rung."""
         name = finder_folder(len(self._finders))
         folder, target = self._folder / name, self._folder / "bundle" / name
+        data = self._data
+        unlabelled = never_labelled(data.unlabelled, [*data.train.texts, *data.valid.texts])
         rung = self.ladder.fit_finder(
-            names, train, valid, seed=self._seed, folder=folder, encoder=self._local(), progress=self._progress
+            names,
+            train,
+            valid,
+            unlabelled,
+            seed=self._seed,
+            folder=folder,
+            encoder=self._local(),
+            progress=self._progress,
         )
         take_over(folder / "bundle", target)
         self._finders.append(load_span_model(target, self._local()))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from homegrown.core.field_names import by_any_name
 from homegrown.core.schema import FieldType
 from homegrown.train.span_ladder import climb_spans
+from homegrown.train.span_students import span_student
 from homegrown.train.spans import fit_spans
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class FieldsOptions:
         spans: rung of ``train.spans`` for spans inside of lines and for lists: ``patterns``, ``crf``, ``linear``,
             ``finetune``; ``auto`` climbs them.
         by_field: for single fields by name, also by one that they had, in place of both.
+        rounds: of students on texts without a label, one at most, for spans by ``linear`` (``train.span_students``),
+            kept as validation texts say; 0 leaves them out.
         budget_s: seconds for what ``auto`` tries, shared among the fields.
         least_gain: share of validation rows that a larger rung must win to be taken by ``auto``.
     """
@@ -43,6 +46,7 @@ class FieldsOptions:
     choices: str = "linear"
     spans: Literal["patterns", "crf", "linear", "finetune", "auto"] = "linear"
     by_field: dict[str, str] = field(default_factory=dict)
+    rounds: int = 1
     budget_s: float = 300.0
     least_gain: float = 0.003
 
@@ -100,6 +104,7 @@ class FieldsLadder:
         names: Sequence[str],
         train: SpanExamples,
         valid: SpanExamples,
+        unlabelled: Sequence[str] = (),
         *,
         seed: int,
         folder: Path,
@@ -112,6 +117,9 @@ class FieldsLadder:
         known: dict[str, Any] = {"seed": seed, "folder": folder, "encoder": encoder, "progress": progress}
         if rung != "auto":
             fit_spans(train, valid, {"rung": rung}, **known)
+            if rung == USUAL and self._options.rounds:
+                said = span_student(train, valid, unlabelled, {"rung": rung}, **known)
+                self.decisions += [f"{', '.join(names)}: {said}."] if said else []
             return rung
         climb = climb_spans(train, valid, budget_s=self._share(), least_gain=self._options.least_gain, **known)
         self._keep(names, climb.rung, climb.ladder)

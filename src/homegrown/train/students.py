@@ -22,7 +22,7 @@ from homegrown.train.judge import fit_readout, judge, right, worth_it
 from homegrown.train.softmax import fit_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from homegrown.core.protocols import Encoder, Progress
@@ -43,12 +43,16 @@ LEFT_OUT, LEAST_GAIN = 0.2, 0.003
 
 def unlabelled_texts(parts: Parts, seed: int) -> list[str]:
     """Distinct texts without a label, none of which is a labelled one; of very many some."""
-    known = set(parts.both.texts)
-    texts = sorted({t for t in parts.data.unlabelled if t.strip()} - known)
+    texts = never_labelled(parts.data.unlabelled, parts.both.texts)
     if len(texts) > MAX_UNLABELLED:
         rows = np.random.default_rng(seed).permutation(len(texts))[:MAX_UNLABELLED]
         texts = [texts[i] for i in np.sort(rows)]
     return texts
+
+
+def never_labelled(texts: Iterable[str], labelled: Iterable[str]) -> list[str]:
+    """Distinct texts in order, without empty ones and those that are labelled."""
+    return sorted({t for t in texts if t.strip()} - set(labelled))
 
 
 def guessed(

@@ -154,10 +154,11 @@ def _labelled(ws: Workspace, request: GrowRequest, name: str, sources: list[str]
     told = [f"Fields: {', '.join(f'{f.name} ({said_type(f)})' for f in task.fields)}."]
     told[0] += "" if request.schema else " They were guessed; say others with --field NAME=TYPE."
     if done.n_problems:
-        what = (
-            f"{done.n_problems:,} values could not be understood and teach nothing, among them: {done.problems[0][1]}"
+        by_field = ", ".join(f"{name} {n:,}" for name, n in done.n_missing.items())
+        told.append(
+            f"{done.n_problems:,} values could not be understood or do not stand in their text, and teach nothing "
+            f"({by_field}), among them: {done.problems[0][1]}"
         )
-        told.append(what)
     return task, told
 
 

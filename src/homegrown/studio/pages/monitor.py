@@ -223,7 +223,7 @@ def _task_href(t: Template) -> str:
 
 
 def _documents(t: Template) -> str:
-    return "JSON documents: " + ", ".join(f"{f.name} ({f.field.type.value if f.field else 'free'})" for f in t.fields)
+    return "JSON documents: " + ", ".join(f"{f.name} ({f.field.said_type if f.field else 'free'})" for f in t.fields)
 
 
 def _answers(one: FieldShape) -> str:
@@ -315,7 +315,7 @@ def _field_row(one: ObjectField) -> tuple[str, str, str]:
     if one.field is None:
         return one.name, "not learnt here", f"{one.why}."
     kind = one.field.type.value
-    holds = dict(TYPES).get(kind + ("*" if one.field.takes_many else ""), kind)
+    holds = dict(TYPES).get(kind + ("*" if one.field.takes_many else ""), one.field.said_type)
     return one.name, holds, f"stands in the text in {one.share:.0%} of {one.n:,} answers"
 
 
