@@ -7,9 +7,10 @@ from transformers import AutoModel, AutoTokenizer
 
 from homegrown.errors import CorruptDataError
 from homegrown.inference.encoder import Encoder
+from homegrown.inference.span_base import SpanReadout
 from homegrown.inference.span_decoding import Tagging
 from homegrown.inference.span_head import HeadShape, features
-from homegrown.inference.span_models import SpanReadout, load_span_model
+from homegrown.inference.span_models import load_span_model
 from homegrown.inference.word_features import shape_of, short_shape_of, told_buckets
 from homegrown.inference.words import words_of
 from homegrown.train.span_net import HeadNet

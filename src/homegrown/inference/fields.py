@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from homegrown.core.protocols import Predictor
     from homegrown.core.spans import ScoredSpan
-    from homegrown.inference.span_models import SpanModel
+    from homegrown.inference.span_base import SpanModel
 
 _Told = tuple[list[list["ScoredSpan"]], np.ndarray]
 FILE = "fields.safetensors"

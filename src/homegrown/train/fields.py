@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from homegrown.core.protocols import Encoder, Predictor, Progress
     from homegrown.core.schema import Field
     from homegrown.inference.ranked import Ranking
-    from homegrown.inference.span_models import SpanModel
+    from homegrown.inference.span_base import SpanModel
 
 #: from which share of its answers on that stand among the candidates a field is learnt
 REACHABLE = 0.3

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import minimize
 
+from homegrown.inference.span_base import SpanReadout
 from homegrown.inference.span_decoding import choose
-from homegrown.inference.span_models import SpanReadout
 from homegrown.metrics.calibration import calibration
 from homegrown.metrics.spans import span_scores
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from homegrown.core.protocols import Progress
     from homegrown.inference.encoder import Encoder
-    from homegrown.inference.span_models import SpanModel
+    from homegrown.inference.span_base import SpanModel
 
 FEWEST_TEXTS, MOST_TEXTS, FEWEST_JUDGED = 200, 1000, 50
 #: so few validation texts show next to nothing: then the larger number is enough, as on the ladder

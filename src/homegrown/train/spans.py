@@ -17,24 +17,25 @@ from homegrown.core.models import Fitted, Recipe
 from homegrown.errors import InputError
 from homegrown.inference.encoder import Encoder
 from homegrown.inference.encoder_choice import has_bf16
+from homegrown.inference.span_base import ChainSpans
 from homegrown.inference.span_head import HeadShape, features
-from homegrown.inference.span_models import ChainSpans, EncoderSpans, MixedSpans
+from homegrown.inference.span_models import EncoderSpans, MixedSpans
 from homegrown.train.encoder_files import write_encoder
 from homegrown.train.encoder_net import EncoderNet
 from homegrown.train.options import parse_options
-from homegrown.train.span_crf import N_STEPS, STRENGTH, fit_crf
+from homegrown.train.span_crf import N_STEPS, STRENGTH, fit_crf, fit_state_crf
 from homegrown.train.span_data import choose_words, prepare, types_within_lines
 from homegrown.train.span_net import HeadSchedule, WordTable, fit_head
 from homegrown.train.span_patterns import fit_patterns
-from homegrown.train.span_readout import best_f1, fit_readout, report_spans
+from homegrown.train.span_readout import LEAST_SPANS, best_f1, fit_readout, report_spans
 from homegrown.train.span_tune import PieceTokens, TuneSchedule, tune
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from homegrown.core.protocols import Progress
+    from homegrown.inference.span_base import SpanModel
     from homegrown.inference.span_decoding import Tagging
-    from homegrown.inference.span_models import CrfSpans, SpanModel
     from homegrown.inference.words import Grain
     from homegrown.train.span_data import Prepared, SpanExamples
     from homegrown.train.span_net import HeadNet
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 RUNGS = ("patterns", "crf", "linear", "finetune")
 LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 450, 3, 30
 FEW_TEXTS = 2000
-#: of a CRF in the scores of a head, and how much more it has to find
-SHARES, LEAST_GAIN = (0.0, 0.3, 0.5, 0.7), 0.003
+#: of the CRF in the scores of ``linear``; the usual one where too few spans are known to compare
+SHARES, USUAL_SHARE = (0.0, 0.3, 0.5, 0.7, 1.0), 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class SpanOptions:
         tune_epochs / tune_rate: of the encoder (``finetune``).
         n_fixed: lower layers that stay as they are (``finetune``).
         strength / n_steps: penalty and most steps of the CRF.
-        crf: share of a CRF in the scores of ``linear``, 0 to 1; by default that which finds most on validation texts.
+        crf: share of the CRF in the scores of ``linear``, 0 (the heads alone) to 1; by default that which finds most
+            on training and validation texts, each judged by what the others taught.
         precision: of the matrix products while the encoder is trained; by default what the processor has.
         refit: whether to fit again on the validation texts too, once they have judged.
     """
@@ -167,17 +169,26 @@ def _warnings(whole: Prepared, n_valid: int) -> list[str]:
     return found
 
 
-def _best_share(first: ChainSpans, second: ChainSpans, judge: Prepared) -> float:
-    """That share of the second with which most is found on the texts that judge; 0 where it adds next to nothing."""
-    texts, spans = judge.examples.texts, judge.examples.spans
-    scores = [first.bound(part.scores(texts, judge.words), judge.words) for part in (first, second)]
-    found = {}
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Texts made ready, and what is seen of their words."""
+
+    data: Prepared
+    table: WordTable
+
+
+def _found(parts: tuple[EncoderSpans, ChainSpans], taught: _Side, judge: _Side) -> list[float]:
+    """F1 on the texts of *judge* for each share of the second; *taught* is what both learnt from."""
+    texts, words = judge.data.examples.texts, judge.data.words
+    parts[0].within_lines = types_within_lines(taught.data.examples)
+    states = np.asarray(judge.table.states, np.float32)
+    scores = [parts[0].bound(part.scores(texts, words, states), words) for part in parts]
+    found = []
     for share in SHARES:
-        model = MixedSpans((first, second), share)
+        model = MixedSpans(parts, share)
         mixed = [(1 - share) * a + share * b for a, b in zip(*scores, strict=True)]
-        found[share] = best_f1(model.tagging.candidates(model.chain, mixed, judge.words), spans)
-    best = max(SHARES, key=found.__getitem__)
-    return best if found[best] > found[0.0] + LEAST_GAIN else 0.0
+        found.append(best_f1(model.tagging.candidates(model.chain, mixed, words), judge.data.examples.spans))
+    return found
 
 
 class _Fitter:
@@ -198,7 +209,7 @@ class _Fitter:
         self.share = options.crf if options.rung == "linear" else None
 
     def fit(self, data: Prepared, name: str, judge: Prepared | None) -> SpanModel:
-        """A model of *data*; *judge* chooses what is left open, once."""
+        """A model of *data*; *judge* helps to choose what is left open, once."""
         model = self._fit(data, name, judge)
         if isinstance(model, ChainSpans):
             model.within_lines = types_within_lines(data.examples)
@@ -209,28 +220,47 @@ class _Fitter:
         if o.rung == "patterns":
             return fit_patterns(data, self.tagging, self.grain)
         if o.rung == "crf":
-            return self._crf(data)
+            return self._crf(data, None)
         table = self._table(data)
         if o.rung == "finetune":
             return self._tuned(data, table, name)
-        heads = [self._head(table, self.seed + i).finished() for i in range(o.n_heads)]
-        model = EncoderSpans(self.tagging, self.grain, heads, self.layers, self.encoder)
-        if self.share is None and judge is None:
-            self.share = 0.0
-        if self.share == 0.0:
-            return model
-        other = self._crf(data)
-        if self.share is None and judge is not None:
-            model.within_lines = types_within_lines(data.examples)
-            self.share = _best_share(model, other, judge)
-        return MixedSpans((model, other), self.share or 0.0) if self.share else model
+        return self._mixed(_Side(data, table), judge)
 
-    def _crf(self, data: Prepared) -> CrfSpans:
+    def _mixed(self, side: _Side, judge: Prepared | None) -> SpanModel:
+        if self.share == 1.0:
+            return self._crf(side.data, side.table.states)
+        heads = self._heads(side)
+        if self.share == 0.0:
+            return heads
+        crf = self._crf(side.data, side.table.states)
+        if self.share is None:
+            self.share = self._best_share((heads, crf), side, judge)
+        return heads if self.share == 0.0 else crf if self.share == 1.0 else MixedSpans((heads, crf), self.share)
+
+    def _best_share(self, parts: tuple[EncoderSpans, ChainSpans], side: _Side, judge: Prepared | None) -> float:
+        """That with which most is found where *side* teaches and *judge* judges, and the other way round.
+
+        Both ways count the same, for what is best has to be so for other texts than those that happen to judge.
+        """
+        if judge is None or min(judge.examples.n_spans, side.data.examples.n_spans) < LEAST_SPANS:
+            return USUAL_SHARE
+        other = _Side(judge, self._table(judge))
+        back = self._heads(other, len(side.data.words) / len(judge.words)), self._crf(judge, other.table.states)
+        each = [_found(parts, side, other), _found(back, other, side)]
+        return SHARES[int(np.argmax(np.mean(each, 0)))]
+
+    def _heads(self, side: _Side, longer: float = 1.0) -> EncoderSpans:
+        heads = [self._head(side.table, self.seed + i, longer).finished() for i in range(self.options.n_heads)]
+        return EncoderSpans(self.tagging, self.grain, heads, self.layers, self.encoder)
+
+    def _crf(self, data: Prepared, states: np.ndarray | None) -> ChainSpans:
         o = self.options
         self.progress.start("train crf", o.n_steps, "steps")
-        model = fit_crf(
-            data, self.tagging, self.grain, strength=o.strength, n_steps=o.n_steps, told=self.progress.advance
-        )
+        how: dict[str, Any] = {"strength": o.strength, "n_steps": o.n_steps, "told": self.progress.advance}
+        if states is None:
+            model = fit_crf(data, self.tagging, self.grain, **how)
+        else:
+            model = fit_state_crf(data, self.tagging, self.grain, states, self.layers, self.encoder, **how)
         self.progress.finish()
         return model
 
@@ -244,9 +274,10 @@ class _Fitter:
     def _shape(self) -> HeadShape:
         return HeadShape(self.encoder.dim, self.tagging.n_tags)
 
-    def _head(self, table: WordTable, seed: int) -> HeadNet:
+    def _head(self, table: WordTable, seed: int, longer: float = 1.0) -> HeadNet:
         o = self.options
-        schedule = HeadSchedule(o.epochs or LEAST_EPOCHS, o.rate, self.batch)
+        epochs = min(MOST_EPOCHS, round((o.epochs or LEAST_EPOCHS) * max(1.0, longer)))
+        schedule = HeadSchedule(epochs, o.rate, self.batch)
         self.progress.start("train a head", schedule.epochs * -(-len(table.pieces) // self.batch), "steps")
         net = fit_head(table, self._shape(), self.tagging, schedule, seed, self._told)
         self.progress.finish()
