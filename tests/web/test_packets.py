@@ -1,8 +1,8 @@
-"""An answer's head and body leave as one packet; what is long leaves whole all the same."""
+"""An answer's head and body leave as one packet; the pieces of a stream leave as they come."""
 
 import asyncio
 
-from homegrown.web.packets import MOST_HELD_BYTES, Packets
+from homegrown.web.packets import Packets
 from tests.conftest import in_a_loop
 
 
@@ -31,31 +31,43 @@ def written(play):
     return in_a_loop(go())
 
 
-def test_what_is_written_in_one_turn_leaves_together_and_a_close_loses_nothing():
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def test_a_head_leaves_with_its_body_and_a_close_loses_nothing():
     async def play(packets):
-        packets.write(b"head ")
-        packets.write(b"")
+        packets.write(HEAD)
         packets.write(b"body")
+        packets.write(HEAD)
 
-    assert written(play) == [b"head body"]
+    assert b"".join(pieces := written(play)) == HEAD + b"body" + HEAD
+    assert pieces[0].startswith(HEAD + b"body")
 
 
-def test_order_is_kept_over_turns_and_beyond_what_is_held():
-    parts = [bytes([65 + i]) * n for i, n in enumerate((1, MOST_HELD_BYTES, 5, 3 * MOST_HELD_BYTES, 2, 7))]
+def test_a_head_waits_for_no_body_and_the_pieces_of_a_stream_wait_for_nothing():
+    sent = []
 
-    async def play(packets):
-        for part in parts:
-            packets.write(part)
-            if len(part) == 5:
-                await asyncio.sleep(0)
-        assert packets.get_extra_info("peername") is not None
+    class Kept:
+        def write(self, data):
+            sent.append(data)
 
-    assert b"".join(written(play)) == b"".join(parts)
+    async def go():
+        packets = Packets(Kept(), asyncio.get_running_loop())
+        packets.write(HEAD)
+        packets.write(b"one")
+        assert sent == [HEAD + b"one"], "with the first piece, at once"
+        packets.write(b"two")
+        assert sent[1:] == [b"two"], "whatever else this turn brings"
+        packets.write(HEAD)
+        await asyncio.sleep(0)
+        assert sent[2:] == [HEAD]
+
+    in_a_loop(go())
 
 
 def test_what_is_aborted_is_not_sent():
     async def play(packets):
-        packets.write(b"never")
+        packets.write(HEAD)
         packets.abort()
 
     assert written(play) == []

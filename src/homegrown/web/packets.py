@@ -1,4 +1,4 @@
-"""What is written to a caller at once leaves as one packet: the head of an answer and its body, where they fit."""
+"""The head of an answer and what follows it leave as one packet."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-MOST_HELD_BYTES = 1 << 16
+_HEAD = b"HTTP/"
 
 
 class Packets:
-    """A transport whose writes of one turn of the event loop leave together; in all else it is the one it wraps.
+    """A transport that holds the head of an answer until its body comes; in all else it is the one it wraps.
 
-    Each packet costs a call of the system and wakes its receiver up.
+    Each packet costs a call of the system and wakes its receiver up. A head whose body is not written in the same turn
+    of the event loop leaves alone at the end of that turn, and nothing but heads is ever held: the pieces of a stream
+    leave one by one.
 
     Args:
         transport: writes.
@@ -22,26 +24,24 @@ class Packets:
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
-        self._held: list[bytes] = []
-        self._n_bytes = 0
+        self._head = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send *data* with what else is written in this turn."""
-        if not data:
-            return
-        if not self._held:
+        """Send *data*, with the head that is held; a head is held."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(_HEAD):
+            self._head = data
             self._loop.call_soon(self._send)
-        self._held.append(data)
-        self._n_bytes += len(data)
-        if self._n_bytes > MOST_HELD_BYTES:
-            self._send()
+            return
+        self._transport.write(data)
 
     def _send(self) -> None:
-        if self._held:
-            data, self._held, self._n_bytes = b"".join(self._held), [], 0
+        if self._head:
+            data, self._head = self._head, b""
             self._transport.write(data)
 
     def close(self) -> None:
