@@ -27,7 +27,7 @@ from homegrown.train.span_crf import N_STEPS, STRENGTH, fit_crf, fit_state_crf
 from homegrown.train.span_data import choose_words, prepare, types_within_lines
 from homegrown.train.span_net import HeadSchedule, WordTable, fit_head
 from homegrown.train.span_patterns import fit_patterns
-from homegrown.train.span_readout import LEAST_SPANS, best_f1, fit_readout, report_spans
+from homegrown.train.span_readout import best_f1, fit_readout, report_spans
 from homegrown.train.span_tune import PieceTokens, TuneSchedule, tune
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 RUNGS = ("patterns", "crf", "linear", "finetune")
 LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 450, 3, 30
 FEW_TEXTS = 2000
-#: of the CRF in the scores of ``linear``; the usual one where too few spans are known to compare
-SHARES, USUAL_SHARE = (0.0, 0.3, 0.5, 0.7, 1.0), 0.5
+#: of the CRF in the scores of ``linear``; fewer spans on either side cannot tell, then there are the heads alone
+SHARES, LEAST_TELLING = (0.0, 0.3, 0.5, 0.7, 1.0), 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,23 +227,25 @@ class _Fitter:
         return self._mixed(_Side(data, table), judge)
 
     def _mixed(self, side: _Side, judge: Prepared | None) -> SpanModel:
+        known = 0 if judge is None else min(judge.examples.n_spans, side.data.examples.n_spans)
+        if self.share is None and known < LEAST_TELLING:
+            self.share = 0.0
         if self.share == 1.0:
             return self._crf(side.data, side.table.states)
         heads = self._heads(side)
         if self.share == 0.0:
             return heads
         crf = self._crf(side.data, side.table.states)
-        if self.share is None:
+        if self.share is None and judge is not None:
             self.share = self._best_share((heads, crf), side, judge)
-        return heads if self.share == 0.0 else crf if self.share == 1.0 else MixedSpans((heads, crf), self.share)
+        share = self.share or 0.0
+        return heads if share == 0.0 else crf if share == 1.0 else MixedSpans((heads, crf), share)
 
-    def _best_share(self, parts: tuple[EncoderSpans, ChainSpans], side: _Side, judge: Prepared | None) -> float:
+    def _best_share(self, parts: tuple[EncoderSpans, ChainSpans], side: _Side, judge: Prepared) -> float:
         """That with which most is found where *side* teaches and *judge* judges, and the other way round.
 
         Both ways count the same, for what is best has to be so for other texts than those that happen to judge.
         """
-        if judge is None or min(judge.examples.n_spans, side.data.examples.n_spans) < LEAST_SPANS:
-            return USUAL_SHARE
         other = _Side(judge, self._table(judge))
         back = self._heads(other, len(side.data.words) / len(judge.words)), self._crf(judge, other.table.states)
         each = [_found(parts, side, other), _found(back, other, side)]
